@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+# Patronus. `make` builds, `make check` tests, `make demo` shows the failover live.
+VERSION  := 0.1.0
+BUILD    ?= build
+prefix   ?= /usr/local
+DESTDIR  ?=
+CC       ?= gcc
+CLANG    ?= clang
+BPFTOOL  ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
+PKGS     := libbpf libmnl jansson yaml-0.1 sqlite3
+Q        := $(if $(V),,@)
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
+            -Wundef -Wcast-qual -Wwrite-strings -Wimplicit-fallthrough -Wconversion \
+            -Wno-sign-conversion $(if $(DEV),-Werror)
+OPT      ?= -O2 -g
+CFLAGS   ?= $(OPT)
+SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_CFLAGS = -std=gnu17 $(WARN) -D_GNU_SOURCE -DPT_VERSION='"$(VERSION)"' -Ilib -I. -I$(BUILD) \
+            $(shell pkg-config --cflags $(PKGS)) -MMD -MP $(CFLAGS)
+LIBS     := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Werror -Wno-unused-parameter -I. \
+            -isystem /usr/include/$(shell $(CC) -print-multiarch)
+
+# Floors of lib/, highest first: an archive may use only those to its right (make lint checks it).
+FLOORS   := bench serve store probe select plane tune net wire model base
+ARCHIVES := $(foreach f,$(FLOORS),$(if $(wildcard lib/$f/*.c),$(BUILD)/lib$f.a))
+TOOLS    := $(sort $(basename $(notdir $(wildcard cmd/pt-*.c))) $(notdir $(patsubst %/,%,$(dir $(wildcard cmd/pt-*/*.c)))))
+BINS     := $(TOOLS:%=$(BUILD)/bin/%)
+SKELS    := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
+UNITS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+BPFTESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/*.c))
+TESTTOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+PAGES    := $(wildcard man/*.[1-8])
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
+.PHONY: all check check-san check-long lint demo install uninstall clean deps tests
+
+all: $(BINS)
+tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
+
+DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
+              libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev linux-libc-dev
+DEPS_TEST  := bats jq iproute2 iputils-ping iperf3 ethtool procps util-linux sqlite3 valgrind mandoc \
+              shellcheck clang-format clang-tidy cppcheck
+deps:
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
+
+# Objects, archives, BPF
+$(BUILD)/lib/plane/%.o $(BUILD)/tests/bpf/%: | $(SKELS)
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $Q,@echo "  CC    $<")
+	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/lib%.a: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard lib/$$*/*.c))
+	$(if $Q,@echo "  AR    $@")
+	$Q$(AR) rcsD $@ $^
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(if $Q,@echo "  BPF   $<")
+	$Q$(CLANG) $(BPF_CFLAGS) -c -o $@ $< && llvm-strip -g $@
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$Q$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# Binaries: cmd/pt-x.c or cmd/pt-x/*.c
+$(BUILD)/bin/%: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(if $Q,@echo "  LD    $@")
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
+	$(if $Q,@echo "  LD    $@")
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter %.a,$^) $(LIBS)
+
+# Tests: every tier speaks TAP, tests/run adds it up.
+check: tests
+	$Qtests/run $(BUILD)
+
+check-san:
+	$Q$(MAKE) BUILD=$(BUILD)-san CFLAGS="-O1 -g $(SAN_FLAGS)" tests
+	$QASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	    PT_SAN=1 tests/run $(BUILD)-san
+
+check-long: check check-san lint
+
+lint:
+	$Qtests/lint $(BUILD)
+
+demo: tests
+	$Qtests/demo $(BUILD)
+
+install: all
+	install -d $(DESTDIR)$(prefix)/bin
+	install -m 0755 $(BINS) $(DESTDIR)$(prefix)/bin
+	$(foreach p,$(PAGES),install -D -m 0644 $p $(DESTDIR)$(prefix)/share/man/man$(subst .,,$(suffix $p))/$(notdir $p);)
+	$(foreach c,$(wildcard completions/*.bash),install -D -m 0644 $c $(DESTDIR)$(prefix)/share/bash-completion/completions/$(basename $(notdir $c));)
+	$(foreach u,$(wildcard etc/systemd/*),install -D -m 0644 $u $(DESTDIR)$(prefix)/lib/systemd/system/$(notdir $u);)
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(prefix)/bin/%)
+	rm -f $(foreach p,$(PAGES),$(DESTDIR)$(prefix)/share/man/man$(subst .,,$(suffix $p))/$(notdir $p))
+	rm -f $(foreach c,$(wildcard completions/*.bash),$(DESTDIR)$(prefix)/share/bash-completion/completions/$(basename $(notdir $c)))
+	rm -f $(foreach u,$(wildcard etc/systemd/*),$(DESTDIR)$(prefix)/lib/systemd/system/$(notdir $u))
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-san
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
