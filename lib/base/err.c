@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int pt_err_set(struct pt_err *err, int code, const char *fmt, ...)
+{
+	if (!err)
+		return code;
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap); // a cut message is still a message
+	va_end(ap);
+	err->code = code;
+	return code;
+}
+
+int pt_err_errno(struct pt_err *err, int code, const char *fmt, ...)
+{
+	if (!err)
+		return code;
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	size_t used = strlen(err->msg);
+	(void)snprintf(err->msg + used, sizeof(err->msg) - used, ": %s", strerrordesc_np(-code));
+	err->code = code;
+	return code;
+}
+
+int pt_err_wrap(struct pt_err *err, const char *fmt, ...)
+{
+	if (!err)
+		return -1;
+	char tail[sizeof(err->msg)];
+	memcpy(tail, err->msg, sizeof(tail));
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	size_t used = strlen(err->msg);
+	(void)snprintf(err->msg + used, sizeof(err->msg) - used, ": %s", tail);
+	return err->code;
+}

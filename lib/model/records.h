@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// The bodies of the records that the stages exchange (pt-records(5)). The common fields (type, v,
+// ts, mono_ns, boot, src, seq) are base/record.h's. PT_NULL: not known.
+#pragma once
+#include "base/hist.h"
+#include "model/schema.h"
+
+enum pt_probe_kind { PT_PROBE_STAMP, PT_PROBE_ICMP, PT_PROBE_TCP, PT_PROBE_HTTP };
+extern const char *const pt_probe_kind_names[];
+
+struct pt_health {
+	const char *path;   // NULL for targets that are no path (pt-probe ping)
+	const char *target; // address
+	int family;         // enum: "ipv4", "ipv6"
+	int64_t dscp;
+	int probe; // enum pt_probe_kind
+	int64_t window_ms;
+	int64_t sent, received, late; // late: answered after the timeout, counted as lost before
+	int64_t loss_ppm, loss_out_ppm, loss_back_ppm;
+	struct {
+		int64_t min, p50, p95, p99, max, mean;
+	} rtt_us;
+	struct pt_hist *rtt_hist;
+	int64_t owd_out_us, owd_back_us, owd_error_us; // one-way delays and their error bound
+	int64_t jitter_us;                             // RFC 3550 section 6.4.1
+	int64_t pdv_us;                                // RFC 5481: p95 - min
+	int64_t reordered, duplicates;
+	int64_t mtu;
+	int64_t mos;            // thousandths, ITU-T G.107 E-model
+	int64_t score;          // 0 to 100
+	const char *timestamps; // "kernel" or "user"
+};
+
+struct pt_transition {
+	const char *path;
+	int from, to;      // enum pt_path_status
+	const char *cause; // "timeout", "reply", "carrier", "manual", ...
+	int64_t silence_us;
+};
+
+struct pt_rejected {
+	const char *path, *why;
+};
+
+struct pt_decision {
+	const char *site, *policy;
+	const char *const *paths; // best first
+	uint32_t n_paths;
+	const char *const *previous;
+	uint32_t n_previous;
+	const char *reason;
+	struct pt_rejected *rejected;
+	uint32_t n_rejected;
+	bool drop;          // none inside the SLA and the policy says so
+	const char *config; // hash
+};
+
+struct pt_switch {
+	const char *const *paths; // that went down
+	uint32_t n_paths;
+	int64_t sites;         // groups whose first choice moved, counted by site
+	const char *from, *to; // first affected group's old and new path; to NULL: nothing left
+	const char *cause;
+	int64_t last_reply_ns, detected_ns, committed_ns, first_packet_ns, first_reply_ns;
+};
+
+struct pt_traffic {
+	const char *path, *policy; // policy NULL: all
+	int64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
+};
+
+extern const struct pt_schema pt_health_schema, pt_transition_schema, pt_decision_schema,
+	pt_switch_schema, pt_traffic_schema;
