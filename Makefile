@@ -33,6 +33,8 @@ BPFTESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/*.c))
 TESTTOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 PAGES    := $(wildcard man/*.[1-8])
+p        := %
+# ($$(p) in pattern rules: a bare % there would be the stem)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -56,7 +58,7 @@ $(BUILD)/%.o: %.c
 	$(if $Q,@echo "  CC    $<")
 	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/lib%.a: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard lib/$$*/*.c))
+$(BUILD)/lib%.a: $$(patsubst $$(p).c,$(BUILD)/$$(p).o,$$(wildcard lib/$$*/*.c))
 	$(if $Q,@echo "  AR    $@")
 	$Q$(AR) rcsD $@ $^
 
@@ -69,14 +71,16 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$Q$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 # Binaries: cmd/pt-x.c or cmd/pt-x/*.c
-$(BUILD)/bin/%: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(ARCHIVES)
+$(BUILD)/bin/%: $$(patsubst $$(p).c,$(BUILD)/$$(p).o,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(if $Q,@echo "  LD    $@")
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
+# A tool too big for one file keeps its parts in tests/NAME/.
+$(BUILD)/tests/tools/relay: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/relay/*.c))
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 	$(if $Q,@echo "  LD    $@")
-	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(filter %.a,$^) $(LIBS)
+	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 # Tests: every tier speaks TAP, tests/run adds it up.
 check: tests
