@@ -18,8 +18,8 @@ CFLAGS   ?= $(OPT)
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ALL_CFLAGS = -std=gnu17 $(WARN) -D_GNU_SOURCE -DPT_VERSION='"$(VERSION)"' -Ilib -I. -I$(BUILD) \
             $(shell pkg-config --cflags $(PKGS)) -MMD -MP $(CFLAGS)
-LIBS     := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -lpthread
-BPF_CFLAGS := -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Werror -Wno-unused-parameter -I. \
+LIBS      = -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+BPF_CFLAGS = -O2 -g -mcpu=v3 -target bpf -Wall -Wextra -Werror -Wno-unused-parameter -I. \
             -isystem /usr/include/$(shell $(CC) -print-multiarch)
 
 # Floors of lib/, highest first: an archive may use only those to its right (make lint checks it).
@@ -41,7 +41,7 @@ p        := %
 .SECONDEXPANSION:
 .PHONY: all check check-san check-long lint demo install uninstall clean deps tests
 
-all: $(BINS)
+all: $(BINS) $(ARCHIVES)
 tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
 
 DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
@@ -84,17 +84,17 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 
 # Tests: every tier speaks TAP, tests/run adds it up.
 check: tests
-	$Qtests/run $(BUILD)
+	$Qtests/run $(BUILD) $(T)
 
 check-san:
 	$Q$(MAKE) BUILD=$(BUILD)-san CFLAGS="-O1 -g $(SAN_FLAGS)" tests
 	$QASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
-	    PT_SAN=1 tests/run $(BUILD)-san
+	    PT_SAN=1 tests/run $(BUILD)-san $(T)
 
 check-long: check check-san lint
 
 lint:
-	$Qtests/lint $(BUILD)
+	$Qtests/lint $(BUILD) $(L)
 
 demo: tests
 	$Qtests/demo $(BUILD)
