@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include "wire/stamp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+static struct pt_stamp_time time_out(uint64_t t)
+{
+	return (struct pt_stamp_time){
+		.seconds = htonl((uint32_t)(t >> 32)),
+		.fraction = htonl((uint32_t)t),
+	};
+}
+
+static uint64_t time_in(struct pt_stamp_time t)
+{
+	return (uint64_t)ntohl(t.seconds) << 32 | ntohl(t.fraction);
+}
+
+int pt_stamp_request_write(const struct pt_stamp_sent *p, void *buf, size_t size)
+{
+	if (size < PT_STAMP_LEN)
+		return -ENOSPC;
+	struct pt_stamp_request w = {
+		.seq = htonl(p->seq),
+		.sent = time_out(p->ntp),
+		.error = htons(p->error),
+		.ssid = htons(p->ssid),
+	};
+	memcpy(buf, &w, sizeof(w));
+	return PT_STAMP_LEN;
+}
+
+int pt_stamp_request_read(const void *buf, size_t len, struct pt_stamp_sent *out)
+{
+	if (len < PT_STAMP_LEN)
+		return -EBADMSG;
+	struct pt_stamp_request w;
+	memcpy(&w, buf, sizeof(w));
+	*out = (struct pt_stamp_sent){
+		.seq = ntohl(w.seq),
+		.ntp = time_in(w.sent),
+		.error = ntohs(w.error),
+		.ssid = ntohs(w.ssid),
+	};
+	return PT_STAMP_LEN;
+}
+
+int pt_stamp_reply_write(const struct pt_stamp_reflected *p, void *buf, size_t size)
+{
+	if (size < PT_STAMP_LEN)
+		return -ENOSPC;
+	struct pt_stamp_reply w = {
+		.seq = htonl(p->seq),
+		.sent = time_out(p->ntp),
+		.error = htons(p->error),
+		.ssid = htons(p->ssid),
+		.received = time_out(p->received_ntp),
+		.sender_seq = htonl(p->sender.seq),
+		.sender_sent = time_out(p->sender.ntp),
+		.sender_error = htons(p->sender.error),
+		.sender_ttl = p->sender_ttl,
+	};
+	memcpy(buf, &w, sizeof(w));
+	return PT_STAMP_LEN;
+}
+
+int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *out)
+{
+	if (len < PT_STAMP_LEN)
+		return -EBADMSG;
+	struct pt_stamp_reply w;
+	memcpy(&w, buf, sizeof(w));
+	*out = (struct pt_stamp_reflected){
+		.seq = ntohl(w.seq),
+		.ntp = time_in(w.sent),
+		.error = ntohs(w.error),
+		.ssid = ntohs(w.ssid),
+		.received_ntp = time_in(w.received),
+		.sender.seq = ntohl(w.sender_seq),
+		.sender.ntp = time_in(w.sender_sent),
+		.sender.error = ntohs(w.sender_error),
+		.sender_ttl = w.sender_ttl,
+	};
+	return PT_STAMP_LEN;
+}
+
+void pt_stamp_tlvs_reflect(void *buf, size_t len)
+{
+	uint8_t *p = buf;
+	for (size_t at = PT_STAMP_LEN; at < len;) {
+		struct pt_stamp_tlv tlv;
+		size_t left = len - at;
+		if (left < sizeof(tlv))
+			return; // trailing bytes, no room for flags to speak of them
+		memcpy(&tlv, p + at, sizeof(tlv));
+		if (!tlv.type)
+			return;
+		size_t want = sizeof(tlv) + ntohs(tlv.length);
+		p[at] = tlv.type == PT_STAMP_TLV_PADDING ? 0 : PT_STAMP_TLV_UNRECOGNISED;
+		if (want > left) {
+			p[at] |= PT_STAMP_TLV_MALFORMED;
+			return;
+		}
+		at += want;
+	}
+}

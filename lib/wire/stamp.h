@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// STAMP packets (RFC 8762, unauthenticated, with the session id of RFC 8972) to and from host
+// order. Lengths are checked at both ends: what is too short is refused, what follows the base
+// packet is TLVs.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/stamp_layout.h"
+
+struct pt_stamp_sent {
+	uint32_t seq;
+	uint64_t ntp; // or PTP, by the Z bit of error
+	uint16_t error;
+	uint16_t ssid;
+};
+
+struct pt_stamp_reflected {
+	uint32_t seq;
+	uint64_t ntp;
+	uint16_t error;
+	uint16_t ssid;
+	uint64_t received_ntp;
+	struct pt_stamp_sent sender; // ssid unused: the packet holds one
+	uint8_t sender_ttl;
+};
+
+// All return the packet's length or -ENOSPC (size) or -EBADMSG (len).
+int pt_stamp_request_write(const struct pt_stamp_sent *p, void *buf, size_t size);
+int pt_stamp_request_read(const void *buf, size_t len, struct pt_stamp_sent *out);
+int pt_stamp_reply_write(const struct pt_stamp_reflected *p, void *buf, size_t size);
+int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *out);
+
+// Marks the TLVs behind the base packet of a request of len bytes as a reflector must: U set on all
+// but Extra Padding, M on one that does not fit. Bytes that start with type 0 are plain padding and
+// stay. len below the base packet: nothing happens.
+void pt_stamp_tlvs_reflect(void *buf, size_t len);
