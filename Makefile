@@ -76,7 +76,8 @@ $(BUILD)/bin/%: $$(patsubst $$(p).c,$(BUILD)/$$(p).o,$$(wildcard cmd/$$*.c cmd/$
 	$(if $Q,@echo "  LD    $@")
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
-# A tool too big for one file keeps its parts in tests/NAME/.
+# Test tools share tests/tools/common; the relay is too big for one file.
+$(TESTTOOLS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/tools/common/*.c))
 $(BUILD)/tests/tools/relay: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/relay/*.c))
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 	$(if $Q,@echo "  LD    $@")

@@ -37,21 +37,6 @@ struct request {
 	bool lane[MAX_WANS][2];
 };
 
-bool control_parse_u64(const char *text, uint64_t most, uint64_t *out)
-{
-	char *end;
-	unsigned long long v;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (errno || *end || v > most)
-		return false;
-	*out = v;
-	return true;
-}
-
 static uint32_t *setting_at(struct settings *s, const struct setting_row *row)
 {
 	return (uint32_t *)((char *)s + row->offset);
@@ -92,7 +77,7 @@ static const char *parse_setting(char *word, struct request *q)
 		if (strcmp(word, row->name))
 			continue;
 		*value = '=';
-		if (!control_parse_u64(value + 1, row->most, &v))
+		if (!tool_parse_u64(value + 1, row->most, &v))
 			return "not a number in range (relay --help)";
 		*setting_at(&q->value, row) = (uint32_t)v;
 		*setting_at(&q->given, row) = 1;
@@ -204,7 +189,7 @@ static int control_address(const char *path, struct sockaddr_un *at)
 {
 	*at = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (snprintf(at->sun_path, sizeof(at->sun_path), "%s", path) >= (int)sizeof(at->sun_path))
-		return relay_fail(path, "path too long for a socket");
+		return tool_fail(path, "path too long for a socket");
 	return 0;
 }
 
@@ -215,13 +200,13 @@ int control_open(struct relay *r, const char *path)
 	char early[sizeof(at.sun_path)];
 
 	if (snprintf(early, sizeof(early), "%s.%d", path, (int)getpid()) >= (int)sizeof(early))
-		return relay_fail(path, "path too long for a socket");
+		return tool_fail(path, "path too long for a socket");
 	if (control_address(early, &at))
 		return 2;
 	r->control_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (r->control_fd < 0 || bind(r->control_fd, (struct sockaddr *)&at, sizeof(at)) ||
 		listen(r->control_fd, MAX_CLIENTS) || rename(early, path))
-		return relay_fail(path, strerror(errno));
+		return tool_fail(path, strerror(errno));
 	return 0;
 }
 
@@ -237,27 +222,27 @@ int control_ask(int words, char **word)
 			len += snprintf(
 				text + len, sizeof(text) - (size_t)len, i ? " %s" : "%s", word[i]);
 	if (len >= (int)sizeof(text))
-		return relay_fail(word[0], "too many words");
+		return tool_fail(word[0], "too many words");
 	if (control_address(word[1], &at))
 		return 2;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&at, sizeof(at)) ||
 		send(fd, text, (size_t)len, MSG_NOSIGNAL) != len)
-		return relay_fail(word[1], strerror(errno));
+		return tool_fail(word[1], strerror(errno));
 	while ((n = recv(fd, line, sizeof(line) - 1, 0)) > 0) {
 		line[n] = '\0';
 		if (!strcmp(line, "ok"))
 			return 0;
 		if (!strncmp(line, "error ", 6))
-			return relay_fail(word[0], line + 6);
+			return tool_fail(word[0], line + 6);
 		puts(line);
 	}
-	return relay_fail(word[1], "the relay did not answer");
+	return tool_fail(word[1], "the relay did not answer");
 }
 
-void control_list_settings(void *stream)
+void control_list_settings(FILE *to)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(setting_rows); i++)
-		fprintf(stream, "  %-16s 0..%-10" PRIu32 " %s\n", setting_rows[i].name,
+		fprintf(to, "  %-16s 0..%-10" PRIu32 " %s\n", setting_rows[i].name,
 			setting_rows[i].most, setting_rows[i].doc);
 }

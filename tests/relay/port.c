@@ -95,7 +95,7 @@ void port_receive(struct relay *r, struct lane *l)
 			l->count.lost_receive++;
 		return;
 	}
-	now_ns = relay_clock_ns(CLOCK_MONOTONIC);
+	now_ns = tool_clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < n; i++) {
 		struct iovec frame = { r->rx.data[i], r->rx.msg[i].msg_len };
 
@@ -124,7 +124,7 @@ static void send_batch(struct relay *r, struct lane *l, unsigned n)
 
 void port_send_due(struct relay *r, struct lane *l)
 {
-	uint64_t now_ns = relay_clock_ns(CLOCK_MONOTONIC);
+	uint64_t now_ns = tool_clock_ns(CLOCK_MONOTONIC);
 	unsigned n = 0;
 
 	for (; n < BATCH && n < lane_held(l); n++) {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The parts of tests/tools/relay: lanes decide the fate of packets, ports move them, control
 // answers `relay set|get|reset`. One thread; nothing here is locked.
-#ifndef TESTS_RELAY_H
-#define TESTS_RELAY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define MILLION      1000000u
-#define NS_PER_SEC   1000000000ull
+#include "tests/tools/common/tool.h"
+
+#define MILLION 1000000u
 
 enum {
 	MAX_WANS = 16,
@@ -125,9 +125,6 @@ struct relay {
 	struct iovec tx_iov[BATCH];
 };
 
-int relay_fail(const char *what, const char *why); // prints one line, returns 2
-uint64_t relay_clock_ns(int clock_id);
-
 // lane.c
 uint64_t lane_seed(uint64_t seed, unsigned number);
 uint32_t lane_held(const struct lane *l);
@@ -148,7 +145,4 @@ int control_open(struct relay *r, const char *path);
 void control_accept(struct relay *r);
 void control_serve(struct relay *r, int *client);
 int control_ask(int words, char **word); // the client: VERB SOCKET TARGET [KEY=NUMBER...]
-bool control_parse_u64(const char *text, uint64_t most, uint64_t *out);
-void control_list_settings(void *stream);
-
-#endif
+void control_list_settings(FILE *to);

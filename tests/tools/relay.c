@@ -12,10 +12,8 @@
 #include "tests/relay/relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,20 +24,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-
-int relay_fail(const char *what, const char *why)
-{
-	fprintf(stderr, "relay: %s: %s\n", what, why);
-	return 2;
-}
-
-uint64_t relay_clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
-}
 
 static void pump(struct relay *r)
 {
@@ -70,11 +54,11 @@ static bool wait_and_serve(struct relay *r)
 {
 	struct pollfd fds[3 + MAX_CLIENTS + 2 * MAX_WANS];
 	struct timespec left = { 1, 0 };
-	uint64_t due = next_due_ns(r), now_ns = relay_clock_ns(CLOCK_MONOTONIC);
+	uint64_t due = next_due_ns(r), now_ns = tool_clock_ns(CLOCK_MONOTONIC);
 	nfds_t n = 0;
 
 	if (now_ns - r->offset_read_ns > NS_PER_SEC) {
-		r->real_minus_mono_ns = (int64_t)(relay_clock_ns(CLOCK_REALTIME) - now_ns);
+		r->real_minus_mono_ns = (int64_t)(tool_clock_ns(CLOCK_REALTIME) - now_ns);
 		r->offset_read_ns = now_ns;
 	}
 	fds[n++] = (struct pollfd){ .fd = r->signal_fd, .events = POLLIN };
@@ -105,21 +89,6 @@ static bool wait_and_serve(struct relay *r)
 
 // ---- starting ----
 
-static int enter_netns(const char *name)
-{
-	char path[256];
-	int fd, err = 0;
-
-	(void)snprintf(path, sizeof(path), "/run/netns/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (setns(fd, CLONE_NEWNET))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 // NAME=ifA:ifB
 static int wan_add(struct relay *r, const char *text)
 {
@@ -127,11 +96,11 @@ static int wan_add(struct relay *r, const char *text)
 	int used = -1;
 
 	if (r->wans == MAX_WANS)
-		return relay_fail(text, "too many WANs");
+		return tool_fail(text, "too many WANs");
 	if (sscanf(text, "%15[^=:]=%15[^=:]:%15[^=:]%n", w->name, w->port[0].ifname,
 		    w->port[1].ifname, &used) != 3 ||
 		text[used])
-		return relay_fail(text, "want NAME=DEVICE:DEVICE");
+		return tool_fail(text, "want NAME=DEVICE:DEVICE");
 	for (unsigned d = 0; d < 2; d++) {
 		struct lane *l = &w->lane[d];
 
@@ -141,7 +110,7 @@ static int wan_add(struct relay *r, const char *text)
 		l->seed = lane_seed(r->seed, r->wans * 2 + d);
 		l->ring = calloc(RING, sizeof(*l->ring));
 		if (!l->ring)
-			return relay_fail(text, "out of memory");
+			return tool_fail(text, "out of memory");
 	}
 	r->wans++;
 	return 0;
@@ -154,7 +123,7 @@ static int open_ports(struct relay *r)
 		int err = port_open(p);
 
 		if (err)
-			return relay_fail(p->ifname, strerror(-err));
+			return tool_fail(p->ifname, strerror(-err));
 	}
 	return 0;
 }
@@ -165,19 +134,8 @@ static int open_link_watch(struct relay *r)
 
 	r->link_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (r->link_fd < 0 || bind(r->link_fd, (struct sockaddr *)&at, sizeof(at)))
-		return relay_fail("netlink", strerror(errno));
+		return tool_fail("netlink", strerror(errno));
 	return 0;
-}
-
-static void lower_latency(void)
-{
-	struct sched_param fifo = { .sched_priority = FIFO_PRIORITY };
-
-	(void)prctl(PR_SET_TIMERSLACK, 1ul);
-	(void)mlockall(MCL_CURRENT | MCL_FUTURE); // worse timing where it is refused, still right
-	if (sched_setscheduler(0, SCHED_FIFO, &fifo))
-		fprintf(stderr, "relay: no SCHED_FIFO here (%s): delays will be less exact\n",
-			strerror(errno));
 }
 
 static int serve(struct relay *r, const char *control)
@@ -190,13 +148,14 @@ static int serve(struct relay *r, const char *control)
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 	r->signal_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (r->signal_fd < 0)
-		return relay_fail("signalfd", strerror(errno));
+		return tool_fail("signalfd", strerror(errno));
 	port_init_batches(r);
 	for (unsigned i = 0; i < MAX_CLIENTS; i++)
 		r->client[i] = -1;
 	if (open_link_watch(r) || open_ports(r) || control_open(r, control))
 		return 2;
-	lower_latency();
+	(void)mlockall(MCL_CURRENT | MCL_FUTURE); // worse timing where it is refused, still right
+	tool_go_realtime(FIFO_PRIORITY);
 	while (wait_and_serve(r))
 		pump(r);
 	(void)unlink(control);
@@ -212,6 +171,8 @@ static void usage(FILE *to)
 		to);
 	control_list_settings(to);
 }
+
+const char *tool_name = "relay";
 
 int main(int argc, char **argv)
 {
@@ -232,7 +193,7 @@ int main(int argc, char **argv)
 		return control_ask(argc - 1, argv + 1);
 	r = calloc(1, sizeof(*r));
 	if (!r)
-		return relay_fail("start", "out of memory");
+		return tool_fail("start", "out of memory");
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
@@ -244,8 +205,8 @@ int main(int argc, char **argv)
 			control = optarg;
 		else if (c == 'p')
 			(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-		else if (c != 's' || !control_parse_u64(optarg, UINT64_MAX, &r->seed))
-			return c == 's' ? relay_fail(optarg, "not a seed") : 64;
+		else if (c != 's' || !tool_parse_u64(optarg, UINT64_MAX, &r->seed))
+			return c == 's' ? tool_fail(optarg, "not a seed") : 64;
 	}
 	if (!netns || !control || optind == argc) {
 		usage(stderr);
@@ -254,9 +215,9 @@ int main(int argc, char **argv)
 	for (; optind < argc; optind++)
 		if (wan_add(r, argv[optind]))
 			return 2;
-	err = enter_netns(netns);
+	err = tool_enter_netns(netns);
 	if (err)
-		return relay_fail(netns, strerror(-err));
+		return tool_fail(netns, strerror(-err));
 	err = serve(r, control);
 	free(r);
 	return err;
