@@ -26,7 +26,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${PT_BUILD:-$TOP/build}
 [[ $BUILD = /* ]] || BUILD=$TOP/$BUILD
 # shellcheck disable=SC2034 # for the scripts
-BIN=$BUILD/bin STREAM=$BUILD/tests/tools/stream
+BIN=$BUILD/bin STREAM=$BUILD/tests/tools/stream TRANSFER=$BUILD/tests/tools/transfer
 RELAY=$BUILD/tests/tools/relay
 ID=$$
 NODES=(ha ea isp eb hb)
@@ -103,6 +103,8 @@ reap() {
 	wait_until 2 ended "$pid" || kill -KILL "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 }
+
+listening() { on "$1" ss -Hltn "sport = :$2" | grep -q .; } # NODE TCP-PORT
 
 wait_until() { # SECONDS CMD...
 	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)); shift

@@ -70,13 +70,11 @@ static const char *parse_setting(char *word, struct request *q)
 
 	if (!value)
 		return "want KEY=NUMBER";
-	*value = '\0';
 	for (unsigned i = 0; i < ARRAY_LEN(setting_rows); i++) {
 		const struct setting_row *row = &setting_rows[i];
 
-		if (strcmp(word, row->name))
+		if (strncmp(word, row->name, (size_t)(value - word)) || row->name[value - word])
 			continue;
-		*value = '=';
 		if (!tool_parse_u64(value + 1, row->most, &v))
 			return "not a number in range (relay --help)";
 		*setting_at(&q->value, row) = (uint32_t)v;
