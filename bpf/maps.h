@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The maps of the pin directory, shared by name between all programs. Sizes that depend on the
+// network are set at attach; those given here are the smallest that load.
+#pragma once
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/plane.h"
+
+#define PT_MAP(map, map_type, size, key_type, value_type, ...) \
+	struct {                                               \
+		__uint(type, BPF_MAP_TYPE_##map_type);         \
+		__uint(max_entries, size);                     \
+		__type(key, key_type);                         \
+		__type(value, value_type);                     \
+		__uint(pinning, LIBBPF_PIN_BY_NAME);           \
+		__VA_ARGS__                                    \
+	} map SEC(".maps")
+
+#define PT_MMAP     __uint(map_flags, BPF_F_MMAPABLE);
+#define PT_PREALLOC __uint(map_flags, BPF_F_NO_PREALLOC);
+
+PT_MAP(pt_meta, ARRAY, 1, __u32, struct pt_meta, PT_MMAP);
+PT_MAP(pt_live, ARRAY, 1, __u32, struct pt_live, PT_MMAP);
+PT_MAP(pt_block, ARRAY, 1, __u32, struct pt_block, PT_MMAP);
+PT_MAP(pt_rule, ARRAY, 2, __u32, struct pt_rule, PT_MMAP);
+PT_MAP(pt_port, ARRAY, 1, __u32, struct pt_port, PT_MMAP);
+PT_MAP(pt_group, ARRAY, 2 * PT_MAX_POLICY, __u32, struct pt_group, PT_MMAP);
+PT_MAP(pt_hop, ARRAY, 2, __u32, struct pt_hop, PT_MMAP);
+PT_MAP(pt_watch, ARRAY, 2, __u32, struct pt_watch);
+PT_MAP(pt_dest4, LPM_TRIE, 16, struct pt_dest4, __u32, PT_PREALLOC);
+PT_MAP(pt_dest6, LPM_TRIE, 16, struct pt_dest6, __u32, PT_PREALLOC);
+PT_MAP(pt_session, HASH, 16, struct pt_session_key, __u32);
+PT_MAP(pt_rx, HASH, 16, __u32, __u32);
+PT_MAP(pt_name, HASH, 16, struct pt_name_key, struct pt_name);
+PT_MAP(pt_hook, HASH, 16, struct pt_hook_key, struct pt_hook);
+PT_MAP(pt_traffic, PERCPU_ARRAY, 2, __u32, struct pt_count);
+PT_MAP(pt_stat, PERCPU_ARRAY, PT_STAT_COUNT, __u32, __u64);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} pt_event SEC(".maps");
+
+static __always_inline void *pt_only(void *map)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(map, &zero);
+}
+
+static __always_inline void pt_tally(enum pt_stat stat)
+{
+	__u32 key = stat;
+	__u64 *n = bpf_map_lookup_elem(&pt_stat, &key);
+
+	if (n)
+		(*n)++;
+}

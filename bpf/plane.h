@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+// The one contract between the kernel programs and user space: limits, enumerations and the
+// values of every pinned map. Both sides include it; a change of any size or meaning raises
+// PT_ABI, which is also the name of the default pin directory.
+//
+// All times are CLOCK_MONOTONIC nanoseconds, addresses are in network order, all else in host
+// order.
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#define PT_ABI     1
+#define PT_PIN_DIR "/sys/fs/bpf/patronus/1"
+
+#define PT_MAX_PATH    16384 // path indexes 1 .. 16383; 0 means none
+#define PT_MAX_UPLINK  1024  // uplink indexes 1 .. 1023; 0 means none
+#define PT_MAX_SITE    16384 // site indexes 1 .. 16383; 0 is this edge itself
+#define PT_MAX_POLICY  64    // policy index = bit in the rule vectors; 0 goes first
+#define PT_GROUP_PATHS 8     // candidates a group may name
+#define PT_RING        256   // probes remembered for each path
+#define PT_NAME_LEN    64    // with the closing 0
+#define PT_SITE_LOCAL  0     // destination that only the kernel may serve
+
+#define PT_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
+
+// pt_meta[0], memory-mapped. Written by pt-failover; `bank` is the flip of groups and rules.
+struct pt_meta {
+	__u32 abi;
+	__u32 bank;       // 0 or 1: the bank that packets use
+	__u32 generation; // of the programs; a timer's callback belongs to one (pt_watch.program)
+	__u32 site_cap;   // sites that fit into one bank of pt_group
+	__u32 path_cap;   // entries of pt_hop, pt_watch, pt_traffic
+	__u32 flags;
+	__u64 config_hash; // of the network and the configuration that the tables hold
+	__u64 attached_ns;
+	__u8 boot_id[16];
+	__u8 edge[PT_NAME_LEN];
+};
+PT_ASSERT_SIZE(pt_meta, 120);
+
+// pt_live[0], memory-mapped. Written by the kernel programs only.
+struct pt_live {
+	__u8 down[PT_MAX_PATH]; // 0 usable, 1 down
+};
+
+// Why a path or an uplink is out of use. Damped is soft: better than a path that is down.
+enum pt_block_why {
+	PT_BLOCK_NONE,
+	PT_BLOCK_CARRIER,
+	PT_BLOCK_MAINTENANCE,
+	PT_BLOCK_MANUAL,
+	PT_BLOCK_DAMPED,
+	PT_BLOCK_COUNT,
+};
+
+// pt_block[0], memory-mapped. Written by pt-failover only: one writer for each byte, so that
+// no "up" of user space can race a "down" of the kernel.
+struct pt_block {
+	__u8 path[PT_MAX_PATH];     // enum pt_block_why
+	__u8 uplink[PT_MAX_UPLINK]; // enum pt_block_why
+};
+
+#define PT_GROUP_DROP 1 // no usable candidate: drop instead of the last resort
+
+// pt_group[(bank * site_cap + site) * PT_MAX_POLICY + policy], memory-mapped.
+struct pt_group {
+	__u16 path[PT_GROUP_PATHS]; // first choice first
+	__u16 count;
+	__u16 flags; // PT_GROUP_*
+	__u32 pad;
+};
+PT_ASSERT_SIZE(pt_group, 24);
+
+// pt_dest4, pt_dest6: longest prefix -> __u32 site.
+struct pt_dest4 {
+	__u32 prefix_len;
+	__u8 addr[4];
+};
+PT_ASSERT_SIZE(pt_dest4, 8);
+
+struct pt_dest6 {
+	__u32 prefix_len;
+	__u8 addr[16];
+};
+PT_ASSERT_SIZE(pt_dest6, 20);
+
+// pt_rule[bank], memory-mapped. Bit n of a word: policy n accepts this value of the field. The
+// policy of a packet is the lowest bit left after AND over its fields.
+struct pt_rule {
+	__u64 proto[256];
+	__u64 dscp[64];
+	__u64 no_port; // takes the place of both ports where a packet shows none
+	__u64 sport[65536];
+	__u64 dport[65536];
+};
+PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 1 + 2 * 65536));
+
+#define PT_HOP_USED 1 // the slot holds a path
+#define PT_HOP_L3   2 // the device has no link layer: no next hop, no MAC header
+#define PT_HOP_VIA4 4 // via4 is set; without it the kernel's routes give the neighbour
+#define PT_HOP_VIA6 8
+
+// pt_hop[path], memory-mapped: where a path leaves and how it is watched.
+struct pt_hop {
+	__u32 ifindex; // 0 while the device is missing
+	__u32 flags;   // PT_HOP_*
+	__u32 mtu;     // longest network-layer packet
+	__u32 uplink;
+	__u32 site;
+	__u32 threshold; // overdue probes that make a path down
+	__u32 up_count;  // replies in a row that make it up again
+	__u16 ssid;      // of the probe session, RFC 8972
+	__u16 family;    // of the probe target: AF_INET, AF_INET6, 0 unwatched
+	__u64 interval_ns;
+	__u64 timeout_ns;
+	__u8 via4[4];
+	__u16 port; // the reflector's
+	__u16 pad;
+	__u8 via6[16];
+	__u8 target[16]; // the probe target; IPv4 in the first four bytes
+};
+PT_ASSERT_SIZE(pt_hop, 88);
+
+struct pt_probe_slot {
+	__u64 stamp;   // sender timestamp as it stands on the wire
+	__u64 sent_ns; // when it passed the egress hook; 0: answered
+};
+
+// pt_watch[path]. Everything below `lock` changes under it. Written by the kernel only.
+struct pt_watch {
+	struct bpf_timer timer;
+	struct bpf_spin_lock lock;
+	__u32 program; // generation of the programs whose callback the timer has; 0 none
+	__u32 oldest;  // sequence numbers: ring holds oldest .. newest
+	__u32 newest;
+	__u32 answered; // newest answered, or the one before the epoch's first
+	__u32 run;      // replies in a row
+	__u32 started;  // a probe was seen
+	__u32 pad;
+	__u64 due_sent_ns; // when the threshold-th probe after `answered` left; 0 not yet
+	__u64 expires_ns;  // what the timer is set to; 0 none runs
+	__u64 srtt_ns;     // RFC 6298, section 2; 0 no reply ever
+	__u64 rttvar_ns;
+	__u64 last_sent_ns;
+	__u64 last_reply_ns;
+	__u64 changed_ns;      // last verdict: since when the path is down, or up again
+	__u64 first_packet_ns; // first user packet that left by another path after a down
+	__u64 sent;
+	__u64 replies;
+	struct pt_probe_slot ring[PT_RING];
+};
+PT_ASSERT_SIZE(pt_watch, 128 + 16 * PT_RING);
+
+// pt_session: probe session -> __u32 path.
+struct pt_session_key {
+	__u32 ifindex;
+	__u16 family;
+	__u16 ssid;
+};
+PT_ASSERT_SIZE(pt_session_key, 8);
+
+// pt_name: what an index is called, so that readers need neither files nor daemon.
+enum pt_name_kind {
+	PT_NAME_SITE,
+	PT_NAME_POLICY,
+	PT_NAME_PATH,
+	PT_NAME_UPLINK,
+	PT_NAME_PATH_DEVICE, // index is the path's
+	PT_NAME_LAN_DEVICE,
+	PT_NAME_KIND_COUNT,
+};
+
+struct pt_name_key {
+	__u32 kind; // enum pt_name_kind
+	__u32 index;
+};
+PT_ASSERT_SIZE(pt_name_key, 8);
+
+struct pt_name {
+	char id[PT_NAME_LEN];
+};
+
+// pt_hook: what is attached where, so that detach removes that and no more.
+enum pt_hook_dir {
+	PT_HOOK_STEER,     // ingress of a LAN device
+	PT_HOOK_WATCH_IN,  // ingress of a path device
+	PT_HOOK_WATCH_OUT, // egress of a path device
+	PT_HOOK_COUNT,
+};
+
+struct pt_hook_key {
+	__u32 ifindex;
+	__u32 dir; // enum pt_hook_dir
+};
+PT_ASSERT_SIZE(pt_hook_key, 8);
+
+#define PT_HOOK_TCX   1 // a pinned link, else a filter of the clsact qdisc
+#define PT_HOOK_QDISC 2 // the clsact qdisc is ours too
+#define PT_HOOK_LINK3 4 // the layer-3 variant of the program
+
+struct pt_hook {
+	__u32 flags; // PT_HOOK_*
+	__u32 handle;
+	__u32 priority;
+	__u32 pad;
+	char device[16];
+};
+PT_ASSERT_SIZE(pt_hook, 32);
+
+// pt_rx: path device -> __u32 path, for devices that carry one path only.
+
+// pt_port[0], memory-mapped: bit n is set when a watched reflector listens on UDP port n, so that
+// other traffic costs the watch programs one load.
+struct pt_port {
+	__u8 bits[65536 / 8];
+};
+
+// pt_traffic[path], per CPU. Bytes count from the network header on.
+struct pt_count {
+	__u64 tx_packets;
+	__u64 tx_bytes;
+	__u64 rx_packets;
+	__u64 rx_bytes;
+};
+PT_ASSERT_SIZE(pt_count, 32);
+
+// pt_stat[n], per CPU, __u64: every outcome of every program.
+#define PT_STATS(X)                                                                              \
+	X(STEERED, "steered", "sent on a path")                                                  \
+	X(DAMPED, "steered_damped", "of these on a damped path, none better being alive")        \
+	X(LAST_RESORT, "steered_last_resort", "of these with every candidate out of use")        \
+	X(FRAGMENT, "steered_fragment", "of these fragments, told apart by address alone")       \
+	X(DROPPED, "dropped", "no usable candidate and the group says drop")                     \
+	X(PASS_TYPE, "passed_type", "to the kernel: not addressed to this host")                 \
+	X(PASS_VLAN, "passed_vlan", "to the kernel: VLAN tag")                                   \
+	X(PASS_NOT_IP, "passed_not_ip", "to the kernel: neither IPv4 nor IPv6")                  \
+	X(PASS_SHORT, "passed_short", "to the kernel: truncated header")                         \
+	X(PASS_OPTION, "passed_option", "to the kernel: IPv4 options or IPv6 extension headers") \
+	X(PASS_TTL, "passed_ttl", "to the kernel: TTL or hop limit used up")                     \
+	X(PASS_SCOPE, "passed_scope", "to the kernel: multicast, broadcast or link-local")       \
+	X(PASS_LOCAL, "passed_local", "to the kernel: this site's own destination")              \
+	X(PASS_NO_DEST, "passed_no_dest", "to the kernel: destination of no site")               \
+	X(PASS_NO_RULE, "passed_no_rule", "to the kernel: no policy matches")                    \
+	X(PASS_NO_GROUP, "passed_no_group", "to the kernel: no candidates for site and policy")  \
+	X(PASS_NO_HOP, "passed_no_device", "to the kernel: the path's device is missing")        \
+	X(PASS_MTU, "passed_mtu", "to the kernel: longer than the path carries")                 \
+	X(PROBE_SENT, "probe_sent", "probes recorded")                                           \
+	X(PROBE_EPOCH, "probe_epoch", "of these beginning a new sequence")                       \
+	X(REPLY_OK, "reply_accepted", "replies accepted")                                        \
+	X(REPLY_SHORT, "reply_short", "replies rejected: too short")                             \
+	X(REPLY_SESSION, "reply_session", "replies rejected: of no session on this device")      \
+	X(REPLY_SOURCE, "reply_source", "replies rejected: not from the probe target")           \
+	X(REPLY_SEQUENCE, "reply_sequence", "replies rejected: sequence number not outstanding") \
+	X(REPLY_STAMP, "reply_stamp", "replies rejected: wrong timestamp, or a replay")          \
+	X(EVENT_LOST, "event_lost", "events that found the ring full")                           \
+	X(TIMER_FAILED, "timer_failed", "watchdogs that could not be armed")
+
+enum pt_stat {
+#define X(name, key, doc) PT_STAT_##name,
+	PT_STATS(X)
+#undef X
+		PT_STAT_COUNT,
+};
+
+// pt_event: ring buffer.
+enum pt_event_kind {
+	PT_EVENT_DOWN,
+	PT_EVENT_UP,
+	PT_EVENT_FIRST_PACKET, // the first user packet that avoided a dead path
+	PT_EVENT_COUNT,
+};
+
+struct pt_event {
+	__u32 kind; // enum pt_event_kind
+	__u32 path;
+	__u64 last_reply_ns; // 0: none ever
+	__u64 detected_ns;   // the verdict began, or the first packet passed
+	__u64 committed_ns;  // the byte in pt_live was written
+	__u64 srtt_ns;
+	__u64 rttvar_ns;
+	__u32 newest;
+	__u32 answered;
+	__u32 to; // first packet: the path taken instead
+	__u32 pad;
+};
+PT_ASSERT_SIZE(pt_event, 64);

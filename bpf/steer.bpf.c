@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT
+// tc ingress of LAN devices: sends each packet on the first usable path of its group. Stateless:
+// nothing is learned, so nothing has to move when a path dies. Whatever the kernel must answer, and
+// whatever this program does not understand, goes to the kernel untouched.
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+
+#include "bpf/maps.h"
+#include "bpf/parse.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#define PT_STEER_ON 0 // a step's answer: go on; all else is a tc action
+
+// How good a candidate is, best first.
+enum pt_rank {
+	PT_RANK_USABLE,
+	PT_RANK_DAMPED,  // alive, held back until it has proved itself
+	PT_RANK_DOWN,    // the watchdog says so, which a dead prober can cause, too
+	PT_RANK_BLOCKED, // no carrier, maintenance, or by hand
+	PT_RANK_NONE,
+};
+
+struct pt_choice {
+	__u32 path;
+	__u32 rank;
+	__u32 avoided; // first dead candidate that stood before it; 0 none
+};
+
+static __always_inline int pt_pass(enum pt_stat why)
+{
+	pt_tally(why);
+	return TC_ACT_UNSPEC;
+}
+
+// Multicast, broadcast, link-local, loopback and unset addresses are never forwarded.
+static __always_inline int pt_scope_v4(const struct iphdr *ip)
+{
+	__u32 d = bpf_ntohl(ip->daddr), s = bpf_ntohl(ip->saddr);
+
+	return d >> 28 >= 0xe || d >> 24 == 127 || d >> 24 == 0 || d >> 16 == 0xa9fe ||
+		s >> 28 >= 0xe || s >> 24 == 127 || s >> 24 == 0 || s >> 16 == 0xa9fe;
+}
+
+static __always_inline int pt_scope_v6(const struct ipv6hdr *ip)
+{
+	const __be32 *d = ip->daddr.in6_u.u6_addr32, *s = ip->saddr.in6_u.u6_addr32;
+	const __be32 ten = bpf_htonl(0xffc00000), link = bpf_htonl(0xfe800000);
+
+	return (d[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) || (d[0] & ten) == link ||
+		(s[0] & ten) == link || !(d[0] | d[1] | d[2] | (d[3] & bpf_htonl(~1u))) ||
+		!(s[0] | s[1] | s[2] | (s[3] & bpf_htonl(~1u)));
+}
+
+static __always_inline int pt_read(struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)
+{
+	if (skb->pkt_type != PACKET_HOST)
+		return pt_pass(PT_STAT_PASS_TYPE);
+	if (skb->vlan_present)
+		return pt_pass(PT_STAT_PASS_VLAN);
+	switch (pt_parse_pull(skb, l2_len, p)) {
+	case PT_PARSE_SHORT:
+		return pt_pass(PT_STAT_PASS_SHORT);
+	case PT_PARSE_NOT_IP:
+		return pt_pass(PT_STAT_PASS_NOT_IP);
+	case PT_PARSE_OPTION:
+		return pt_pass(PT_STAT_PASS_OPTION);
+	case PT_PARSE_OK:
+		break;
+	}
+	if (p->ttl <= 1)
+		return pt_pass(PT_STAT_PASS_TTL);
+	if (p->family == PT_AF_INET ? pt_scope_v4(p->net) : pt_scope_v6(p->net))
+		return pt_pass(PT_STAT_PASS_SCOPE);
+	return PT_STEER_ON;
+}
+
+static __always_inline int pt_site_of(const struct pt_packet *p, __u32 *out)
+{
+	const __u32 *site;
+
+	if (p->family == PT_AF_INET) {
+		const struct iphdr *ip = p->net;
+		struct pt_dest4 key = { .prefix_len = 32 };
+
+		__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
+		site = bpf_map_lookup_elem(&pt_dest4, &key);
+	} else {
+		const struct ipv6hdr *ip = p->net;
+		struct pt_dest6 key = { .prefix_len = 128 };
+
+		__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
+		site = bpf_map_lookup_elem(&pt_dest6, &key);
+	}
+	if (!site)
+		return pt_pass(PT_STAT_PASS_NO_DEST);
+	if (*site == PT_SITE_LOCAL)
+		return pt_pass(PT_STAT_PASS_LOCAL);
+	*out = *site;
+	return PT_STEER_ON;
+}
+
+// The position of the lowest bit of a non-zero word: BPF has no instruction for it.
+static __always_inline __u32 pt_lowest_bit(__u64 word)
+{
+	__u32 n = 0;
+
+	if (!(__u32)word) {
+		word >>= 32;
+		n += 32;
+	}
+	if (!(word & 0xffff)) {
+		word >>= 16;
+		n += 16;
+	}
+	if (!(word & 0xff)) {
+		word >>= 8;
+		n += 8;
+	}
+	if (!(word & 0xf)) {
+		word >>= 4;
+		n += 4;
+	}
+	if (!(word & 3)) {
+		word >>= 2;
+		n += 2;
+	}
+	return n + !(word & 1);
+}
+
+static __always_inline int pt_policy_of(const struct pt_packet *p, __u32 bank, __u32 *out)
+{
+	const struct pt_rule *rule = bpf_map_lookup_elem(&pt_rule, &bank);
+	__u64 left;
+
+	if (!rule)
+		return pt_pass(PT_STAT_PASS_NO_RULE);
+	left = rule->proto[p->l4_proto] & rule->dscp[p->dscp & 63];
+	left &= p->has_port ? rule->sport[p->sport] & rule->dport[p->dport] : rule->no_port;
+	if (!left)
+		return pt_pass(PT_STAT_PASS_NO_RULE);
+	*out = pt_lowest_bit(left);
+	return PT_STEER_ON;
+}
+
+static __always_inline enum pt_rank pt_rank(
+	const struct pt_live *live, const struct pt_block *block, __u32 path)
+{
+	__u32 i = path & (PT_MAX_PATH - 1);
+	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &i);
+	__u8 by_path = block->path[i], by_uplink;
+
+	if (!hop || !hop->ifindex)
+		return PT_RANK_NONE;
+	by_uplink = block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
+	if ((by_path && by_path != PT_BLOCK_DAMPED) || (by_uplink && by_uplink != PT_BLOCK_DAMPED))
+		return PT_RANK_BLOCKED;
+	if (live->down[i])
+		return PT_RANK_DOWN;
+	return by_path || by_uplink ? PT_RANK_DAMPED : PT_RANK_USABLE;
+}
+
+static __always_inline void pt_choose(const struct pt_group *group, struct pt_choice *best)
+{
+	const struct pt_live *live = pt_only(&pt_live);
+	const struct pt_block *block = pt_only(&pt_block);
+
+	best->path = 0;
+	best->rank = PT_RANK_NONE;
+	best->avoided = 0;
+	if (!live || !block)
+		return;
+	for (int i = 0; i < PT_GROUP_PATHS; i++) {
+		__u32 path = group->path[i], rank;
+
+		if (i >= group->count || !path)
+			break;
+		rank = pt_rank(live, block, path);
+		if (rank < best->rank) {
+			best->path = path;
+			best->rank = rank;
+		}
+		if (rank == PT_RANK_USABLE)
+			break;
+		if (!best->avoided && live->down[path & (PT_MAX_PATH - 1)])
+			best->avoided = path;
+	}
+}
+
+static __always_inline int pt_path_of(
+	const struct pt_meta *meta, __u32 bank, __u32 site, __u32 policy, struct pt_choice *choice)
+{
+	__u32 key = (bank * meta->site_cap + site) * PT_MAX_POLICY + policy;
+	const struct pt_group *group;
+
+	if (site >= meta->site_cap)
+		return pt_pass(PT_STAT_PASS_NO_GROUP);
+	group = bpf_map_lookup_elem(&pt_group, &key);
+	if (!group || !group->count)
+		return pt_pass(PT_STAT_PASS_NO_GROUP);
+	pt_choose(group, choice);
+	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP) {
+		pt_tally(PT_STAT_DROPPED);
+		return TC_ACT_SHOT;
+	}
+	if (!choice->path)
+		return pt_pass(PT_STAT_PASS_NO_HOP);
+	return PT_STEER_ON;
+}
+
+// Segments of a GSO packet are what travels, so these must fit; the packet itself stays whole.
+static __always_inline int pt_fits(
+	struct __sk_buff *skb, const __u32 l2_len, const struct pt_packet *p, __u32 mtu)
+{
+	__u32 len = skb->len - l2_len;
+
+	if (skb->gso_size) {
+		len = p->l4_offset + skb->gso_size;
+		if (p->l4_proto == IPPROTO_TCP) {
+			struct tcphdr *tcp = p->net + p->l4_offset;
+
+			if ((void *)(tcp + 1) > (void *)(long)skb->data_end)
+				return 0;
+			len += tcp->doff * 4u;
+		} else {
+			len += sizeof(struct udphdr);
+		}
+	}
+	return len <= mtu;
+}
+
+// RFC 1624 for IPv4. IPv6 has no header checksum, but a device's own sum over the whole packet, if
+// skb carries one, covers the hop limit.
+static __always_inline int pt_age(struct __sk_buff *skb, struct pt_packet *p)
+{
+	void *end = (void *)(long)skb->data_end;
+
+	if (p->family == PT_AF_INET) {
+		struct iphdr *ip = p->net;
+		__u32 sum;
+
+		if ((void *)(ip + 1) > end)
+			return -1;
+		sum = (__u32)ip->check + bpf_htons(0x0100);
+		ip->check = (__sum16)(sum + (sum >= 0xffff));
+		ip->ttl--;
+	} else {
+		struct ipv6hdr *ip = p->net;
+
+		if ((void *)(ip + 1) > end)
+			return -1;
+		ip->hop_limit--;
+		(void)bpf_csum_update(skb, (__u16)~bpf_htons(1));
+	}
+	return 0;
+}
+
+static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
+{
+	struct bpf_redir_neigh next = {};
+
+	if (hop->flags & PT_HOP_L3)
+		return (int)bpf_redirect(hop->ifindex, 0);
+	if (family == PT_AF_INET && hop->flags & PT_HOP_VIA4) {
+		next.nh_family = PT_AF_INET;
+		__builtin_memcpy(&next.ipv4_nh, hop->via4, sizeof(hop->via4));
+	} else if (family == PT_AF_INET6 && hop->flags & PT_HOP_VIA6) {
+		next.nh_family = PT_AF_INET6;
+		__builtin_memcpy(next.ipv6_nh, hop->via6, sizeof(hop->via6));
+	} else {
+		return (int)bpf_redirect_neigh(hop->ifindex, NULL, 0, 0);
+	}
+	return (int)bpf_redirect_neigh(hop->ifindex, &next, sizeof(next), 0);
+}
+
+// The first user packet that avoids a dead path ends the outage: worth a moment of its own.
+static __always_inline void pt_note_first(const struct pt_choice *choice)
+{
+	__u32 key = choice->avoided;
+	struct pt_watch *watch = bpf_map_lookup_elem(&pt_watch, &key);
+	struct pt_event *event;
+	__u64 now;
+
+	if (!watch || watch->first_packet_ns)
+		return;
+	now = bpf_ktime_get_ns();
+	if (__sync_val_compare_and_swap(&watch->first_packet_ns, 0, now))
+		return;
+	event = bpf_ringbuf_reserve(&pt_event, sizeof(*event), 0);
+	if (!event) {
+		pt_tally(PT_STAT_EVENT_LOST);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->kind = PT_EVENT_FIRST_PACKET;
+	event->path = choice->avoided;
+	event->to = choice->path;
+	event->detected_ns = now;
+	event->committed_ns = now;
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline void pt_count_tx(const struct __sk_buff *skb, const __u32 l2_len,
+	const struct pt_packet *p, const struct pt_choice *choice)
+{
+	__u32 key = choice->path;
+	struct pt_count *count = bpf_map_lookup_elem(&pt_traffic, &key);
+
+	if (count) {
+		count->tx_packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
+		count->tx_bytes += skb->len - l2_len;
+	}
+	pt_tally(PT_STAT_STEERED);
+	if (choice->rank == PT_RANK_DAMPED)
+		pt_tally(PT_STAT_DAMPED);
+	else if (choice->rank > PT_RANK_DAMPED)
+		pt_tally(PT_STAT_LAST_RESORT);
+	if (p->fragment)
+		pt_tally(PT_STAT_FRAGMENT);
+}
+
+static __always_inline int pt_forward(struct __sk_buff *skb, const __u32 l2_len,
+	struct pt_packet *p, const struct pt_choice *choice)
+{
+	__u32 key = choice->path;
+	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
+
+	if (!hop || !hop->ifindex)
+		return pt_pass(PT_STAT_PASS_NO_HOP);
+	if (!pt_fits(skb, l2_len, p, hop->mtu))
+		return pt_pass(PT_STAT_PASS_MTU);
+	if (pt_age(skb, p))
+		return pt_pass(PT_STAT_PASS_SHORT);
+	pt_count_tx(skb, l2_len, p, choice);
+	if (choice->avoided)
+		pt_note_first(choice);
+	return pt_send(hop, p->family);
+}
+
+SEC("tc")
+int pt_steer(struct __sk_buff *skb)
+{
+	const struct pt_meta *meta = pt_only(&pt_meta);
+	struct pt_packet packet = {};
+	struct pt_choice choice;
+	__u32 site = 0, policy = 0, bank;
+	int act;
+
+	if (!meta)
+		return TC_ACT_UNSPEC;
+	bank = *(const volatile __u32 *)&meta->bank & 1;
+	act = pt_read(skb, ETH_HLEN, &packet);
+	if (act == PT_STEER_ON)
+		act = pt_site_of(&packet, &site);
+	if (act == PT_STEER_ON)
+		act = pt_policy_of(&packet, bank, &policy);
+	if (act == PT_STEER_ON)
+		act = pt_path_of(meta, bank, site, policy, &choice);
+	if (act == PT_STEER_ON)
+		act = pt_forward(skb, ETH_HLEN, &packet, &choice);
+	return act;
+}
