@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "plane/load.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "bpf/plane.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual" // generated code
+#include "bpf/steer.skel.h"
+#include "bpf/watch.skel.h"
+#pragma GCC diagnostic pop
+
+#define HEAD_ROOM 2u // a reload may double the network before attach has to make new maps
+
+static int on_print(enum libbpf_print_level level, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+// libbpf's own words are for `-vv`; its callers get ours.
+static int on_print(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[1024];
+	int n = vsnprintf(line, sizeof(line), fmt, args);
+
+	if (n > 0)
+		pt_log(PT_LOG_DEBUG, "libbpf: %.*s", (int)strcspn(line, "\n"), line);
+	(void)level;
+	return n;
+}
+
+static uint32_t at_least(uint32_t n, uint32_t least)
+{
+	return n > least ? n : least;
+}
+
+static uint32_t capped(uint64_t n, uint32_t most)
+{
+	return n < most ? (uint32_t)n : most;
+}
+
+static uint32_t map_entries(const char *name, const struct pt_sizes *s)
+{
+	uint32_t paths = at_least(capped(HEAD_ROOM * ((uint64_t)s->paths + 1), PT_MAX_PATH), 16);
+	uint32_t sites = at_least(capped(HEAD_ROOM * ((uint64_t)s->sites + 1), PT_MAX_SITE), 16);
+	const struct {
+		const char *name;
+		uint32_t entries;
+	} sized[] = {
+		{ "pt_group", 2 * sites * PT_MAX_POLICY },
+		{ "pt_hop", paths },
+		{ "pt_watch", paths },
+		{ "pt_traffic", paths },
+		{ "pt_session", paths },
+		{ "pt_rx", paths },
+		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
+		{ "pt_hook", 2 * paths + 64 },
+		{ "pt_dest4", at_least(HEAD_ROOM * s->prefixes4, 1024) },
+		{ "pt_dest6", at_least(HEAD_ROOM * s->prefixes6, 1024) },
+	};
+
+	for (size_t i = 0; i < sizeof(sized) / sizeof(sized[0]); i++)
+		if (!strcmp(sized[i].name, name))
+			return sized[i].entries;
+	return 0;
+}
+
+// A map that is pinned already keeps its size, or libbpf would refuse to share it.
+static uint32_t pinned_entries(const struct bpf_map *map)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	const char *path = bpf_map__pin_path(map);
+	int fd = path ? bpf_obj_get(path) : -1;
+
+	if (fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.max_entries = 0;
+	(void)close(fd); // only read
+	return info.max_entries;
+}
+
+static int set_sizes(struct bpf_object *obj, const struct pt_sizes *sizes, struct pt_err *err)
+{
+	struct bpf_map *map;
+	uint32_t entries;
+	int ret;
+
+	bpf_object__for_each_map(map, obj)
+	{
+		entries = pinned_entries(map);
+		if (!entries)
+			entries = map_entries(bpf_map__name(map), sizes);
+		ret = entries ? bpf_map__set_max_entries(map, entries) : 0;
+		if (ret)
+			return pt_err_errno(err, ret, "%s: size", bpf_map__name(map));
+	}
+	return 0;
+}
+
+static int load_object(
+	struct bpf_object *obj, const char *dir, const struct pt_sizes *sizes, struct pt_err *err)
+{
+	int ret = set_sizes(obj, sizes, err);
+
+	if (ret)
+		return ret;
+	ret = bpf_object__load(obj);
+	if (ret == -EINVAL)
+		return pt_err_set(err, ret,
+			"%s: the kernel refused the programs or their pinned maps; "
+			"pt-failover detach first, or -vv for its words",
+			dir);
+	if (ret)
+		return pt_err_errno(err, ret, "%s: loading the kernel programs", dir);
+	return 0;
+}
+
+static int keep_program(const struct bpf_program *prog, int *out, struct pt_err *err)
+{
+	*out = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 3);
+	return *out < 0 ? pt_err_errno(err, -errno, "%s", bpf_program__name(prog)) : 0;
+}
+
+static int load_steer(
+	const char *dir, const struct pt_sizes *sizes, struct pt_programs *out, struct pt_err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = dir);
+	struct steer_bpf *skel = steer_bpf__open_opts(&opts);
+	int ret;
+
+	if (!skel)
+		return pt_err_errno(err, -errno, "steer program");
+	ret = load_object(skel->obj, dir, sizes, err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_steer, &out->fd[PT_PROGRAM_STEER], err);
+	steer_bpf__destroy(skel);
+	return ret;
+}
+
+static int load_watch(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
+	struct pt_programs *out, struct pt_err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = dir);
+	struct watch_bpf *skel = watch_bpf__open_opts(&opts);
+	int ret;
+
+	if (!skel)
+		return pt_err_errno(err, -errno, "watch program");
+	skel->rodata->pt_generation = generation;
+	ret = load_object(skel->obj, dir, sizes, err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_in, &out->fd[PT_PROGRAM_IN], err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_out, &out->fd[PT_PROGRAM_OUT], err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_in_l3, &out->fd[PT_PROGRAM_IN_L3], err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_out_l3, &out->fd[PT_PROGRAM_OUT_L3], err);
+	watch_bpf__destroy(skel);
+	return ret;
+}
+
+int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
+	struct pt_programs *out, struct pt_err *err)
+{
+	struct pt_programs got = PT_PROGRAMS_NONE;
+	int ret;
+
+	libbpf_set_print(on_print);
+	ret = load_steer(dir, sizes, &got, err);
+	if (!ret)
+		ret = load_watch(dir, sizes, generation, &got, err);
+	if (ret)
+		pt_programs_done(&got);
+	else
+		*out = got;
+	return ret;
+}
+
+void pt_programs_done(struct pt_programs *p)
+{
+	for (int i = 0; i < PT_PROGRAM_COUNT; i++) {
+		if (p->fd[i] >= 0)
+			(void)close(p->fd[i]); // nothing to lose in a program
+		p->fd[i] = -1;
+	}
+}

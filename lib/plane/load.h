@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Loads the kernel programs: the only module that knows the generated skeletons.
+#pragma once
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct pt_sizes {
+	uint32_t paths, sites; // what the network holds; head room is added here
+	uint32_t prefixes4, prefixes6;
+};
+
+enum pt_program {
+	PT_PROGRAM_STEER,
+	PT_PROGRAM_IN,
+	PT_PROGRAM_OUT,
+	PT_PROGRAM_IN_L3,
+	PT_PROGRAM_OUT_L3,
+	PT_PROGRAM_COUNT
+};
+
+struct pt_programs {
+	int fd[PT_PROGRAM_COUNT];
+};
+
+#define PT_PROGRAMS_NONE                                    \
+	(struct pt_programs)                                \
+	{                                                   \
+		.fd = { [0 ... PT_PROGRAM_COUNT - 1] = -1 } \
+	}
+
+// Loads all programs against the maps pinned in dir, and pins the maps that are not there yet with
+// room for twice `sizes`. Maps that are there keep their sizes. The caller closes the programs.
+int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
+	struct pt_programs *out, struct pt_err *err);
+void pt_programs_done(struct pt_programs *p);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The maps of a pin directory, opened and checked: what every reader and writer starts from.
+#pragma once
+#include <stdint.h>
+
+#include "base/err.h"
+#include "bpf/plane.h"
+#include "plane/pin.h"
+
+enum pt_map {
+	PT_MAP_META,
+	PT_MAP_LIVE,
+	PT_MAP_BLOCK,
+	PT_MAP_RULE,
+	PT_MAP_PORT,
+	PT_MAP_GROUP,
+	PT_MAP_HOP,
+	PT_MAP_WATCH,
+	PT_MAP_DEST4,
+	PT_MAP_DEST6,
+	PT_MAP_SESSION,
+	PT_MAP_RX,
+	PT_MAP_NAME,
+	PT_MAP_HOOK,
+	PT_MAP_TRAFFIC,
+	PT_MAP_STAT,
+	PT_MAP_EVENT,
+	PT_MAP_COUNT
+};
+
+enum pt_plane_mode {
+	PT_PLANE_READ,
+	PT_PLANE_WRITE,
+	PT_PLANE_NEW, // as WRITE, right after pt_load: pt_meta is still empty
+};
+
+struct pt_plane {
+	char dir[PT_PIN_PATH];
+	int fd[PT_MAP_COUNT];
+	uint32_t entries[PT_MAP_COUNT];
+	// Mapped; read-only under PT_PLANE_READ, and `live` always.
+	struct pt_meta *meta;
+	const struct pt_live *live;
+	struct pt_block *block;
+	struct pt_rule *rule; // two banks
+	struct pt_port *port;
+	struct pt_group *group; // two banks of meta->site_cap * PT_MAX_POLICY
+	struct pt_hop *hop;     // meta->path_cap
+};
+
+// Checks type, key and value size of every map, the ABI and the boot before anything is believed.
+// The error of a mismatch names the cure.
+int pt_plane_open(
+	const char *dir, enum pt_plane_mode mode, struct pt_plane **out, struct pt_err *err);
+void pt_plane_free(struct pt_plane *p);
