@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: MIT
+// The watch programs: which packets count as probes and replies, and what the watchdog makes of
+// them, in real time.
+#include "tests/bpf/rig.h"
+
+#define PATH     1
+#define PATH6    2
+#define SSID     101 // rig_hop: 100 + path
+#define SENDER   40000
+#define INTERVAL (20 * PT_NS_PER_MS)
+
+static struct rig_packet pkt;
+static uint64_t stamp_base; // so that no two tests share a timestamp
+
+static void wait_ns(int64_t ns)
+{
+	const struct timespec t = { ns / PT_NS_PER_S, ns % PT_NS_PER_S };
+
+	nanosleep(&t, NULL);
+}
+
+static void session(uint32_t path, uint16_t family)
+{
+	struct pt_session_key key = { RIG_DEVICE, family, (uint16_t)(100 + path) };
+
+	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_SESSION], &key, &path, BPF_ANY), 0);
+}
+
+static struct pt_watch watch_of(uint32_t path)
+{
+	struct pt_watch w = {};
+
+	T_EQ(bpf_map_lookup_elem_flags(rig.plane->fd[PT_MAP_WATCH], &path, &w, BPF_F_LOCK), 0);
+	return w;
+}
+
+static void reset(void)
+{
+	stamp_base += 1u << 20;
+	for (uint32_t path = PATH; path <= PATH6; path++) {
+		rig_hop(path);
+		rig_set_down(path, 0);
+	}
+	rig.plane->hop[PATH6].family = AF_INET6;
+	(void)inet_pton(AF_INET6, "2001:db8::99", rig.plane->hop[PATH6].target);
+	rig.plane->port->bits[RIG_PORT >> 3] |= 1u << (RIG_PORT & 7);
+	session(PATH, AF_INET);
+	session(PATH6, AF_INET6);
+}
+
+static uint64_t stamp_of(uint32_t seq)
+{
+	return stamp_base + seq + 1;
+}
+
+static void put_probe(uint32_t offset, uint32_t seq, uint16_t ssid)
+{
+	struct pt_stamp_probe probe = {
+		.seq = htonl(seq), .stamp = stamp_of(seq), .ssid = htons(ssid)
+	};
+
+	memcpy(pkt.data + offset, &probe, sizeof(probe));
+}
+
+static void put_reply(uint32_t offset, uint32_t seq, uint16_t ssid, uint64_t stamp)
+{
+	struct pt_stamp_reply reply = { .seq = htonl(seq + 7),
+		.ssid = htons(ssid),
+		.sender_seq = htonl(seq),
+		.sender_stamp = stamp };
+
+	memcpy(pkt.data + offset, &reply, sizeof(reply));
+}
+
+static void make_probe(uint32_t seq)
+{
+	rig_ipv4(&pkt, "192.0.2.99", IPPROTO_UDP, SENDER, RIG_PORT, 44);
+	put_probe(ETH_HLEN + 28, seq, SSID);
+}
+
+static void make_reply(uint32_t seq)
+{
+	rig_ipv4(&pkt, "192.0.2.2", IPPROTO_UDP, RIG_PORT, SENDER, 44);
+	pkt.v4.saddr = inet_addr("192.0.2.99");
+	rig_seal(&pkt);
+	put_reply(ETH_HLEN + 28, seq, SSID, stamp_of(seq));
+}
+
+// Runs the packet, which must leave untouched, and tells by how much the counter moved.
+static uint64_t counted(enum pt_program program, enum pt_stat stat)
+{
+	struct rig_packet was = pkt;
+	uint64_t before = rig_stat(stat);
+
+	T_EQ(rig_run(program, &pkt), TC_ACT_UNSPEC);
+	T_OK(pkt.len == was.len && !memcmp(was.data, pkt.data, pkt.len));
+	return rig_stat(stat) - before;
+}
+
+static void probe(uint32_t seq)
+{
+	make_probe(seq);
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 1);
+}
+
+static void reply(uint32_t seq)
+{
+	make_reply(seq);
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_OK), 1);
+}
+
+static void test_recorded_and_accepted(void)
+{
+	struct pt_watch before, after;
+
+	reset();
+	before = watch_of(PATH);
+	probe(1);
+	after = watch_of(PATH);
+	T_EQ(after.sent - before.sent, 1);
+	T_EQ(after.newest, 1);
+	T_OK(after.ring[1].sent_ns > before.last_sent_ns);
+	reply(1);
+	after = watch_of(PATH);
+	T_EQ(after.answered, 1);
+	T_EQ(after.replies - before.replies, 1);
+	T_OK(after.last_reply_ns >= after.last_sent_ns);
+	T_OK(after.srtt_ns > 0);
+	T_EQ(after.ring[1].sent_ns, 0);
+}
+
+static void test_ipv6_session(void)
+{
+	uint32_t path = PATH6;
+
+	reset();
+	rig_ipv6(&pkt, "2001:db8::99", IPPROTO_UDP, SENDER, RIG_PORT, 44);
+	put_probe(ETH_HLEN + 48, 1, (uint16_t)(100 + path));
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 1);
+	rig_ipv6(&pkt, "2001:db8::1", IPPROTO_UDP, RIG_PORT, SENDER, 44);
+	put_reply(ETH_HLEN + 48, 1, (uint16_t)(100 + path), stamp_of(1));
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SOURCE), 1);
+	(void)inet_pton(AF_INET6, "2001:db8::99", &pkt.v6.saddr);
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_OK), 1);
+	T_EQ(watch_of(path).answered, 1);
+}
+
+static void test_other_traffic_is_no_probe(void)
+{
+	reset();
+	make_probe(1);
+	pkt.ingress_ifindex = RIG_DEVICE; // forwarded: a probe of somebody else
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 0);
+	make_probe(1);
+	put_probe(ETH_HLEN + 28, 1, SSID + 50);
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 0);
+	make_probe(1);
+	pkt.v4.daddr = inet_addr("192.0.2.98");
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 0);
+	make_probe(1);
+	pkt.len -= 1;
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 0);
+	rig_ipv4(&pkt, "192.0.2.99", IPPROTO_UDP, SENDER, RIG_PORT + 1, 44);
+	put_probe(ETH_HLEN + 28, 1, SSID);
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 0);
+	rig_ipv4(&pkt, "192.0.2.99", IPPROTO_TCP, SENDER, RIG_PORT, 44);
+	put_probe(ETH_HLEN + 28, 1, SSID);
+	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 0);
+}
+
+static void test_replay(void)
+{
+	struct pt_watch before;
+
+	reset();
+	probe(1);
+	reply(1);
+	before = watch_of(PATH);
+	make_reply(1);
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_STAMP), 1);
+	T_EQ(watch_of(PATH).replies, before.replies);
+	T_EQ(watch_of(PATH).last_reply_ns, before.last_reply_ns);
+}
+
+static void test_spoofed(void)
+{
+	reset();
+	probe(1);
+	make_reply(1);
+	pkt.v4.saddr = inet_addr("192.0.2.98");
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SOURCE), 1);
+	make_reply(1);
+	put_reply(ETH_HLEN + 28, 1, SSID + 50, stamp_of(1));
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SESSION), 1);
+	make_reply(1);
+	put_reply(ETH_HLEN + 28, 1, SSID, stamp_of(1) + 1);
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_STAMP), 1);
+	make_reply(1);
+	put_reply(ETH_HLEN + 28, 2, SSID, stamp_of(2));
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SEQUENCE), 1);
+	make_reply(1);
+	put_reply(ETH_HLEN + 28, 0, SSID, stamp_of(0));
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SEQUENCE), 1);
+	make_reply(1);
+	pkt.len -= 1;
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SHORT), 1);
+	T_EQ(watch_of(PATH).answered, 0);
+	reply(1); // none of these spoiled the true one
+}
+
+static void test_lo_is_not_the_device(void)
+{
+	struct pt_session_key key = { RIG_DEVICE, AF_INET, SSID };
+	uint32_t path = PATH;
+
+	reset();
+	probe(1);
+	T_EQ(bpf_map_delete_elem(rig.plane->fd[PT_MAP_SESSION], &key), 0);
+	key.ifindex = RIG_DEVICE + 1; // the probe's session lives on another device
+	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_SESSION], &key, &path, BPF_ANY), 0);
+	make_reply(1);
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SESSION), 1);
+	T_EQ(bpf_map_delete_elem(rig.plane->fd[PT_MAP_SESSION], &key), 0);
+}
+
+static void test_ring_holds_256(void)
+{
+	uint32_t seq;
+
+	reset();
+	rig.plane->hop[PATH].threshold = 0; // no verdicts here
+	for (seq = 10; seq < 10 + PT_RING + 1; seq++)
+		probe(seq);
+	make_reply(10);
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SEQUENCE), 1);
+	reply(11);
+	reply(10 + PT_RING);
+}
+
+static void test_sequence_wraps(void)
+{
+	reset();
+	for (uint32_t i = 0; i < 6; i++) {
+		probe(UINT32_MAX - 2 + i);
+		reply(UINT32_MAX - 2 + i);
+	}
+	T_EQ(watch_of(PATH).answered, 2);
+	T_EQ(watch_of(PATH).run, 6);
+}
+
+// Down after the third unanswered probe, not after the second; when, and what the event says.
+static void test_down_after_threshold(void)
+{
+	struct pt_watch w;
+
+	reset();
+	for (uint32_t seq = 100; seq < 103; seq++) {
+		probe(seq);
+		reply(seq);
+	}
+	probe(103);
+	wait_ns(INTERVAL);
+	probe(104);
+	wait_ns(4 * INTERVAL);
+	T_EQ(rig.plane->live->down[PATH], 0); // two are missing, no verdict
+	probe(105);
+	T_OK(rig_wait_down(PATH, 1, 1000));
+	w = watch_of(PATH);
+	T_EQ(w.answered, 102);
+	// The third left, and then srtt + max(4 rttvar, interval / 8) passed, a timer's delay more.
+	T_OK(w.changed_ns >= w.ring[105].sent_ns + w.srtt_ns + INTERVAL / 8);
+	T_OK(w.changed_ns < w.ring[105].sent_ns + w.srtt_ns + 4 * w.rttvar_ns + INTERVAL);
+}
+
+static void test_up_after_count(void)
+{
+	reset();
+	for (uint32_t seq = 200; seq < 203; seq++)
+		probe(seq);
+	T_OK(rig_wait_down(PATH, 1, 1000));
+	for (uint32_t seq = 203; seq < 205; seq++) {
+		probe(seq);
+		reply(seq);
+	}
+	T_EQ(rig.plane->live->down[PATH], 1);
+	probe(205); // lost: the run begins anew
+	for (uint32_t seq = 206; seq < 208; seq++) {
+		probe(seq);
+		reply(seq);
+	}
+	T_EQ(rig.plane->live->down[PATH], 1);
+	probe(208);
+	reply(208);
+	T_EQ(rig.plane->live->down[PATH], 0);
+}
+
+static void test_dead_from_the_start(void)
+{
+	uint32_t path = 3; // never answered: only the configured limit is known
+	struct pt_watch w;
+
+	reset();
+	rig_hop(path);
+	session(path, AF_INET);
+	for (uint32_t seq = 0; seq < 3; seq++) {
+		make_probe(seq);
+		put_probe(ETH_HLEN + 28, seq, (uint16_t)(100 + path));
+		T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 1);
+	}
+	T_OK(rig_wait_down(path, 1, 1000));
+	w = watch_of(path);
+	T_EQ(w.last_reply_ns, 0);
+	T_OK(w.changed_ns >= w.ring[2].sent_ns + 60 * PT_NS_PER_MS);
+}
+
+static void test_frozen_without_probes(void)
+{
+	reset();
+	probe(300);
+	reply(300);
+	probe(301);
+	probe(302);
+	wait_ns(10 * INTERVAL); // two are overdue for long, no third comes
+	T_EQ(rig.plane->live->down[PATH], 0);
+	T_EQ(watch_of(PATH).expires_ns, 0);
+}
+
+static void test_epoch_forgets(void)
+{
+	uint64_t before;
+
+	reset();
+	probe(400);
+	reply(400);
+	probe(401);
+	probe(402);
+	before = rig_stat(PT_STAT_PROBE_EPOCH);
+	probe(7); // a restarted sender
+	T_EQ(rig_stat(PT_STAT_PROBE_EPOCH) - before, 1);
+	probe(8);
+	make_reply(402);
+	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_SEQUENCE), 1);
+	wait_ns(10 * INTERVAL);
+	T_EQ(rig.plane->live->down[PATH], 0); // 401, 402, 7, 8 are overdue, but of two senders
+	probe(9);
+	T_OK(rig_wait_down(PATH, 1, 1000));
+	probe(500); // state is kept over the next epoch, too
+	T_EQ(rig.plane->live->down[PATH], 1);
+}
+
+static void test_reply_in_time_saves(void)
+{
+	reset();
+	probe(600);
+	reply(600);
+	for (uint32_t seq = 601; seq < 604; seq++)
+		probe(seq);
+	reply(603); // the newest is answered, so the older ones are mere losses
+	wait_ns(10 * INTERVAL);
+	T_EQ(rig.plane->live->down[PATH], 0);
+}
+
+static void test_new_program_takes_timers_over(void)
+{
+	const struct pt_sizes sizes = {};
+	struct pt_programs old = rig.prog;
+
+	reset();
+	T_EQ(pt_load(rig.dir, &sizes, 2, &rig.prog, &rig.err), 0);
+	if (rig.err.code)
+		T_FAIL("%s", rig.err.msg);
+	probe(700);
+	reply(700);
+	for (uint32_t seq = 701; seq < 704; seq++)
+		probe(seq);
+	T_EQ(watch_of(PATH).program, 2);
+	pt_programs_done(&old);
+	T_OK(rig_wait_down(PATH, 1, 1000));
+}
+
+RIG_MAIN({ "a probe is recorded, its reply accepted", test_recorded_and_accepted },
+	{ "the same over IPv6, from the target only", test_ipv6_session },
+	{ "other traffic is no probe", test_other_traffic_is_no_probe },
+	{ "a replay is rejected", test_replay },
+	{ "spoofed, foreign and short replies are rejected", test_spoofed },
+	{ "a reply on another device is rejected", test_lo_is_not_the_device },
+	{ "the newest 256 probes may be answered", test_ring_holds_256 },
+	{ "sequence numbers wrap around", test_sequence_wraps },
+	{ "down after the threshold, not before", test_down_after_threshold },
+	{ "up after up_count replies in a row", test_up_after_count },
+	{ "a path dead from the start goes down", test_dead_from_the_start },
+	{ "no probes, no verdict", test_frozen_without_probes },
+	{ "a restarted sender begins anew, the state stays", test_epoch_forgets },
+	{ "one reply to a newer probe saves the path", test_reply_in_time_saves },
+	{ "a new program takes over running timers", test_new_program_takes_timers_over })
