@@ -103,7 +103,6 @@ reset
 spawn_on hb server iperf3 -s -1
 wait_until 5 listening hb 5201 || bail "iperf3 server"
 spawn_on ha client iperf3 -c 10.2.0.2 -u -b 20M -l 1200 -t 2 -J
-# shellcheck disable=SC2317 # wait_until calls it
 queue_full() { (($(relay_get wan0:ab lost_queue) > 100)); }
 wait_until 5 queue_full || bail "no queue"
 read -r _ _ most < <(on ea ping -q -i 0.01 -c 30 10.9.0.2 | rtt_us)
@@ -137,7 +136,6 @@ refused "no value" "delay_us: want KEY=NUMBER" wan0 delay_us
 on eb sh -c 'echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6'
 wan_delete b 0
 wan_up b 0
-# shellcheck disable=SC2317 # wait_until calls it
 answers() { on ea ping -qc1 -W 0.2 10.9.0.2 >/dev/null; }
 check "a device made again is served again" wait_until 3 answers
 

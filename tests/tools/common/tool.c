@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "tests/tools/common/tool.h"
+#include "base/parse.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,17 +27,7 @@ uint64_t tool_clock_ns(int clock_id)
 
 bool tool_parse_u64(const char *text, uint64_t most, uint64_t *out)
 {
-	char *end;
-	unsigned long long v;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (errno || *end || v > most)
-		return false;
-	*out = v;
-	return true;
+	return !pt_parse_u64(text, 0, most, out);
 }
 
 int tool_enter_netns(const char *name)

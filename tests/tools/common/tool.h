@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the measuring tools of the tests share. They use nothing of lib/: a ruler that shares its
-// code with what it measures would share its mistakes.
+// What the measuring tools of the tests share. Of lib/ they use only the number parser: a ruler
+// that shares its clocks and sockets with what it measures would share their mistakes.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
