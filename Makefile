@@ -52,7 +52,7 @@ deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
 
 # Objects, archives, BPF
-$(BUILD)/lib/plane/%.o $(BUILD)/tests/bpf/%: | $(SKELS)
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/plane/*.c lib/probe/*.c tests/bpf/*.c)): | $(SKELS)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $Q,@echo "  CC    $<")
