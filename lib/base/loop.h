@@ -18,12 +18,13 @@ int pt_loop_new(struct pt_loop **out, struct pt_err *err);
 void pt_loop_free(struct pt_loop *loop);
 
 // The caller keeps the descriptor; it must delete it before it closes it. Callbacks may add and
-// delete descriptors and timers, their own included.
+// delete descriptors and timers, their own included. A regular file is always ready.
 int pt_loop_fd_add(struct pt_loop *loop, int fd, uint32_t events, pt_loop_fd_fn *fn, void *ctx);
 int pt_loop_fd_del(struct pt_loop *loop, int fd);
 
 // A timer fires at `first` and then every `period_ns` (0: once). Deadlines are absolute: the next
 // is the previous plus the period, so nothing drifts; `expirations` counts the periods missed, too.
+// A first of 0 disarms the timer.
 int pt_loop_timer_add(struct pt_loop *loop, struct pt_mono first, int64_t period_ns,
 	pt_loop_timer_fn *fn, void *ctx, struct pt_timer **out);
 int pt_loop_timer_set(struct pt_timer *timer, struct pt_mono first, int64_t period_ns);
