@@ -106,7 +106,10 @@ reap() {
 
 listening() { on "$1" ss -Hltn "sport = :$2" | grep -q .; } # NODE TCP-PORT
 
-wait_until() { # SECONDS CMD...
+# A condition that must last (a cut, a silence), as opposed to waiting for something.
+hold() { sleep "$1"; }
+
+wait_until() { # WHOLE-SECONDS CMD...
 	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)); shift
 	until "$@"; do
 		((${EPOCHREALTIME/[.,]/} < end)) || return 1
