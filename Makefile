@@ -46,7 +46,7 @@ tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
 
 DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev linux-libc-dev
-DEPS_TEST  := bats jq iproute2 iputils-ping iperf3 ethtool procps util-linux sqlite3 valgrind mandoc \
+DEPS_TEST  := bats jq iproute2 iputils-ping iperf3 ethtool procps util-linux bsdextrautils sqlite3 valgrind mandoc \
               shellcheck clang-format clang-tidy cppcheck
 deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
@@ -100,18 +100,20 @@ lint:
 demo: tests
 	$Qtests/demo $(BUILD)
 
+# What goes where: FILE:DIRECTORY/NAME under prefix
+INSTALLED := $(foreach p,$(PAGES),$p:share/man/man$(subst .,,$(suffix $p))/$(notdir $p)) \
+             $(foreach t,$(TOOLS),completions/patronus.bash:share/bash-completion/completions/$t) \
+             $(foreach u,$(wildcard etc/systemd/*),$u:lib/systemd/system/$(notdir $u)) \
+             $(foreach e,$(wildcard etc/*.yaml),$e:share/doc/patronus/$(notdir $e))
 install: all
 	install -d $(DESTDIR)$(prefix)/bin
 	install -m 0755 $(BINS) $(DESTDIR)$(prefix)/bin
-	$(foreach p,$(PAGES),install -D -m 0644 $p $(DESTDIR)$(prefix)/share/man/man$(subst .,,$(suffix $p))/$(notdir $p);)
-	$(foreach c,$(wildcard completions/*.bash),install -D -m 0644 $c $(DESTDIR)$(prefix)/share/bash-completion/completions/$(basename $(notdir $c));)
-	$(foreach u,$(wildcard etc/systemd/*),install -D -m 0644 $u $(DESTDIR)$(prefix)/lib/systemd/system/$(notdir $u);)
+	$(foreach i,$(INSTALLED),install -D -m 0644 $(firstword $(subst :, ,$i)) \
+	    $(DESTDIR)$(prefix)/$(lastword $(subst :, ,$i));)
 
 uninstall:
-	rm -f $(TOOLS:%=$(DESTDIR)$(prefix)/bin/%)
-	rm -f $(foreach p,$(PAGES),$(DESTDIR)$(prefix)/share/man/man$(subst .,,$(suffix $p))/$(notdir $p))
-	rm -f $(foreach c,$(wildcard completions/*.bash),$(DESTDIR)$(prefix)/share/bash-completion/completions/$(basename $(notdir $c)))
-	rm -f $(foreach u,$(wildcard etc/systemd/*),$(DESTDIR)$(prefix)/lib/systemd/system/$(notdir $u))
+	rm -f $(TOOLS:%=$(DESTDIR)$(prefix)/bin/%) \
+	    $(foreach i,$(INSTALLED),$(DESTDIR)$(prefix)/$(lastword $(subst :, ,$i)))
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-san
