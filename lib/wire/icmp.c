@@ -60,7 +60,7 @@ int pt_icmp_echo_write(const struct pt_icmp_echo *e, void *buf, size_t size)
 	uint8_t *p = buf;
 	size_t len = PT_ICMP_HEADER_LEN + e->payload_len;
 	memcpy(p, &h, sizeof(h));
-	if (e->payload_len)
+	if (e->payload_len && e->payload != p + PT_ICMP_HEADER_LEN) // may be in place already
 		memcpy(p + PT_ICMP_HEADER_LEN, e->payload, e->payload_len);
 	if (!v6) {
 		h.checksum = pt_icmp_checksum(p, len, 0);
