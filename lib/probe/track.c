@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "probe/track.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static bool seq_before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+int pt_track_init(struct pt_track *t, uint32_t slots, int64_t timeout_ns)
+{
+	uint32_t size = 2;
+	while (size < slots && size < PT_TRACK_MAX)
+		size *= 2;
+	*t = (struct pt_track){ .mask = size - 1, .timeout_ns = timeout_ns };
+	t->ring = calloc(size, sizeof(*t->ring));
+	return t->ring ? 0 : -ENOMEM;
+}
+
+void pt_track_done(struct pt_track *t)
+{
+	free(t->ring);
+	t->ring = NULL;
+}
+
+struct pt_sent_probe *pt_track_next(struct pt_track *t, unsigned *lost)
+{
+	struct pt_sent_probe *p = &t->ring[t->next_seq & t->mask];
+	*lost = p->state == PT_PROBE_WAITING;
+	if (t->next_seq - t->oldest_seq > t->mask)
+		t->oldest_seq = t->next_seq - t->mask;
+	*p = (struct pt_sent_probe){ .seq = t->next_seq++, .state = PT_PROBE_WAITING };
+	return p;
+}
+
+void pt_track_unsend(struct pt_track *t)
+{
+	t->next_seq--;
+	t->ring[t->next_seq & t->mask].state = PT_PROBE_NONE;
+	if (seq_before(t->next_seq, t->oldest_seq))
+		t->oldest_seq = t->next_seq;
+}
+
+struct pt_sent_probe *pt_track_find(struct pt_track *t, uint32_t seq)
+{
+	struct pt_sent_probe *p = &t->ring[seq & t->mask];
+	return p->state != PT_PROBE_NONE && p->seq == seq ? p : NULL;
+}
+
+enum pt_answer pt_track_answer(struct pt_track *t, uint32_t seq, uint64_t cookie,
+	struct pt_sent_probe **probe, bool *reordered)
+{
+	struct pt_sent_probe *p = pt_track_find(t, seq);
+	if (!p || p->cookie != cookie)
+		return PT_ANSWER_FOREIGN;
+
+	enum pt_probe_state before = p->state;
+	*probe = p;
+	p->state = PT_PROBE_ANSWERED;
+	if (before == PT_PROBE_ANSWERED)
+		return PT_ANSWER_DUPLICATE;
+	if (before == PT_PROBE_LOST)
+		return PT_ANSWER_LATE;
+	*reordered = t->any_answer && seq_before(seq, t->expected);
+	if (!*reordered)
+		t->expected = seq + 1;
+	t->any_answer = true;
+	return PT_ANSWER_FRESH;
+}
+
+struct pt_sent_probe *pt_track_expire(struct pt_track *t, struct pt_mono now)
+{
+	for (; t->oldest_seq != t->next_seq; t->oldest_seq++) {
+		struct pt_sent_probe *p = &t->ring[t->oldest_seq & t->mask];
+		if (p->state != PT_PROBE_WAITING)
+			continue;
+		if (pt_mono_diff(now, p->at) < t->timeout_ns)
+			return NULL;
+		p->state = PT_PROBE_LOST;
+		t->oldest_seq++;
+		return p;
+	}
+	return NULL;
+}
+
+bool pt_track_waiting(const struct pt_track *t)
+{
+	for (uint32_t seq = t->oldest_seq; seq != t->next_seq; seq++)
+		if (t->ring[seq & t->mask].state == PT_PROBE_WAITING)
+			return true;
+	return false;
+}
