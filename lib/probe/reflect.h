@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Stateless STAMP Session-Reflector (RFC 8762 section 4.3, TLVs reflected as of RFC 8972): answers
+// each request out of the device it came by, from the address it was sent to, in its traffic class,
+// never with more bytes than it got. One process serves every device of a network namespace.
+#pragma once
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/loop.h"
+
+struct pt_reflect_opts {
+	uint16_t port;
+	const struct pt_addr *bind; // none: every address of both families
+	uint32_t n_bind;
+	const char *device;            // NULL: every device
+	const struct pt_prefix *allow; // who is answered; none: everybody
+	uint32_t n_allow;
+	uint64_t rate_pps; // most answers a second; 0: no limit
+};
+
+struct pt_reflect_counters {
+	uint64_t received, answered;
+	uint64_t malformed; // too short, too long
+	uint64_t refused;   // not allowed
+	uint64_t looped;    // from a reflector's own port, or to a group: an answer could go round
+	uint64_t limited;   // above the rate
+	uint64_t failed;    // the kernel would not send
+	uint64_t user_stamps; // received without a kernel time stamp
+};
+
+struct pt_reflector;
+
+// Opens and registers the sockets. A family that the kernel lacks is left out when no bind names
+// it.
+int pt_reflector_new(const struct pt_reflect_opts *o, struct pt_loop *loop,
+	struct pt_reflector **out, struct pt_err *err);
+void pt_reflector_free(struct pt_reflector *r);
+const struct pt_reflect_counters *pt_reflector_counters(const struct pt_reflector *r);
