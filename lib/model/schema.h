@@ -66,6 +66,11 @@ struct pt_schema {
 };
 
 #define PT_FIELD_AT(type, member) .offset = offsetof(type, member)
+#define PT_FIELD_LIST_AT(type, member, count) \
+	.offset = offsetof(type, member), .count_offset = offsetof(type, count)
+
+// How our JSON is dumped: thousandths print short (4.123) instead of with 17 digits.
+#define PT_JSON_DUMP (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 // Where in a file each object and field came from, for messages of later checks.
 struct pt_marks;
