@@ -5,6 +5,19 @@
 #include "model/schema.h"
 
 enum pt_log_format { PT_LOG_FORMAT_JSON, PT_LOG_FORMAT_TEXT };
+enum pt_log_rotation { PT_ROTATE_HOURLY, PT_ROTATE_DAILY, PT_ROTATE_WEEKLY, PT_ROTATE_NEVER };
+// The words of SQLite's pragmas, in the order of these.
+enum pt_journal_mode {
+	PT_JOURNAL_WAL,
+	PT_JOURNAL_DELETE,
+	PT_JOURNAL_TRUNCATE,
+	PT_JOURNAL_PERSIST,
+	PT_JOURNAL_MEMORY,
+	PT_JOURNAL_OFF
+};
+extern const char *const pt_journal_mode_names[];
+enum pt_synchronous { PT_SYNC_OFF, PT_SYNC_NORMAL, PT_SYNC_FULL, PT_SYNC_EXTRA };
+extern const char *const pt_synchronous_names[];
 
 struct pt_config {
 	const char *edge; // who I am: a site's `edge`; NULL: the host name
@@ -32,7 +45,8 @@ struct pt_config {
 		const char *path;
 		int64_t connection_pool_size, max_connections, statement_cache_size;
 		int64_t busy_timeout_ms;
-		int journal_mode, synchronous; // enum words of the guide
+		int journal_mode; // enum pt_journal_mode
+		int synchronous;  // enum pt_synchronous
 		int64_t cache_size, mmap_size, page_size;
 	} database;
 
@@ -54,9 +68,9 @@ struct pt_config {
 	} metrics;
 
 	struct {
-		int level;  // enum pt_log_level
-		int format; // enum pt_log_format
-		int rotation;
+		int level;    // enum pt_log_level
+		int format;   // enum pt_log_format
+		int rotation; // enum pt_log_rotation
 		int64_t retention_days, max_size_mb;
 	} logging;
 
@@ -67,7 +81,10 @@ struct pt_config {
 
 extern const struct pt_schema pt_config_schema;
 
-// Loads and checks path (NULL: all defaults). Strings live in the arena.
+// Probes that the kernel remembers for one path; more outstanding than this cannot be told apart.
+#define PT_MAX_OUTSTANDING 200 // of a ring of 256: room for a late burst
+
+// Loads and checks path (NULL: all defaults). Strings live in the arena. *out only on success.
 int pt_config_load(const char *path, struct pt_arena *a, struct pt_config *out, struct pt_err *err);
 
 // Effective values: the milliseconds where given, the seconds otherwise.
