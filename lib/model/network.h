@@ -9,6 +9,7 @@
 #define PT_MAX_UPLINKS  1024
 #define PT_MAX_PATHS    16384 // index 0 means none
 #define PT_MAX_POLICIES 64
+#define PT_MAX_PRIORITY 65535 // of a policy: matched last
 #define PT_STAMP_PORT   862
 
 // Who made a row: apply changes only rows of its own file.
@@ -18,7 +19,7 @@ extern const char *const pt_path_status_names[];
 
 struct pt_site {
 	const char *id;
-	const char *name;
+	const char *name;       // NULL: same as id
 	const char *edge;       // NULL: same as id
 	const char *const *lan; // devices of its edge on which traffic to steer arrives
 	uint32_t n_lan;
@@ -105,6 +106,7 @@ struct pt_network {
 	uint32_t n_paths;
 	struct pt_policy *policies; // after the check: by priority, then id
 	uint32_t n_policies;
+	const struct pt_path **by_pair; // by source, dest, preference, id; NULL before the check
 };
 
 extern const struct pt_schema pt_network_schema, pt_site_schema, pt_uplink_schema, pt_path_schema,
@@ -115,7 +117,8 @@ int pt_network_load(
 	const char *path, struct pt_arena *a, struct pt_network *out, struct pt_err *err);
 // What no single field can show: duplicate ids, unknown references, equal prefixes without a
 // preference, two paths with one session id, a path from a site to itself. Fills ssid, device and
-// sorts the policies. marks may be NULL.
+// the default policy, sorts the policies, and the rest by id, which the look-ups below rely on.
+// marks may be NULL.
 int pt_network_check(
 	struct pt_network *n, struct pt_arena *a, const struct pt_marks *marks, struct pt_err *err);
 

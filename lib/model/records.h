@@ -7,11 +7,13 @@
 
 enum pt_probe_kind { PT_PROBE_STAMP, PT_PROBE_ICMP, PT_PROBE_TCP, PT_PROBE_HTTP };
 extern const char *const pt_probe_kind_names[];
+enum pt_family { PT_FAMILY_IPV4, PT_FAMILY_IPV6 };
+extern const char *const pt_family_names[];
 
 struct pt_health {
 	const char *path;   // NULL for targets that are no path (pt-probe ping)
 	const char *target; // address
-	int family;         // enum: "ipv4", "ipv6"
+	int family;         // enum pt_family
 	int64_t dscp;
 	int probe; // enum pt_probe_kind
 	int64_t window_ms;

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#include "model/records.h"
+
+#include "base/cleanup.h"
+#include "model/network.h"
+
+#define PPM 1000000
+#define SCHEMA(type, table)                                                         \
+	{                                                                           \
+		.name = #type, .size = sizeof(struct pt_##type), .fields = (table), \
+		.n = PT_ARRAY_LEN(table)                                            \
+	}
+
+const char *const pt_probe_kind_names[] = {
+	[PT_PROBE_STAMP] = "stamp",
+	[PT_PROBE_ICMP] = "icmp",
+	[PT_PROBE_TCP] = "tcp",
+	[PT_PROBE_HTTP] = "http",
+	NULL,
+};
+const char *const pt_family_names[] = {
+	[PT_FAMILY_IPV4] = "ipv4",
+	[PT_FAMILY_IPV6] = "ipv6",
+	NULL,
+};
+
+// Rows of the same shape: a count that is always known, and a figure that may not be.
+#define COUNT(type, key_, text)                                                                   \
+	{                                                                                         \
+		.key = #key_, .kind = PT_KIND_I64, PT_FIELD_AT(struct pt_##type, key_), .min = 0, \
+		.max = INT64_MAX, .doc = (text)                                                   \
+	}
+#define FIGURE(type, key_, max_, unit_, text)                                           \
+	{                                                                               \
+		.key = #key_, .kind = PT_KIND_I64, PT_FIELD_AT(struct pt_##type, key_), \
+		.flags = PT_FIELD_NULLABLE, .min = 0, .max = (max_), .def = PT_NULL,    \
+		.unit = (unit_), .doc = (text)                                          \
+	}
+#define TEXT(type, key_, text)                                                          \
+	{                                                                               \
+		.key = #key_, .kind = PT_KIND_STR, PT_FIELD_AT(struct pt_##type, key_), \
+		.doc = (text)                                                           \
+	}
+#define STATUS(type, key_, text)                                                         \
+	{                                                                                \
+		.key = #key_, .kind = PT_KIND_ENUM, PT_FIELD_AT(struct pt_##type, key_), \
+		.names = pt_path_status_names, .flags = PT_FIELD_REQUIRED, .doc = (text) \
+	}
+#define TEXTS(type, key_, count, text)                                         \
+	{                                                                      \
+		.key = #key_, .kind = PT_KIND_LIST, .item = PT_KIND_STR,       \
+		PT_FIELD_LIST_AT(struct pt_##type, key_, count), .doc = (text) \
+	}
+
+#define RTT(key_, text)                                                                 \
+	{                                                                               \
+		.key = #key_, .kind = PT_KIND_I64,                                      \
+		.offset = offsetof(struct pt_health, rtt_us.key_) -                     \
+			offsetof(struct pt_health, rtt_us),                             \
+		.flags = PT_FIELD_NULLABLE, .min = 0, .max = INT64_MAX, .def = PT_NULL, \
+		.unit = "us", .doc = (text)                                             \
+	}
+static const struct pt_field rtt_fields[] = {
+	RTT(min, "Least"),
+	RTT(p50, "Median"),
+	RTT(p95, "95th percentile"),
+	RTT(p99, "99th percentile"),
+	RTT(max, "Greatest"),
+	RTT(mean, "Mean"),
+};
+static const struct pt_schema rtt_schema = {
+	.name = "rtt_us",
+	.size = sizeof(((const struct pt_health *)NULL)->rtt_us),
+	.fields = rtt_fields,
+	.n = PT_ARRAY_LEN(rtt_fields),
+};
+
+static const struct pt_field health_fields[] = {
+	TEXT(health, path, "Path id; null for a target that is no path"),
+	{ .key = "target",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_health, target),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Address that was probed" },
+	{ .key = "family",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_health, family),
+		.names = pt_family_names,
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Its family" },
+	{ .key = "dscp",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_health, dscp),
+		.min = 0,
+		.max = 63,
+		.doc = "Code point of the probes" },
+	{ .key = "probe",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_health, probe),
+		.names = pt_probe_kind_names,
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Kind of probe" },
+	{ .key = "window_ms",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_health, window_ms),
+		.flags = PT_FIELD_REQUIRED,
+		.min = 0,
+		.max = INT64_MAX,
+		.unit = "ms",
+		.doc = "Time that the record covers" },
+	{ .key = "sent",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_health, sent),
+		.flags = PT_FIELD_REQUIRED,
+		.min = 0,
+		.max = INT64_MAX,
+		.doc = "Probes sent" },
+	{ .key = "received",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_health, received),
+		.flags = PT_FIELD_REQUIRED,
+		.min = 0,
+		.max = INT64_MAX,
+		.doc = "Probes answered in time" },
+	COUNT(health, late, "Answered after the timeout, counted as lost before"),
+	FIGURE(health, loss_ppm, PPM, "ppm", "Probes lost, either way"),
+	FIGURE(health, loss_out_ppm, PPM, "ppm", "Lost on the way out"),
+	FIGURE(health, loss_back_ppm, PPM, "ppm", "Lost on the way back"),
+	{ .key = "rtt_us",
+		.kind = PT_KIND_OBJECT,
+		PT_FIELD_AT(struct pt_health, rtt_us),
+		.sub = &rtt_schema,
+		.unit = "us",
+		.doc = "Round trips without the reflector's own time" },
+	{ .key = "rtt_hist",
+		.kind = PT_KIND_HIST,
+		PT_FIELD_AT(struct pt_health, rtt_hist),
+		.unit = "us",
+		.doc = "Round trips as [[bucket, count], ...]; windows add up" },
+	{ .key = "owd_out_us",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_health, owd_out_us),
+		.flags = PT_FIELD_NULLABLE,
+		.def = PT_NULL,
+		.unit = "us",
+		.doc = "One-way delay out, by both clocks" },
+	{ .key = "owd_back_us",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_health, owd_back_us),
+		.flags = PT_FIELD_NULLABLE,
+		.def = PT_NULL,
+		.unit = "us",
+		.doc = "One-way delay back, by both clocks" },
+	FIGURE(health, owd_error_us, INT64_MAX, "us", "Error bound of both one-way delays"),
+	FIGURE(health, jitter_us, INT64_MAX, "us", "Interarrival jitter, RFC 3550 section 6.4.1"),
+	FIGURE(health, pdv_us, INT64_MAX, "us", "Delay variation, RFC 5481: p95 less the least"),
+	COUNT(health, reordered, "Replies that overtook an earlier one"),
+	COUNT(health, duplicates, "Replies to a probe answered before"),
+	FIGURE(health, mtu, 65535, "bytes", "Path MTU"),
+	{ .key = "mos",
+		.kind = PT_KIND_MILLI,
+		PT_FIELD_AT(struct pt_health, mos),
+		.flags = PT_FIELD_NULLABLE,
+		.min = 1000,
+		.max = 5000,
+		.def = PT_NULL,
+		.doc = "Voice quality by the E-model, ITU-T G.107" },
+	FIGURE(health, score, 100, NULL, "0 to 100, for people; verdicts do not use it"),
+	TEXT(health, timestamps, "Who stamped the probes: kernel or user"),
+};
+const struct pt_schema pt_health_schema = SCHEMA(health, health_fields);
+
+static const struct pt_field transition_fields[] = {
+	{ .key = "path",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_transition, path),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Path id" },
+	STATUS(transition, from, "State before"),
+	STATUS(transition, to, "State now"),
+	TEXT(transition, cause, "What decided: timeout, reply, carrier, manual, ..."),
+	FIGURE(transition, silence_us, INT64_MAX, "us", "Time since the newest accepted reply"),
+};
+const struct pt_schema pt_transition_schema = SCHEMA(transition, transition_fields);
+
+static const struct pt_field rejected_fields[] = {
+	{ .key = "path",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_rejected, path),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Path id" },
+	{ .key = "why",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_rejected, why),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "What spoke against it" },
+};
+static const struct pt_schema rejected_schema = SCHEMA(rejected, rejected_fields);
+
+static const struct pt_field decision_fields[] = {
+	{ .key = "site",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_decision, site),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Destination site" },
+	{ .key = "policy",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_decision, policy),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Policy id" },
+	TEXTS(decision, paths, n_paths, "Path ids, best first"),
+	TEXTS(decision, previous, n_previous, "The order before"),
+	TEXT(decision, reason, "Why this order"),
+	{ .key = "rejected",
+		.kind = PT_KIND_LIST,
+		.item = PT_KIND_OBJECT,
+		.sub = &rejected_schema,
+		PT_FIELD_LIST_AT(struct pt_decision, rejected, n_rejected),
+		.doc = "Paths not chosen, and why" },
+	{ .key = "drop",
+		.kind = PT_KIND_BOOL,
+		PT_FIELD_AT(struct pt_decision, drop),
+		.doc = "No path is inside the SLA and the policy then drops" },
+	TEXT(decision, config, "Hash of the configuration it was made under"),
+};
+const struct pt_schema pt_decision_schema = SCHEMA(decision, decision_fields);
+
+static const struct pt_field switch_fields[] = {
+	TEXTS(switch, paths, n_paths, "Paths that went down, or came back"),
+	COUNT(switch, sites, "Sites whose first choice moved"),
+	TEXT(switch, from, "First affected group's path before"),
+	TEXT(switch, to, "Its path now; null where none is left"),
+	TEXT(switch, cause, "What decided: timeout, carrier, manual, ..."),
+	FIGURE(switch, last_reply_ns, INT64_MAX, "ns", "Newest accepted reply"),
+	FIGURE(switch, detected_ns, INT64_MAX, "ns", "When the kernel judged"),
+	FIGURE(switch, committed_ns, INT64_MAX, "ns", "When the verdict stood for every packet"),
+	FIGURE(switch, first_packet_ns, INT64_MAX, "ns", "First user packet on the new path"),
+	FIGURE(switch, first_reply_ns, INT64_MAX, "ns", "First user packet back on the new path"),
+};
+const struct pt_schema pt_switch_schema = SCHEMA(switch, switch_fields);
+
+static const struct pt_field traffic_fields[] = {
+	{ .key = "path",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_traffic, path),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Path id" },
+	TEXT(traffic, policy, "Policy id; null: all policies"),
+	COUNT(traffic, tx_packets, "Packets sent"),
+	COUNT(traffic, tx_bytes, "Bytes sent"),
+	COUNT(traffic, rx_packets, "Packets received"),
+	COUNT(traffic, rx_bytes, "Bytes received"),
+};
+const struct pt_schema pt_traffic_schema = SCHEMA(traffic, traffic_fields);
