@@ -31,7 +31,8 @@ int pt_record_forward(struct pt_record_writer *w, const char *line, size_t len, 
 // Calls fn once for each well-formed line. `record` is borrowed, `line` is the raw text without its
 // newline. A negative return stops reading and is handed to the caller.
 typedef int pt_record_fn(void *ctx, const json_t *record, const char *type, const char *line);
-// Calls for malformed lines: number from 1, and why.
+// Calls for malformed lines: number from 1, and why. Also, uncounted, for what a reader that was
+// too slow for its spool has lost behind that line.
 typedef void pt_record_bad_fn(void *ctx, uint64_t line_number, const char *why);
 
 struct pt_record_sink {
@@ -48,7 +49,7 @@ void pt_record_reader_free(struct pt_record_reader *r);
 // Reads all that is there without blocking (fd mode: one read when the fd blocks). 1: more may
 // come; 0: end of input; negative: error or the sink's code.
 int pt_record_read(struct pt_record_reader *r, struct pt_err *err);
-// Blocks until the end of input, for filters and one-shot verbs.
+// Blocks until the end of input, for filters and one-shot verbs; a spool ends at what is there now.
 int pt_record_read_all(struct pt_record_reader *r, struct pt_err *err);
 // A descriptor that turns readable when pt_record_read has something to do (inotify for a spool).
 int pt_record_reader_fd(const struct pt_record_reader *r);

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MIT
+#include "base/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "base/spool_dir.h"
+
+#define FINGER_BYTES 512
+#define OFFSET_MAX   96 // bytes of an offset file
+#define DRAIN_ROUNDS 8
+
+struct pt_spool_reader {
+	int dirfd, inotify;
+	int fd; // of the segment at base, -1: none yet
+	uint64_t base;
+	int64_t at;   // next byte in the segment
+	int64_t safe; // whole lines reach at least this far
+	uint64_t lost_bytes;
+	char *dir, *offset_file;
+	struct pt_spool_list segments;
+};
+
+// FNV-1a over the start of a segment: tells a spool that was wiped and begun anew from the one an
+// offset was taken in. Its first line holds time stamps, so it is one of a kind.
+static uint64_t fingerprint(int fd)
+{
+	unsigned char buf[FINGER_BYTES];
+	ssize_t n = pread(fd, buf, sizeof(buf), 0);
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (ssize_t i = 0; i < n && buf[i] != '\n'; i++)
+		h = (h ^ buf[i]) * 0x100000001b3;
+	return h;
+}
+
+static int enter_segment(struct pt_spool_reader *r, uint64_t base, int64_t at)
+{
+	int fd = pt_spool_dir_segment(r->dirfd, base, O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = fd;
+	r->base = base;
+	r->at = r->safe = at;
+	return 0;
+}
+
+// The first segment behind base, 0 when there is none.
+static uint64_t segment_after(const struct pt_spool_list *s, uint64_t base)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->base[i] > base)
+			return s->base[i];
+	}
+	return 0;
+}
+
+// A segment may go between listing and opening: the next one is then the oldest.
+static int enter_after(struct pt_spool_reader *r, uint64_t base, uint64_t expected)
+{
+	for (;;) {
+		uint64_t next = segment_after(&r->segments, base);
+		if (!next)
+			return 0;
+		int code = enter_segment(r, next, 0);
+		if (code == 0) {
+			if (expected && next > expected)
+				r->lost_bytes += next - expected;
+			return 0;
+		}
+		if (code != -ENOENT)
+			return code;
+		code = pt_spool_dir_list(r->dirfd, &r->segments);
+		if (code)
+			return code;
+	}
+}
+
+static int enter_end(struct pt_spool_reader *r)
+{
+	while (r->segments.n) {
+		int code = enter_segment(r, r->segments.base[r->segments.n - 1], 0);
+		if (code == 0) {
+			r->at = r->safe = pt_spool_line_end(r->fd, 0);
+			return r->at < 0 ? (int)r->at : 0;
+		}
+		if (code != -ENOENT)
+			return code;
+		code = pt_spool_dir_list(r->dirfd, &r->segments);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+// "POSITION FINGERPRINT\n". -ENOENT: no such file; -EINVAL: not one of ours.
+static int load_offset(const char *path, uint64_t *position, uint64_t *finger)
+{
+	char text[OFFSET_MAX + 1];
+	pt_autofd fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	ssize_t n = read(fd, text, OFFSET_MAX);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	char *space = strchr(text, ' '), *end = strchr(text, '\n');
+	if (!space || !end || space > end || end + 1 != text + n)
+		return -EINVAL;
+	*space = *end = '\0';
+	return pt_parse_u64(text, 1, INT64_MAX, position) ||
+			pt_parse_u64(space + 1, 0, UINT64_MAX, finger)
+		? -EINVAL
+		: 0;
+}
+
+// Where an earlier reader stopped, if that is still the same spool; else the oldest line.
+static int enter_offset(struct pt_spool_reader *r, uint64_t position, uint64_t finger)
+{
+	uint64_t base = 0;
+
+	for (unsigned i = 0; i < r->segments.n && r->segments.base[i] <= position; i++)
+		base = r->segments.base[i];
+	if (!base) // dropped in the meantime, or the spool is empty
+		return enter_after(r, 0, r->segments.n ? position : 0);
+	int64_t at = (int64_t)(position - base);
+	int code = enter_segment(r, base, at);
+	if (code == -ENOENT)
+		return enter_after(r, base, position);
+	if (code)
+		return code;
+	if (at == 0 || (at <= pt_spool_size(r->fd) && fingerprint(r->fd) == finger))
+		return 0;
+	return enter_after(r, 0, 0); // another spool under the old name
+}
+
+// The parent, too: a directory that is removed while a reader holds it open says nothing itself.
+static int watch_dir(struct pt_spool_reader *r)
+{
+	char path[PATH_MAX];
+
+	if (inotify_add_watch(r->inotify, r->dir, IN_CREATE | IN_MODIFY | IN_MOVED_TO) < 0)
+		return -errno;
+	if ((size_t)snprintf(path, sizeof(path), "%s/..", r->dir) < sizeof(path))
+		(void)inotify_add_watch(r->inotify, path, IN_DELETE | IN_MOVED_FROM | IN_CREATE);
+	return 0; // without leave to watch the parent we learn of it at the next write
+}
+
+static int start(struct pt_spool_reader *r, struct pt_err *err)
+{
+	uint64_t position, finger;
+
+	r->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int code = r->inotify < 0 ? -errno : watch_dir(r);
+	if (!code)
+		code = pt_spool_dir_list(r->dirfd, &r->segments);
+	if (code)
+		return pt_err_errno(err, code, "spool %s", r->dir);
+	if (!r->offset_file) {
+		code = enter_end(r);
+		return code ? pt_err_errno(err, code, "spool %s", r->dir) : 0;
+	}
+	code = load_offset(r->offset_file, &position, &finger);
+	if (code == -EINVAL)
+		return pt_err_set(err, code,
+			"%s: not a spool offset: remove it to read from the start", r->offset_file);
+	if (code && code != -ENOENT)
+		return pt_err_errno(err, code, "%s", r->offset_file);
+	code = code ? enter_after(r, 0, 0) : enter_offset(r, position, finger);
+	return code ? pt_err_errno(err, code, "spool %s", r->dir) : 0;
+}
+
+int pt_spool_reader_new(
+	const char *dir, const char *offset_file, struct pt_spool_reader **out, struct pt_err *err)
+{
+	int dirfd = pt_spool_dir_open(dir, err);
+
+	if (dirfd < 0)
+		return dirfd;
+	struct pt_spool_reader *r = calloc(1, sizeof(*r));
+	if (!r) {
+		close(dirfd);
+		return pt_err_errno(err, -ENOMEM, "spool %s", dir);
+	}
+	r->dirfd = dirfd;
+	r->fd = r->inotify = -1;
+	r->dir = strdup(dir);
+	r->offset_file = offset_file ? strdup(offset_file) : NULL;
+	int code = r->dir && (r->offset_file || !offset_file)
+		? start(r, err)
+		: pt_err_errno(err, -ENOMEM, "spool %s", dir);
+	if (code) {
+		pt_spool_reader_free(r);
+		return code;
+	}
+	*out = r;
+	return 0;
+}
+
+void pt_spool_reader_free(struct pt_spool_reader *r)
+{
+	if (!r)
+		return;
+	if (r->fd >= 0)
+		close(r->fd);
+	if (r->inotify >= 0)
+		close(r->inotify);
+	close(r->dirfd);
+	free(r->dir);
+	free(r->offset_file);
+	free(r);
+}
+
+// Raises r->safe to the end of the last whole line.
+static int extend_safe(struct pt_spool_reader *r)
+{
+	int64_t end = pt_spool_line_end(r->fd, r->safe);
+
+	if (end < 0)
+		return (int)end;
+	r->safe = end;
+	return 0;
+}
+
+// Never past the last newline: a line in the middle of being written, or torn by a crash and about
+// to be cut off, is not there yet.
+static ssize_t read_segment(struct pt_spool_reader *r, char *buf, size_t len)
+{
+	if (r->fd < 0)
+		return 0;
+	if (r->at >= r->safe) {
+		int code = extend_safe(r);
+		if (code)
+			return code;
+	}
+	if ((int64_t)len > r->safe - r->at)
+		len = (size_t)(r->safe - r->at);
+	if (len == 0)
+		return 0;
+	ssize_t n = pread(r->fd, buf, len, r->at);
+	if (n < 0)
+		return -errno;
+	r->at += n;
+	return n;
+}
+
+static bool unlinked(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+// The whole directory was removed (a service's runtime directory): what comes under its name now
+// is another spool, read from its start.
+static int follow_new_dir(struct pt_spool_reader *r)
+{
+	int fd = pt_spool_dir_open(r->dir, NULL);
+
+	if (fd < 0)
+		return fd;
+	close(r->dirfd);
+	r->dirfd = fd;
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+	return watch_dir(r);
+}
+
+// Goes on to the next segment. 1: there may be something to read; 0: there is nothing.
+static int advance(struct pt_spool_reader *r)
+{
+	int code = unlinked(r->dirfd) ? follow_new_dir(r) : 0;
+
+	if (!code)
+		code = pt_spool_dir_list(r->dirfd, &r->segments);
+	if (code)
+		return code;
+	if (!segment_after(&r->segments, r->fd < 0 ? 0 : r->base)) {
+		// Only older ones, and ours is gone: the spool was wiped and begun anew.
+		bool anew = r->segments.n && unlinked(r->fd);
+		code = anew ? enter_after(r, 0, 0) : 0;
+		return code ? code : anew;
+	}
+	if (r->fd < 0) { // a spool that was empty when we came begins at 1
+		code = enter_after(r, 0, 1);
+		return code ? code : 1;
+	}
+	// A next one exists, so the writer is done with ours: what it holds now is all of it.
+	code = extend_safe(r);
+	if (!code && r->at == r->safe)
+		code = enter_after(r, r->base, r->base + (uint64_t)r->at);
+	return code ? code : 1;
+}
+
+ssize_t pt_spool_read(struct pt_spool_reader *r, char *buf, size_t len, struct pt_err *err)
+{
+	char events[4096];
+	ssize_t n;
+	int more;
+
+	// Before the data: what is written from here on is an event again. A fast writer may leave
+	// some behind, which costs one needless wake-up.
+	for (int i = 0; i < DRAIN_ROUNDS && read(r->inotify, events, sizeof(events)) > 0; i++)
+		;
+	do {
+		n = read_segment(r, buf, len);
+		more = n ? 0 : advance(r);
+	} while (more > 0);
+	if (n < 0 || more < 0)
+		return pt_err_errno(err, n < 0 ? (int)n : more, "spool %s", r->dir);
+	return n;
+}
+
+int pt_spool_reader_fd(const struct pt_spool_reader *r)
+{
+	return r->inotify;
+}
+
+uint64_t pt_spool_lost_bytes(const struct pt_spool_reader *r)
+{
+	return r->lost_bytes;
+}
+
+static int write_all(const char *path, const char *text)
+{
+	pt_autofd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	ssize_t n = write(fd, text, len);
+	if (n != (ssize_t)len)
+		return n < 0 ? -errno : -ENOSPC;
+	return fsync(fd) ? -errno : 0;
+}
+
+int pt_spool_reader_commit(struct pt_spool_reader *r, size_t unread, struct pt_err *err)
+{
+	char text[OFFSET_MAX], tmp[PATH_MAX];
+
+	if (!r->offset_file || r->fd < 0)
+		return 0; // nothing to save, or nowhere
+	int64_t at = r->at - (int64_t)unread;
+	int n = snprintf(tmp, sizeof(tmp), "%s.tmp", r->offset_file);
+	if (at < 0 || n < 0 || (size_t)n >= sizeof(tmp))
+		return pt_err_set(err, -EINVAL, "%s: offset out of range", r->offset_file);
+	(void)snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", r->base + (uint64_t)at,
+		at ? fingerprint(r->fd) : 0);
+	int code = write_all(tmp, text);
+	if (!code && rename(tmp, r->offset_file))
+		code = -errno;
+	if (!code)
+		return 0;
+	(void)unlink(tmp); // it is worthless
+	return pt_err_errno(err, code, "%s", r->offset_file);
+}
