@@ -2,10 +2,12 @@
 #include "probe/stream.h"
 
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "wire/icmp.h"
@@ -24,6 +26,7 @@ struct pt_stream {
 	pt_stream_fn *fn;
 	void *ctx;
 	char *device; // owns o.sock.device
+	char target[PT_ADDR_LEN];
 
 	struct pt_tsock sock;
 	struct pt_mono retry_at;
@@ -255,7 +258,7 @@ static int open_socket(struct pt_stream *s, struct pt_err *err)
 	}
 	s->first_key_seq = s->track.next_seq;
 	s->opened = now;
-	s->n.reopened++;
+	s->n.opened++;
 	return 0;
 }
 
@@ -357,9 +360,22 @@ bool pt_stream_waiting(const struct pt_stream *s)
 	return pt_track_waiting(&s->track);
 }
 
-struct pt_stats *pt_stream_stats(struct pt_stream *s)
+void pt_stream_health(struct pt_stream *s, int64_t window_ms, struct pt_health *out)
 {
-	return &s->stats;
+	pt_stream_expire(s);
+	*out = (struct pt_health){
+		.target = s->target,
+		.family = s->o.sock.target.family == AF_INET6 ? PT_FAMILY_IPV6 : PT_FAMILY_IPV4,
+		.dscp = s->o.sock.dscp,
+		.probe = s->o.probe,
+		.window_ms = window_ms,
+	};
+	pt_stats_health(&s->stats, out);
+}
+
+void pt_stream_next_window(struct pt_stream *s)
+{
+	pt_stats_next_window(&s->stats);
 }
 
 const struct pt_stream_counters *pt_stream_counters(const struct pt_stream *s)
@@ -373,6 +389,21 @@ const struct pt_stream_opts *pt_stream_opts(const struct pt_stream *s)
 }
 
 // ---- life ----
+
+void pt_stream_env_init(struct pt_stream_env *env, struct pt_loop *loop)
+{
+	*env = (struct pt_stream_env){ .loop = loop };
+	env->warm_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (env->warm_fd >= 0)
+		(void)pt_tsock_stamp(env->warm_fd, SOF_TIMESTAMPING_RX_SOFTWARE);
+}
+
+void pt_stream_env_done(struct pt_stream_env *env)
+{
+	if (env->loop && env->warm_fd >= 0)
+		close(env->warm_fd);
+	env->warm_fd = -1;
+}
 
 static size_t wire_len(const struct pt_stream_opts *o)
 {
@@ -394,6 +425,7 @@ int pt_stream_new(const struct pt_stream_opts *o, struct pt_stream_env *env, pt_
 	s->fn = fn;
 	s->ctx = ctx;
 	s->sock.fd = -1;
+	pt_addr_format(&o->sock.target, s->target);
 	s->id = (uint16_t)(ICMP_ID ^ pt_noise_u64(&env->noise));
 	s->packet_len = wire_len(o);
 	s->packet = calloc(1, s->packet_len);

@@ -26,7 +26,14 @@ struct pt_stream_env {
 	struct pt_loop *loop;
 	struct pt_noise noise;
 	struct pt_clock_watch clock;
+	int warm_fd; // keeps the kernel stamping while no stream has a socket
 };
+
+// The kernel takes a moment to turn receive stamps on: the first socket does it here, not with the
+// first probe. Never fails: without stamps ours serve.
+void pt_stream_env_init(struct pt_stream_env *env, struct pt_loop *loop);
+void pt_stream_env_done(struct pt_stream_env *env); // zeroed or initialised
+#define PT_STREAM_WARM_NS (10 * PT_NS_PER_MS)       // until stamps are on
 
 enum pt_stream_event_kind {
 	PT_STREAM_ANSWER, // in time; sample is set
@@ -49,10 +56,10 @@ struct pt_stream_event {
 typedef void pt_stream_fn(void *ctx, const struct pt_stream_event *e);
 
 struct pt_stream_counters {
-	uint64_t sent;     // probes that left
-	uint64_t failed;   // probes that could not
-	uint64_t foreign;  // packets that answered none of ours: forged, or very late
-	uint64_t reopened; // sockets
+	uint64_t sent;    // probes that left
+	uint64_t failed;  // probes that could not
+	uint64_t foreign; // packets that answered none of ours: forged, or very late
+	uint64_t opened;  // sockets
 };
 
 struct pt_stream;
@@ -68,6 +75,8 @@ int pt_stream_send(struct pt_stream *s, struct pt_err *err);
 // Counts what is overdue as lost. Called by send, too; call it before reading the statistics.
 void pt_stream_expire(struct pt_stream *s);
 bool pt_stream_waiting(const struct pt_stream *s); // for any answer
-struct pt_stats *pt_stream_stats(struct pt_stream *s);
+// A record of the window so far, all but `path`. Strings and histogram borrow from s.
+void pt_stream_health(struct pt_stream *s, int64_t window_ms, struct pt_health *out);
+void pt_stream_next_window(struct pt_stream *s);
 const struct pt_stream_counters *pt_stream_counters(const struct pt_stream *s);
 const struct pt_stream_opts *pt_stream_opts(const struct pt_stream *s);

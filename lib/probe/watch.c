@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+#include "probe/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "model/config.h"
+#include "model/network.h"
+#include "probe/schedule.h"
+#include "probe/stream.h"
+#include "wire/stamp_layout.h"
+
+#define STAMP_TTL        255                  // RFC 8762 section 4.2
+#define REPORT_SPREAD_NS (100 * PT_NS_PER_MS) // records of one interval leave within this
+
+struct watched {
+	char *id;
+	struct pt_stream *stream;
+	struct pt_mono window_start;
+	int fault; // why the last probe could not leave, 0: it left
+};
+
+// What a reload replaces as a whole.
+struct plan {
+	struct watched *paths;
+	uint32_t n;
+	int64_t period_ns, check_ns, export_ns; // export_ns 0: no statistics
+};
+
+struct pt_watch {
+	struct pt_watch_opts o;
+	struct pt_loop *loop;
+	struct pt_stream_env env;
+	struct plan plan;
+	struct pt_schedule probes, reports;
+	struct pt_timer *export;
+	uint32_t unprobed; // paths that wait for their first probe
+	uint64_t dropped;  // records that could not be written
+};
+
+// ---- probes and records ----
+
+static void probe_path(void *ctx, uint32_t item)
+{
+	struct pt_watch *w = ctx;
+	struct watched *p = &w->plan.paths[item];
+	struct pt_err err = { 0 };
+	int code = pt_stream_send(p->stream, &err);
+	if (w->unprobed && --w->unprobed == 0)
+		pt_notify("READY=1");
+	if (code == -ENOTCONN)
+		return; // told before
+	if (code && code != p->fault)
+		pt_log(PT_LOG_WARN, "path %s: %s: no probes until that is mended", p->id, err.msg);
+	if (!code && p->fault)
+		pt_log(PT_LOG_WARN, "path %s: probes leave again", p->id);
+	p->fault = code;
+}
+
+static void write_record(struct pt_watch *w, const char *type, json_t *body)
+{
+	struct pt_err err = { 0 };
+	int code = pt_record_write(w->o.out, type, body, &err);
+	if (code == -EPIPE) {
+		pt_loop_stop(w->loop, 0); // the reader has gone
+		return;
+	}
+	if (code && !w->dropped++)
+		pt_log(PT_LOG_ERROR, "record lost: %s", err.msg);
+	if (!code && w->dropped) {
+		pt_log(PT_LOG_WARN, "%llu records were lost", (unsigned long long)w->dropped);
+		w->dropped = 0;
+	}
+}
+
+static void report_path(void *ctx, uint32_t item)
+{
+	struct pt_watch *w = ctx;
+	struct watched *p = &w->plan.paths[item];
+	struct pt_mono now = pt_mono_now();
+	int64_t window_ns = pt_mono_diff(now, p->window_start);
+	struct pt_health h;
+	pt_stream_health(p->stream, (window_ns + PT_NS_PER_MS / 2) / PT_NS_PER_MS, &h);
+	h.path = p->id;
+	write_record(w, "health", pt_json_write(&pt_health_schema, &h));
+	pt_stream_next_window(p->stream);
+	p->window_start = now;
+}
+
+static json_t *histogram(const struct pt_hist *h)
+{
+	return json_pack("{s:I,s:I,s:o}", "count", (json_int_t)h->count, "sum",
+		(json_int_t)h->sum_us, "buckets", pt_hist_to_json(h));
+}
+
+static int64_t cpu_us(void)
+{
+	struct rusage u;
+	if (getrusage(RUSAGE_SELF, &u))
+		return PT_NULL;
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * (PT_NS_PER_S / PT_NS_PER_US) +
+		u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+static void export_stats(void *ctx, uint64_t expirations)
+{
+	struct pt_watch *w = ctx;
+	struct pt_stream_counters sum = { 0 };
+	(void)expirations;
+	for (uint32_t i = 0; i < w->plan.n; i++) {
+		const struct pt_stream_counters *n = pt_stream_counters(w->plan.paths[i].stream);
+		sum.sent += n->sent;
+		sum.failed += n->failed;
+		sum.foreign += n->foreign;
+		sum.opened += n->opened;
+	}
+	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths", (int)w->plan.n,
+		"period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
+		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
+		(json_int_t)sum.foreign, "sockets_opened", (json_int_t)sum.opened, "missed",
+		(json_int_t)w->probes.missed, "cpu_us", (json_int_t)cpu_us(), "wakeup_late_us",
+		histogram(&w->probes.late));
+	if (body)
+		write_record(w, "stats", body);
+}
+
+// ---- plans ----
+
+static void watched_free(struct watched *p)
+{
+	pt_stream_free(p->stream);
+	free(p->id);
+}
+
+static void plan_done(struct plan *p)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		watched_free(&p->paths[i]);
+	free(p->paths);
+	*p = (struct plan){ 0 };
+}
+
+static struct pt_stream_opts stream_opts(
+	const struct pt_path *p, const struct pt_config *c, int64_t period_ns)
+{
+	return (struct pt_stream_opts){
+		.sock = { .kind = PT_TSOCK_UDP,
+			.target = p->target,
+			.port = (uint16_t)p->port,
+			.device = p->device,
+			.dscp = (uint8_t)p->dscp,
+			.ttl = STAMP_TTL },
+		.probe = PT_PROBE_STAMP,
+		.ssid = (uint16_t)p->ssid,
+		.payload = PT_STAMP_LEN,
+		.timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS,
+		.period_ns = period_ns,
+	};
+}
+
+static bool same_stream(const struct pt_stream_opts *a, const struct pt_stream_opts *b)
+{
+	return pt_addr_eq(&a->sock.target, &b->sock.target) && a->sock.port == b->sock.port &&
+		a->sock.dscp == b->sock.dscp && strcmp(a->sock.device, b->sock.device) == 0 &&
+		a->ssid == b->ssid && a->timeout_ns == b->timeout_ns &&
+		a->period_ns == b->period_ns;
+}
+
+// The stream that measures this path already, taken out of the old plan; NULL: there is none.
+static struct pt_stream *take_stream(
+	struct plan *old, const char *id, const struct pt_stream_opts *o, struct watched *out)
+{
+	for (uint32_t i = 0; i < old->n; i++) {
+		struct watched *p = &old->paths[i];
+		if (!p->stream || strcmp(p->id, id) != 0 ||
+			!same_stream(pt_stream_opts(p->stream), o))
+			continue;
+		out->window_start = p->window_start;
+		out->fault = p->fault;
+		return pt_take(&p->stream);
+	}
+	return NULL;
+}
+
+static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_path *p,
+	const struct pt_config *c, struct pt_err *err)
+{
+	struct pt_stream_opts o = stream_opts(p, c, plan->period_ns);
+	struct watched *new = &plan->paths[plan->n];
+	*new = (struct watched){ .id = strdup(p->id), .window_start = pt_mono_now() };
+	if (!new->id)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	new->stream = take_stream(&w->plan, p->id, &o, new);
+	plan->n++;
+	if (new->stream)
+		return 0;
+	int code = pt_stream_new(&o, &w->env, NULL, NULL, &new->stream);
+	return code ? pt_err_errno(err, code, "path %s", p->id) : 0;
+}
+
+static void read_intervals(const struct pt_config *c, struct plan *out)
+{
+	int64_t check_ms = pt_config_check_ms(c);
+	int64_t quality_ns = check_ms * PT_NS_PER_MS / c->health.probes_per_check;
+	int64_t detection_ns = pt_config_detection_ms(c) * PT_NS_PER_MS;
+	out->period_ns = quality_ns < detection_ns ? quality_ns : detection_ns;
+	out->check_ns = check_ms * PT_NS_PER_MS;
+	out->export_ns = c->metrics.enabled ? c->metrics.export_interval_secs * PT_NS_PER_S : 0;
+}
+
+// From here on the old plan is taken apart: only memory can fail.
+static int make_plan(struct pt_watch *w, const struct pt_config *c, const struct pt_network *n,
+	const struct pt_site *self, struct pt_err *err)
+{
+	struct plan plan = { 0 };
+	int code = 0;
+	read_intervals(c, &plan);
+	plan.paths = calloc(n->n_paths + 1, sizeof(*plan.paths));
+	if (!plan.paths)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; !code && i < n->n_paths; i++)
+		if (strcmp(n->paths[i].source, self->id) == 0)
+			code = watch_path(w, &plan, &n->paths[i], c, err);
+	plan_done(&w->plan);
+	w->plan = plan;
+	return code;
+}
+
+static int load(struct pt_watch *w, struct pt_err *err)
+{
+	pt_autoarena a = { 0 };
+	struct pt_config c;
+	struct pt_network n;
+	int code = pt_config_load(w->o.config, &a, &c, err);
+	if (!code)
+		code = pt_network_load(w->o.network, &a, &n, err);
+	if (code)
+		return code;
+	const struct pt_site *self = pt_network_self(&n, c.edge);
+	if (!self)
+		return pt_err_set(err, -ENOENT,
+			"%s: no site has the edge '%s' (`edge` of config.yaml)", w->o.network,
+			c.edge ? c.edge : "this host");
+	uint32_t mine = 0;
+	for (uint32_t i = 0; i < n.n_paths; i++)
+		mine += strcmp(n.paths[i].source, self->id) == 0;
+	code = pt_fd_limit_raise(mine, err);
+	if (code)
+		return code;
+	if (!mine)
+		pt_log(PT_LOG_WARN, "%s: no path starts at site %s: nothing to measure",
+			w->o.network, self->id);
+	return make_plan(w, &c, &n, self, err);
+}
+
+// ---- life ----
+
+static bool same_schedule(const struct plan *a, const struct plan *b)
+{
+	return a->n == b->n && a->period_ns == b->period_ns && a->check_ns == b->check_ns &&
+		a->export_ns == b->export_ns;
+}
+
+static void stop(struct pt_watch *w)
+{
+	pt_schedule_done(&w->probes);
+	pt_schedule_done(&w->reports);
+	pt_loop_timer_del(w->export);
+	w->export = NULL;
+}
+
+static int start(struct pt_watch *w, struct pt_err *err)
+{
+	const struct plan *p = &w->plan;
+	struct pt_mono now = pt_mono_add(pt_mono_now(), PT_STREAM_WARM_NS);
+	int64_t spread = p->period_ns < REPORT_SPREAD_NS ? p->period_ns : REPORT_SPREAD_NS;
+	int code = pt_schedule_start(&w->probes, w->loop,
+		pt_slots_make(p->n, p->period_ns, p->period_ns), now, probe_path, w);
+	if (!code)
+		code = pt_schedule_start(&w->reports, w->loop,
+			pt_slots_make(p->n, p->check_ns, spread), pt_mono_add(now, p->check_ns),
+			report_path, w);
+	if (!code && p->export_ns)
+		code = pt_loop_timer_add(w->loop, pt_mono_add(now, p->export_ns), p->export_ns,
+			export_stats, w, &w->export);
+	return code ? pt_err_errno(err, code, "cannot start the timers") : 0;
+}
+
+int pt_watch_new(const struct pt_watch_opts *o, struct pt_loop *loop, struct pt_watch **out,
+	struct pt_err *err)
+{
+	struct pt_watch *w = calloc(1, sizeof(*w));
+	if (!w)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	w->o = *o;
+	w->loop = loop;
+	pt_stream_env_init(&w->env, loop);
+	int code = load(w, err);
+	if (!code)
+		code = start(w, err);
+	if (code) {
+		pt_watch_free(w);
+		return code;
+	}
+	w->unprobed = w->plan.n;
+	if (!w->unprobed)
+		pt_notify("READY=1");
+	*out = w;
+	return 0;
+}
+
+int pt_watch_reload(struct pt_watch *w, struct pt_err *err)
+{
+	struct plan before = w->plan; // its numbers only: the paths move
+	int code = load(w, err);
+	if (same_schedule(&before, &w->plan))
+		return code;
+	stop(w); // also when memory ran out half way: the timers must fit the plan
+	w->unprobed = 0;
+	int restart = start(w, err);
+	return code ? code : restart;
+}
+
+void pt_watch_free(struct pt_watch *w)
+{
+	if (!w)
+		return;
+	stop(w);
+	plan_done(&w->plan);
+	pt_stream_env_done(&w->env);
+	free(w);
+}
