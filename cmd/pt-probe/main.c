@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// pt-probe: measures paths.
+#include <unistd.h>
+
+#include "base/log.h"
+#include "probe/env.h"
+#include "verbs.h"
+
+static const struct pt_verb verbs[] = {
+	{
+		.name = "ping",
+		.run = probe_ping,
+		.options = probe_ping_options,
+		.parse = probe_ping_parse,
+		.opts_size = sizeof(struct probe_ping_opts),
+		.args = "HOST...",
+		.min_args = 1,
+		.max_args = -1,
+		.need = PT_NEED_NETNS | PT_NEED_JSON,
+		.doc = "Measure loss, delay and jitter to hosts, by ICMP or STAMP",
+	},
+	{
+		.name = "watch",
+		.run = probe_watch,
+		.args = "",
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_NETNS | PT_NEED_RECORDS,
+		.doc = "Measure all paths of this edge for ever, write health records",
+	},
+	{
+		.name = "reflect",
+		.run = probe_reflect,
+		.options = probe_reflect_options,
+		.parse = probe_reflect_parse,
+		.opts_size = sizeof(struct probe_reflect_opts),
+		.args = "",
+		.need = PT_NEED_NETNS,
+		.doc = "Answer STAMP probes (RFC 8762)",
+	},
+	{ .name = NULL },
+};
+
+static const struct pt_tool tool = {
+	.name = "pt-probe",
+	.doc = "Measures paths: delay, loss, jitter, by kernel time stamps.",
+	.verbs = verbs,
+};
+
+void probe_realtime(void)
+{
+	struct pt_err err = { 0 };
+	if (pt_realtime_enter(&err))
+		pt_log(PT_LOG_INFO, "%s: probes may leave late on a busy machine", err.msg);
+}
+
+void probe_source(char *out, size_t len)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	if (gethostname(host, sizeof(host) - 1) || !host[0])
+		(void)snprintf(host, sizeof(host), "localhost");
+	(void)snprintf(out, len, "%s/%s", host, tool.name);
+}
+
+int main(int argc, char **argv)
+{
+	return pt_cli_main(&tool, argc, argv);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The verbs of pt-probe, one file each.
+#pragma once
+#include "base/addr.h"
+#include "base/cli.h"
+
+extern const struct argp_option probe_ping_options[], probe_reflect_options[];
+
+struct probe_ping_opts {
+	int family;     // 0: either
+	uint64_t count; // 0: until interrupted
+	int64_t interval_ns, timeout_ns;
+	uint32_t size;
+	bool size_given;
+	uint8_t dscp;
+	uint32_t ttl; // 0: the protocol's usual one
+	const char *device;
+	uint32_t stamp_port; // 0: ICMP
+};
+
+struct probe_reflect_opts {
+	uint32_t port;
+	const char *device;
+	struct pt_addr *bind;
+	uint32_t n_bind;
+	struct pt_prefix *allow;
+	uint32_t n_allow;
+	uint64_t rate_pps;
+};
+
+int probe_ping_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int probe_ping(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int probe_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+// SCHED_FIFO where the kernel lets us; says so with -v where not.
+void probe_realtime(void);
+// "HOST/pt-probe", the `src` of records.
+void probe_source(char *out, size_t len);
