@@ -86,7 +86,7 @@ static void trail_format(const struct pt_trail *t, struct pt_buf *out)
 	}
 	if (out->len)
 		pt_buf_putc(out, '.');
-	for (size_t i = 0; t->key[i] && i < QUOTE_MAX; i++) {
+	for (size_t i = 0; i < QUOTE_MAX && t->key[i]; i++) {
 		unsigned char c = (unsigned char)t->key[i];
 		pt_buf_putc(out, c < 0x20 || c == 0x7f ? '?' : t->key[i]);
 	}
