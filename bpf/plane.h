@@ -44,24 +44,25 @@ struct pt_live {
 	__u8 down[PT_MAX_PATH]; // 0 usable, 1 down
 };
 
-// Why a path or an uplink is out of use. Damped is soft: better than a path that is down.
+// Why a path or an uplink is out of use: a set, so that each reason comes and goes by itself.
+// Damped alone is soft: better than a path that is down.
 enum pt_block_why {
-	PT_BLOCK_NONE,
-	PT_BLOCK_CARRIER,
-	PT_BLOCK_MAINTENANCE,
-	PT_BLOCK_MANUAL,
-	PT_BLOCK_DAMPED,
-	PT_BLOCK_COUNT,
+	PT_BLOCK_CARRIER = 1 << 0,
+	PT_BLOCK_MAINTENANCE = 1 << 1,
+	PT_BLOCK_MANUAL = 1 << 2,
+	PT_BLOCK_DAMPED = 1 << 3,
 };
 
-// pt_block[0], memory-mapped. Written by pt-failover only: one writer for each byte, so that
-// no "up" of user space can race a "down" of the kernel.
+#define PT_BLOCK_HARD (PT_BLOCK_CARRIER | PT_BLOCK_MAINTENANCE | PT_BLOCK_MANUAL)
+
+// pt_block[0], memory-mapped. Written by pt-failover only (atomic or, atomic and): the kernel never
+// writes here, so that no "up" of user space can race its "down".
 struct pt_block {
-	__u8 path[PT_MAX_PATH];     // enum pt_block_why
-	__u8 uplink[PT_MAX_UPLINK]; // enum pt_block_why
+	__u8 path[PT_MAX_PATH];     // set of enum pt_block_why
+	__u8 uplink[PT_MAX_UPLINK]; // set of enum pt_block_why
 };
 
-#define PT_GROUP_DROP 1 // no usable candidate: drop instead of the last resort
+#define PT_GROUP_DROP 1 // no usable candidate, or none at all: drop instead of the last resort
 
 // pt_group[(bank * site_cap + site) * PT_MAX_POLICY + policy], memory-mapped.
 struct pt_group {

@@ -149,16 +149,16 @@ static __always_inline enum pt_rank pt_rank(
 {
 	__u32 i = path & (PT_MAX_PATH - 1);
 	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &i);
-	__u8 by_path = block->path[i], by_uplink;
+	__u8 why;
 
 	if (!hop || !hop->ifindex)
 		return PT_RANK_NONE;
-	by_uplink = block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
-	if ((by_path && by_path != PT_BLOCK_DAMPED) || (by_uplink && by_uplink != PT_BLOCK_DAMPED))
+	why = block->path[i] | block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
+	if (why & PT_BLOCK_HARD)
 		return PT_RANK_BLOCKED;
 	if (live->down[i])
 		return PT_RANK_DOWN;
-	return by_path || by_uplink ? PT_RANK_DAMPED : PT_RANK_USABLE;
+	return why ? PT_RANK_DAMPED : PT_RANK_USABLE;
 }
 
 static __always_inline void pt_choose(const struct pt_group *group, struct pt_choice *best)
@@ -197,7 +197,7 @@ static __always_inline int pt_path_of(
 	if (site >= meta->site_cap)
 		return pt_pass(PT_STAT_PASS_NO_GROUP);
 	group = bpf_map_lookup_elem(&pt_group, &key);
-	if (!group || !group->count)
+	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
 		return pt_pass(PT_STAT_PASS_NO_GROUP);
 	pt_choose(group, choice);
 	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP) {

@@ -8,7 +8,7 @@
 
 #include "bpf/maps.h"
 #include "bpf/parse.h"
-#include "bpf/stamp.h"
+#include "lib/wire/stamp_layout.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -33,6 +33,12 @@ struct pt_verdict {
 	__u64 detected_ns, last_reply_ns, srtt_ns, rttvar_ns;
 	__u32 newest, answered;
 };
+
+// Timestamps are only compared with their echoes, never interpreted.
+static __always_inline __u64 pt_stamp_raw(struct pt_stamp_time t)
+{
+	return (__u64)t.seconds << 32 | t.fraction;
+}
 
 static __always_inline int pt_slot_of(__u32 path, struct pt_slot *out)
 {
@@ -206,7 +212,7 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 
 	if (!watch->started || seq - watch->oldest > watch->newest - watch->oldest)
 		return PT_STAT_REPLY_SEQUENCE;
-	if (!probe->sent_ns || probe->stamp != reply->sender_stamp)
+	if (!probe->sent_ns || probe->stamp != pt_stamp_raw(reply->sender_sent))
 		return PT_STAT_REPLY_STAMP;
 	pt_smooth(watch, now > probe->sent_ns ? now - probe->sent_ns : 0);
 	probe->sent_ns = 0;
@@ -262,7 +268,7 @@ static __always_inline __u32 pt_session_of(
 
 static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_len)
 {
-	struct pt_stamp_probe probe;
+	struct pt_stamp_request probe;
 	struct pt_packet p = {};
 	struct pt_slot s;
 	__u64 now, delay;
@@ -281,7 +287,7 @@ static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_le
 		return TC_ACT_UNSPEC;
 	now = bpf_ktime_get_ns();
 	bpf_spin_lock(&s.watch->lock);
-	delay = pt_record(&s, bpf_ntohl(probe.seq), probe.stamp, now, &epoch);
+	delay = pt_record(&s, bpf_ntohl(probe.seq), pt_stamp_raw(probe.sent), now, &epoch);
 	bpf_spin_unlock(&s.watch->lock);
 	if (delay)
 		pt_arm(s.watch, delay);

@@ -19,10 +19,10 @@
 
 #include "base/clock.h"
 #include "bpf/plane.h"
-#include "bpf/stamp.h"
 #include "plane/load.h"
 #include "plane/plane.h"
 #include "tests/unit/test.h"
+#include "wire/stamp_layout.h"
 
 #define RIG_DEVICE 1 // lo: the only device a new network namespace has
 #define RIG_PORT   862

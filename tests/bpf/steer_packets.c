@@ -327,7 +327,7 @@ static void test_down_path_skipped(void)
 static void test_blocked_path_skipped(void)
 {
 	reset();
-	for (uint8_t why = PT_BLOCK_CARRIER; why < PT_BLOCK_COUNT; why++) {
+	for (uint8_t why = PT_BLOCK_CARRIER; why <= PT_BLOCK_DAMPED; why <<= 1) {
 		rig.plane->block->path[1] = why;
 		udp4();
 		T_EQ(sent_on(4), 1);
@@ -389,6 +389,10 @@ static void test_drop_group(void)
 	T_EQ(sent_on(1), 0);
 	T_EQ(pkt.act, TC_ACT_SHOT);
 	T_EQ(rig_stat(PT_STAT_DROPPED) - before, 1);
+	rig_set_down(1, 0);
+	*group(0, POLICY_REST) = (struct pt_group){ .flags = PT_GROUP_DROP }; // no candidate at all
+	udp4();
+	T_EQ(rig_run(PT_PROGRAM_STEER, &pkt), TC_ACT_SHOT);
 }
 
 static void test_bank_flip(void)

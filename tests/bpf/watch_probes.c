@@ -10,7 +10,7 @@
 #define INTERVAL (20 * PT_NS_PER_MS)
 
 static struct rig_packet pkt;
-static uint64_t stamp_base; // so that no two tests share a timestamp
+static uint32_t stamp_base; // so that no two tests share a timestamp
 
 static void wait_ns(int64_t ns)
 {
@@ -48,26 +48,26 @@ static void reset(void)
 	session(PATH6, AF_INET6);
 }
 
-static uint64_t stamp_of(uint32_t seq)
+static uint32_t stamp_of(uint32_t seq)
 {
 	return stamp_base + seq + 1;
 }
 
 static void put_probe(uint32_t offset, uint32_t seq, uint16_t ssid)
 {
-	struct pt_stamp_probe probe = {
-		.seq = htonl(seq), .stamp = stamp_of(seq), .ssid = htons(ssid)
+	struct pt_stamp_request probe = {
+		.seq = htonl(seq), .sent = { 1, stamp_of(seq) }, .ssid = htons(ssid)
 	};
 
 	memcpy(pkt.data + offset, &probe, sizeof(probe));
 }
 
-static void put_reply(uint32_t offset, uint32_t seq, uint16_t ssid, uint64_t stamp)
+static void put_reply(uint32_t offset, uint32_t seq, uint16_t ssid, uint32_t stamp)
 {
 	struct pt_stamp_reply reply = { .seq = htonl(seq + 7),
 		.ssid = htons(ssid),
 		.sender_seq = htonl(seq),
-		.sender_stamp = stamp };
+		.sender_sent = { 1, stamp } };
 
 	memcpy(pkt.data + offset, &reply, sizeof(reply));
 }
