@@ -34,6 +34,11 @@ static int on_print(enum libbpf_print_level level, const char *fmt, va_list args
 	return n;
 }
 
+void pt_libbpf_to_log(void)
+{
+	(void)libbpf_set_print(on_print);
+}
+
 static uint32_t at_least(uint32_t n, uint32_t least)
 {
 	return n > least ? n : least;
@@ -173,7 +178,7 @@ int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
 	struct pt_programs got = PT_PROGRAMS_NONE;
 	int ret;
 
-	libbpf_set_print(on_print);
+	pt_libbpf_to_log();
 	ret = load_steer(dir, sizes, &got, err);
 	if (!ret)
 		ret = load_watch(dir, sizes, generation, &got, err);

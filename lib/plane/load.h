@@ -34,3 +34,6 @@ struct pt_programs {
 int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
 	struct pt_programs *out, struct pt_err *err);
 void pt_programs_done(struct pt_programs *p);
+
+// Sends libbpf's own words to the log's debug level; without it they go to stderr.
+void pt_libbpf_to_log(void);

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "plane/load.h"
+
 #define NOT_MAPPED     ((size_t)-1)
 #define MAPPED(member) offsetof(struct pt_plane, member)
 
@@ -145,6 +147,7 @@ int pt_plane_open(
 	for (int i = 0; i < PT_MAP_COUNT; i++)
 		p->fd[i] = -1;
 	(void)snprintf(p->dir, sizeof(p->dir), "%s", dir); // its length was checked above
+	pt_libbpf_to_log();
 	ret = open_all(p, mode, err);
 	if (ret)
 		pt_plane_free(p);

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "plane/hook.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+// linux/bpf.h of Debian 12 is older than the kernel feature.
+#define TCX_INGRESS ((enum bpf_attach_type)46)
+#define TCX_EGRESS  ((enum bpf_attach_type)47)
+
+struct hook_row {
+	const char *name;
+	enum bpf_attach_type tcx;
+	enum bpf_tc_attach_point clsact;
+	enum pt_program program, program_l3;
+};
+
+static const struct hook_row hook_rows[PT_HOOK_COUNT] = {
+	[PT_HOOK_STEER] = { "steer", TCX_INGRESS, BPF_TC_INGRESS, PT_PROGRAM_STEER,
+		PT_PROGRAM_STEER },
+	[PT_HOOK_WATCH_IN] = { "in", TCX_INGRESS, BPF_TC_INGRESS, PT_PROGRAM_IN, PT_PROGRAM_IN_L3 },
+	[PT_HOOK_WATCH_OUT] = { "out", TCX_EGRESS, BPF_TC_EGRESS, PT_PROGRAM_OUT,
+		PT_PROGRAM_OUT_L3 },
+};
+
+// Names below links/ carry the index: bpffs refuses the dots of VLAN device names.
+static int link_pin(const struct pt_plane *p, const struct pt_hook_key *key, char out[PT_PIN_PATH])
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), PT_PIN_LINKS "/%s-%u", hook_rows[key->dir].name,
+		key->ifindex); // always fits
+	return pt_pin_path(p->dir, name, out);
+}
+
+// 0: the live link of an earlier attach now runs this program.
+static int tcx_update(const char *pin, int prog_fd)
+{
+	pt_autofd link = bpf_obj_get(pin);
+
+	if (link < 0)
+		return -ENOENT;
+	return bpf_link_update(link, prog_fd, NULL);
+}
+
+static int tcx_attach(const struct pt_plane *p, const struct pt_hook_key *key, int prog_fd)
+{
+	pt_autofd link = -1;
+	char pin[PT_PIN_PATH];
+	int ret = link_pin(p, key, pin);
+
+	if (ret || !tcx_update(pin, prog_fd))
+		return ret;
+	if (unlink(pin) < 0 && errno != ENOENT) // of a device that has gone
+		return -errno;
+	link = bpf_link_create(prog_fd, (int)key->ifindex, hook_rows[key->dir].tcx, NULL);
+	if (link < 0)
+		return link;
+	return bpf_obj_pin(link, pin);
+}
+
+static int clsact_attach(const struct pt_hook_key *key, int prog_fd, struct pt_hook *hook)
+{
+	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)key->ifindex,
+		.attach_point = hook_rows[key->dir].clsact);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = hook->handle,
+		.priority = hook->priority);
+	int ret;
+
+	if (hook->handle) {
+		opts.flags = BPF_TC_F_REPLACE;
+		return bpf_tc_attach(&tc, &opts);
+	}
+	ret = bpf_tc_hook_create(&tc);
+	if (!ret)
+		hook->flags |= PT_HOOK_QDISC;
+	else if (ret != -EEXIST)
+		return ret;
+	ret = bpf_tc_attach(&tc, &opts);
+	hook->handle = opts.handle;
+	hook->priority = opts.priority;
+	return ret;
+}
+
+static void clsact_remove(const struct pt_hook_key *key, const struct pt_hook *hook)
+{
+	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)key->ifindex,
+		.attach_point = hook_rows[key->dir].clsact);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = hook->handle, .priority = hook->priority);
+
+	(void)bpf_tc_detach(&tc, &opts); // gone with its device, or by hand
+	if (hook->flags & PT_HOOK_QDISC) {
+		tc.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+		(void)bpf_tc_hook_destroy(&tc);
+	}
+}
+
+static bool no_tcx(int ret)
+{
+	return ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ENOSYS;
+}
+
+int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const struct pt_link *link,
+	enum pt_hook_dir dir, enum pt_hook_kind kind, struct pt_err *err)
+{
+	const struct hook_row *row = &hook_rows[dir];
+	const struct pt_hook_key key = { .ifindex = link->ifindex, .dir = dir };
+	bool l3 = pt_link_is_l3(link);
+	int prog_fd = progs->fd[l3 ? row->program_l3 : row->program], ret = -EOPNOTSUPP;
+	struct pt_hook hook = {};
+
+	if (l3 && dir == PT_HOOK_STEER)
+		return pt_err_set(err, -EOPNOTSUPP, "%s: no link layer; it cannot be a LAN device",
+			link->name);
+	// A filter of an earlier attach is replaced in place.
+	if (bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], &key, &hook) || hook.flags & PT_HOOK_TCX)
+		hook = (struct pt_hook){};
+	if (kind != PT_HOOK_KIND_CLSACT && !hook.handle) {
+		ret = tcx_attach(p, &key, prog_fd);
+		hook.flags = PT_HOOK_TCX;
+	}
+	if (kind != PT_HOOK_KIND_TCX && no_tcx(ret)) {
+		hook.flags &= ~(__u32)PT_HOOK_TCX;
+		ret = clsact_attach(&key, prog_fd, &hook);
+	}
+	if (ret)
+		return pt_err_errno(err, ret, "%s: attaching %s", link->name, row->name);
+	hook.flags |= l3 ? PT_HOOK_LINK3 : 0;
+	memcpy(hook.device, link->name, sizeof(hook.device));
+	ret = bpf_map_update_elem(p->fd[PT_MAP_HOOK], &key, &hook, BPF_ANY);
+	return ret ? pt_err_errno(err, ret, "%s: pt_hook", link->name) : 0;
+}
+
+int pt_hook_remove(struct pt_plane *p, const struct pt_hook_key *key, struct pt_err *err)
+{
+	struct pt_hook hook;
+	char pin[PT_PIN_PATH];
+	int ret;
+
+	if (key->dir >= PT_HOOK_COUNT || bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], key, &hook))
+		return 0;
+	if (hook.flags & PT_HOOK_TCX) {
+		ret = link_pin(p, key, pin);
+		if (!ret && unlink(pin) < 0 && errno != ENOENT)
+			ret = -errno;
+		if (ret)
+			return pt_err_errno(err, ret, "%s: detaching", hook.device);
+	} else {
+		clsact_remove(key, &hook);
+	}
+	ret = bpf_map_delete_elem(p->fd[PT_MAP_HOOK], key);
+	return ret && ret != -ENOENT ? pt_err_errno(err, ret, "pt_hook") : 0;
+}
+
+int pt_hook_sweep(struct pt_plane *p, pt_hook_keep_fn *keep, void *ctx, struct pt_err *err)
+{
+	uint32_t cap = p->entries[PT_MAP_HOOK], n = 0;
+	pt_autofree struct pt_hook_key *keys = calloc(cap, sizeof(*keys));
+	struct pt_hook_key key, *prev = NULL;
+	struct pt_hook hook;
+	int ret = 0;
+
+	if (!keys)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	// Collected first: removing while walking would begin the walk anew.
+	for (; n < cap && !bpf_map_get_next_key(p->fd[PT_MAP_HOOK], prev, &key); prev = &key)
+		keys[n++] = key;
+	for (uint32_t i = 0; i < n && !ret; i++)
+		if (!keep ||
+			(!bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], &keys[i], &hook) &&
+				!keep(ctx, &keys[i], &hook)))
+			ret = pt_hook_remove(p, &keys[i], err);
+	return ret;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Attaching programs to devices: TCX by pinned links where the kernel has it (6.6), else filters of
+// the clsact qdisc. Map pt_hook remembers what was attached, so that only that is removed.
+#pragma once
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "net/link.h"
+#include "plane/load.h"
+#include "plane/plane.h"
+
+enum pt_hook_kind { PT_HOOK_KIND_AUTO, PT_HOOK_KIND_TCX, PT_HOOK_KIND_CLSACT };
+
+// Puts the program on the device, or in the place of the one already there, without a gap. Devices
+// are those of the calling thread's network namespace.
+int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const struct pt_link *link,
+	enum pt_hook_dir dir, enum pt_hook_kind kind, struct pt_err *err);
+// Removes one; a device that has gone is fine.
+int pt_hook_remove(struct pt_plane *p, const struct pt_hook_key *key, struct pt_err *err);
+// Removes all for which keep returns false (NULL: all).
+typedef bool pt_hook_keep_fn(void *ctx, const struct pt_hook_key *key, const struct pt_hook *hook);
+int pt_hook_sweep(struct pt_plane *p, pt_hook_keep_fn *keep, void *ctx, struct pt_err *err);

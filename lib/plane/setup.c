@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+#include "plane/setup.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "plane/load.h"
+#include "plane/table.h"
+
+#define LOCK_WAIT_MS 2000
+
+static bool is_self(const struct pt_setup *s, const char *site)
+{
+	return !strcmp(s->self->id, site);
+}
+
+// ---- checks ----
+
+static int check_device(const struct pt_setup *s, const char *what, const char *name,
+	const struct pt_link **out, struct pt_err *err)
+{
+	*out = name ? pt_links_named(s->links, name) : NULL;
+	if (*out || !s->strict)
+		return 0;
+	return pt_err_set(err, -ENODEV, "%s: device %s: there is none", what, name ? name : "?");
+}
+
+// 0 when it cannot be read: no IPv4, or a device without settings.
+static int rp_filter(const char *device)
+{
+	char path[128], digit = '0';
+	pt_autofd fd = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", device);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &digit, 1) != 1)
+		return 0;
+	return digit - '0';
+}
+
+// The kernel uses the higher of both: 1 strict, 2 loose.
+static int check_rp_filter(const char *what, const char *device, struct pt_err *err)
+{
+	int all = rp_filter("all"), own = rp_filter(device);
+
+	if ((all > own ? all : own) != 1)
+		return 0;
+	return pt_err_set(err, -EINVAL,
+		"%s: strict reverse path filter on %s would drop what returns by another path; "
+		"sysctl net.ipv4.conf.%s.rp_filter=2",
+		what, device, device);
+}
+
+static int check_path(const struct pt_setup *s, const struct pt_path *path, struct pt_err *err)
+{
+	const struct pt_link *link;
+	int ret = check_device(s, path->id, path->device, &link, err);
+
+	if (ret || !link)
+		return ret;
+	if (!pt_link_is_l3(link) && !path->next_hop.family && !path->next_hop6.family && s->strict)
+		return pt_err_set(err, -EINVAL, "%s: device %s needs a next_hop or next_hop6",
+			path->id, path->device);
+	return check_rp_filter(path->id, path->device, err);
+}
+
+int pt_setup_check(const struct pt_setup *s, struct pt_err *err)
+{
+	const struct pt_link *link;
+	uint32_t paths = 0;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < s->self->n_lan && !ret; i++) {
+		ret = check_device(s, s->self->id, s->self->lan[i], &link, err);
+		if (!ret && link && pt_link_is_l3(link))
+			ret = pt_err_set(err, -EOPNOTSUPP,
+				"%s: device %s has no link layer; it cannot be a LAN device",
+				s->self->id, link->name);
+	}
+	for (uint32_t i = 0; i < s->net->n_paths && !ret; i++) {
+		if (!is_self(s, s->net->paths[i].source))
+			continue;
+		paths++;
+		ret = check_path(s, &s->net->paths[i], err);
+	}
+	if (ret)
+		return ret;
+	if (!s->self->n_lan)
+		return pt_err_set(err, -EINVAL, "%s: no lan device: nothing to steer", s->self->id);
+	if (!paths)
+		return pt_err_set(err, -EINVAL, "%s: no path starts here", s->self->id);
+	return 0;
+}
+
+uint64_t pt_setup_hash(const struct pt_network *net, const struct pt_config *cfg)
+{
+	char text[2][17];
+	uint64_t hash = 0xcbf29ce484222325u; // FNV-1a over both fingerprints
+
+	pt_schema_hash(&pt_network_schema, net, text[0]);
+	pt_schema_hash(&pt_config_schema, cfg, text[1]);
+	for (int i = 0; i < 2; i++)
+		for (const char *c = text[i]; *c; c++)
+			hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
+	return hash;
+}
+
+// ---- attach ----
+
+static struct pt_sizes sizes_of(const struct pt_setup *s)
+{
+	struct pt_sizes n = { .sites = s->net->n_sites };
+
+	for (uint32_t i = 0; i < s->net->n_paths; i++)
+		n.paths += is_self(s, s->net->paths[i].source);
+	for (uint32_t i = 0; i < s->net->n_sites; i++)
+		for (uint32_t j = 0; j < s->net->sites[i].n_prefixes; j++)
+			if (s->net->sites[i].prefixes[j].addr.family == AF_INET)
+				n.prefixes4++;
+			else
+				n.prefixes6++;
+	return n;
+}
+
+static int fill_tables(struct pt_plane *p, const struct pt_setup *s, struct pt_err *err)
+{
+	struct pt_table t;
+	int ret = pt_table_init(&t, s, p, err);
+
+	if (!ret)
+		ret = pt_table_paths(&t, err);
+	if (!ret)
+		ret = pt_table_groups(&t, err);
+	if (!ret)
+		ret = pt_table_dests(&t, err);
+	if (!ret)
+		ret = pt_table_retire(&t, err);
+	pt_table_done(&t);
+	return ret;
+}
+
+static bool is_lan(const struct pt_setup *s, const char *device)
+{
+	for (uint32_t i = 0; i < s->self->n_lan; i++)
+		if (!strcmp(s->self->lan[i], device))
+			return true;
+	return false;
+}
+
+static bool is_path_device(const struct pt_setup *s, const char *device)
+{
+	for (uint32_t i = 0; i < s->net->n_paths; i++)
+		if (is_self(s, s->net->paths[i].source) && s->net->paths[i].device &&
+			!strcmp(s->net->paths[i].device, device))
+			return true;
+	return false;
+}
+
+static bool still_wanted(void *ctx, const struct pt_hook_key *key, const struct pt_hook *hook)
+{
+	const struct pt_setup *s = ctx;
+	const struct pt_link *link = pt_links_at(s->links, key->ifindex);
+
+	if (!link || strcmp(link->name, hook->device) != 0)
+		return false;
+	return key->dir == PT_HOOK_STEER ? is_lan(s, link->name) : is_path_device(s, link->name);
+}
+
+static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+	uint32_t *devices, struct pt_err *err)
+{
+	struct pt_setup copy = *s;
+	int ret = 0;
+
+	*devices = 0;
+	// Watching comes first: no packet is steered before its path can be judged.
+	for (uint32_t i = 0; i < s->links->n_link && !ret; i++) {
+		const struct pt_link *link = &s->links->link[i];
+		bool lan = is_lan(s, link->name), path = is_path_device(s, link->name);
+
+		*devices += lan || path;
+		if (path)
+			ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_IN, s->hook, err);
+		if (path && !ret)
+			ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_OUT, s->hook, err);
+		if (lan && !ret)
+			ret = pt_hook_attach(p, progs, link, PT_HOOK_STEER, s->hook, err);
+	}
+	return ret ? ret : pt_hook_sweep(p, still_wanted, &copy, err);
+}
+
+static void init_meta(struct pt_plane *p)
+{
+	p->meta->path_cap = p->entries[PT_MAP_HOP];
+	p->meta->site_cap = p->entries[PT_MAP_GROUP] / (2 * PT_MAX_POLICY);
+	p->meta->abi = PT_ABI;
+	p->meta->attached_ns = (uint64_t)pt_mono_now().ns;
+}
+
+static void count_result(const struct pt_plane *p, struct pt_setup_result *out)
+{
+	for (uint32_t i = 1; i < p->meta->path_cap; i++) {
+		out->paths += !!(p->hop[i].flags & PT_HOP_USED);
+		out->missing += p->hop[i].flags & PT_HOP_USED && !p->hop[i].ifindex;
+	}
+}
+
+// Old programs, if any, go on until each device's link is switched over.
+static int attach_locked(
+	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err)
+{
+	const struct pt_sizes sizes = sizes_of(s);
+	struct pt_programs progs = PT_PROGRAMS_NONE;
+	struct pt_plane *p = NULL;
+	uint32_t generation = 1;
+	int ret = 0;
+
+	if (!out->fresh) {
+		ret = pt_plane_open(dir, PT_PLANE_WRITE, &p, err);
+		if (ret)
+			return ret;
+		generation = p->meta->generation + 1;
+		pt_plane_free(pt_take(&p));
+	}
+	ret = pt_load(dir, &sizes, generation, &progs, err);
+	if (!ret)
+		ret = pt_plane_open(dir, PT_PLANE_NEW, &p, err);
+	if (!ret && out->fresh)
+		init_meta(p);
+	if (!ret)
+		ret = fill_tables(p, s, err);
+	if (!ret)
+		ret = put_hooks(p, s, &progs, &out->devices, err);
+	if (!ret) {
+		p->meta->generation = generation;
+		p->meta->config_hash = pt_setup_hash(s->net, s->cfg);
+		(void)snprintf((char *)p->meta->edge, sizeof(p->meta->edge), "%s", s->self->id);
+		count_result(p, out);
+	} else if (p && out->fresh) {
+		(void)pt_hook_sweep(p, NULL, NULL, NULL); // the first error is the one to tell
+	}
+	pt_plane_free(p);
+	pt_programs_done(&progs);
+	return ret;
+}
+
+int pt_setup_attach(
+	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err)
+{
+	struct pt_setup_result done = {};
+	pt_autofd lock = -1;
+	bool created;
+	int ret = pt_setup_check(s, err);
+
+	if (!ret)
+		ret = pt_pin_create(dir, &created, err);
+	if (!ret)
+		ret = pt_pin_lock_wait(dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
+	if (ret)
+		return ret;
+	done.fresh = pt_pin_exists(dir, NULL) == -ENOENT;
+	ret = attach_locked(dir, s, &done, err);
+	if (ret && done.fresh)
+		(void)pt_pin_remove(dir, NULL); // the first error is the one to tell
+	if (!ret)
+		*out = done;
+	return ret;
+}
+
+// ---- detach ----
+
+int pt_setup_detach(const char *dir, struct pt_err *err)
+{
+	pt_autofd watch = -1, lock = -1;
+	struct pt_plane *p = NULL;
+	int ret = pt_pin_exists(dir, err);
+
+	if (ret)
+		return ret;
+	ret = pt_pin_lock(dir, PT_PIN_LOCK_WATCH, &watch, err);
+	if (ret == -EBUSY)
+		return pt_err_set(err, ret, "%s: pt-failover watch runs here; stop it first", dir);
+	if (!ret)
+		ret = pt_pin_lock_wait(dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
+	if (ret)
+		return ret;
+	// Pinned links go with their pins; only filters need the table of hooks.
+	if (!pt_plane_open(dir, PT_PLANE_WRITE, &p, NULL))
+		ret = pt_hook_sweep(p, NULL, NULL, err);
+	pt_plane_free(p);
+	return ret ? ret : pt_pin_remove(dir, err);
+}

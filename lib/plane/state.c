@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "plane/state.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#ifndef BPF_F_LOCK
+#define BPF_F_LOCK 4
+#endif
+
+const char *const pt_choice_names[] = {
+	[PT_CHOICE_USABLE] = "usable",
+	[PT_CHOICE_DAMPED] = "damped",
+	[PT_CHOICE_DOWN] = "last-resort",
+	[PT_CHOICE_BLOCKED] = "last-resort",
+	[PT_CHOICE_NONE] = "none",
+	NULL,
+};
+
+const struct pt_stat_doc pt_stat_docs[PT_STAT_COUNT] = {
+#define X(name, key, doc) [PT_STAT_##name] = { key, doc },
+	PT_STATS(X)
+#undef X
+};
+
+static uint8_t why_of(const struct pt_plane *p, uint32_t path)
+{
+	return p->block->path[path] | p->block->uplink[p->hop[path].uplink & (PT_MAX_UPLINK - 1)];
+}
+
+enum pt_path_status pt_state_status(const struct pt_plane *p, uint32_t path, bool replied)
+{
+	if (why_of(p, path) & PT_BLOCK_MAINTENANCE)
+		return PT_STATUS_MAINTENANCE;
+	if (p->live->down[path] || why_of(p, path) & PT_BLOCK_CARRIER || !p->hop[path].ifindex)
+		return PT_STATUS_DOWN;
+	return replied ? PT_STATUS_UP : PT_STATUS_UNKNOWN;
+}
+
+int pt_state_read(const struct pt_plane *p, uint32_t path, struct pt_state *out, struct pt_err *err)
+{
+	uint32_t ifindex = p->hop[path].ifindex, owner = 0;
+	int ret = bpf_map_lookup_elem_flags(p->fd[PT_MAP_WATCH], &path, &out->watch, BPF_F_LOCK);
+
+	if (!ret)
+		ret = pt_count_read(p, path, &out->traffic);
+	if (ret)
+		return pt_err_errno(err, ret, "path %u", path);
+	out->down = p->live->down[path];
+	out->why = why_of(p, path);
+	out->status = pt_state_status(p, path, out->watch.last_reply_ns != 0);
+	out->rx_known = !bpf_map_lookup_elem(p->fd[PT_MAP_RX], &ifindex, &owner) && owner == path;
+	return 0;
+}
+
+void pt_block_format(uint8_t why, struct pt_buf *out)
+{
+	static const struct {
+		uint8_t why;
+		const char *word;
+	} words[] = {
+		{ PT_BLOCK_CARRIER, "carrier" },
+		{ PT_BLOCK_MAINTENANCE, "maintenance" },
+		{ PT_BLOCK_MANUAL, "manual" },
+		{ PT_BLOCK_DAMPED, "damped" },
+	};
+	const char *comma = "";
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(words); i++) {
+		if (!(why & words[i].why))
+			continue;
+		pt_buf_printf(out, "%s%s", comma, words[i].word);
+		comma = ",";
+	}
+}
+
+static enum pt_choice_rank rank_of(const struct pt_plane *p, uint32_t path)
+{
+	if (path >= p->meta->path_cap || !p->hop[path].ifindex)
+		return PT_CHOICE_NONE;
+	if (why_of(p, path) & PT_BLOCK_HARD)
+		return PT_CHOICE_BLOCKED;
+	if (p->live->down[path])
+		return PT_CHOICE_DOWN;
+	return why_of(p, path) ? PT_CHOICE_DAMPED : PT_CHOICE_USABLE;
+}
+
+struct pt_choice pt_choice_of(const struct pt_plane *p, const struct pt_group *g)
+{
+	struct pt_choice best = { .rank = PT_CHOICE_NONE };
+
+	for (uint32_t i = 0; i < g->count && i < PT_GROUP_PATHS; i++) {
+		enum pt_choice_rank rank = rank_of(p, g->path[i]);
+
+		if (rank < best.rank)
+			best = (struct pt_choice){ .path = g->path[i], .rank = rank };
+	}
+	if (best.rank > PT_CHOICE_DAMPED && g->flags & PT_GROUP_DROP)
+		best = (struct pt_choice){ .rank = PT_CHOICE_NONE };
+	return best;
+}
+
+int pt_count_read(const struct pt_plane *p, uint32_t path, struct pt_count *out)
+{
+	int cpus = libbpf_num_possible_cpus(), ret;
+	pt_autofree struct pt_count *each = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc((size_t)cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	ret = bpf_map_lookup_elem(p->fd[PT_MAP_TRAFFIC], &path, each);
+	if (ret)
+		return ret;
+	*out = (struct pt_count){};
+	for (int i = 0; i < cpus; i++) {
+		out->tx_packets += each[i].tx_packets;
+		out->tx_bytes += each[i].tx_bytes;
+		out->rx_packets += each[i].rx_packets;
+		out->rx_bytes += each[i].rx_bytes;
+	}
+	return 0;
+}
+
+int pt_stat_read(const struct pt_plane *p, uint64_t out[PT_STAT_COUNT])
+{
+	int cpus = libbpf_num_possible_cpus(), ret = 0;
+	pt_autofree uint64_t *each = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc((size_t)cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < PT_STAT_COUNT && !ret; i++) {
+		ret = bpf_map_lookup_elem(p->fd[PT_MAP_STAT], &i, each);
+		out[i] = 0;
+		for (int c = 0; c < cpus && !ret; c++)
+			out[i] += each[c];
+	}
+	return ret;
+}

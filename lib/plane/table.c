@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+#include "plane/table.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "plane/bank.h"
+#include "plane/dest.h"
+#include "plane/rule.h"
+
+_Static_assert(PT_MAX_SITES <= PT_MAX_SITE && PT_MAX_UPLINKS <= PT_MAX_UPLINK &&
+		PT_MAX_PATHS <= PT_MAX_PATH && PT_MAX_POLICIES <= PT_MAX_POLICY,
+	"the plane holds what the model allows");
+
+static bool is_self(const struct pt_setup *s, const char *site)
+{
+	return !strcmp(s->self->id, site);
+}
+
+// The index of id, given anew where it has none. *index stays 0 on failure.
+static int index_for(struct pt_table *t, enum pt_name_kind kind, const char *id, uint32_t *index,
+	struct pt_err *err)
+{
+	uint32_t i = pt_names_index(&t->names, kind, id);
+
+	if (i == PT_NAMES_NONE)
+		i = pt_names_free(&t->names, kind, 1);
+	if (i == PT_NAMES_NONE)
+		return pt_err_set(err, -ENOSPC, "%s: no room for more; detach, then attach", id);
+	*index = i;
+	return pt_names_set(&t->names, kind, i, id, err);
+}
+
+static uint32_t position(const char *id, const void *array, uint32_t n, size_t size)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!strcmp(*(const char *const *)((const char *)array + i * size), id))
+			return i;
+	return UINT32_MAX;
+}
+
+// The id still names an object of the network that holds this index.
+static bool kept(const char *id, uint32_t index, const uint32_t *indexes, const void *array,
+	uint32_t n, size_t size)
+{
+	uint32_t at = position(id, array, n, size);
+
+	return at != UINT32_MAX && indexes[at] == index;
+}
+
+// The plane's index of a model object named id; its array has `id` as first member.
+#define INDEX_OF(t, member, array, name)                                                \
+	((t)->member[position(name, (t)->setup->net->array, (t)->setup->net->n_##array, \
+		sizeof(*(t)->setup->net->array))])
+
+int pt_table_init(
+	struct pt_table *t, const struct pt_setup *s, struct pt_plane *p, struct pt_err *err)
+{
+	const struct pt_network *net = s->net;
+	int ret;
+
+	*t = (struct pt_table){ .setup = s, .plane = p };
+	ret = pt_names_read(p, &t->names, err);
+	if (ret)
+		return ret;
+	t->site = calloc(net->n_sites + 1, sizeof(*t->site));
+	t->path = calloc(net->n_paths + 1, sizeof(*t->path));
+	t->uplink = calloc(net->n_uplinks + 1, sizeof(*t->uplink));
+	t->old_policy = calloc(net->n_policies + 1, sizeof(*t->old_policy));
+	if (!t->site || !t->path || !t->uplink || !t->old_policy)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < net->n_policies; i++)
+		t->old_policy[i] = pt_names_index(&t->names, PT_NAME_POLICY, net->policies[i].id);
+	return 0;
+}
+
+void pt_table_done(struct pt_table *t)
+{
+	pt_names_done(&t->names);
+	free(t->site);
+	free(t->path);
+	free(t->uplink);
+	free(t->old_policy);
+	*t = (struct pt_table){};
+}
+
+// ---- paths ----
+
+void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct pt_hop *out)
+{
+	const struct pt_link *link = pt_links_named(s->links, path->device);
+	struct pt_hop hop = { .flags = PT_HOP_USED };
+
+	if (link) {
+		hop.ifindex = link->ifindex;
+		hop.mtu = link->mtu;
+		hop.flags |= pt_link_is_l3(link) ? PT_HOP_L3 : 0;
+	}
+	if (path->mtu != PT_NULL && (!hop.mtu || path->mtu < hop.mtu))
+		hop.mtu = (uint32_t)path->mtu;
+	if (path->next_hop.family) {
+		hop.flags |= PT_HOP_VIA4;
+		memcpy(hop.via4, path->next_hop.bytes, sizeof(hop.via4));
+	}
+	if (path->next_hop6.family) {
+		hop.flags |= PT_HOP_VIA6;
+		memcpy(hop.via6, path->next_hop6.bytes, sizeof(hop.via6));
+	}
+	hop.family = path->target.family;
+	memcpy(hop.target, path->target.bytes, sizeof(hop.target));
+	hop.port = (uint16_t)path->port;
+	hop.ssid = (uint16_t)path->ssid;
+	hop.threshold = (uint32_t)s->cfg->failover.detection_threshold;
+	hop.up_count = (uint32_t)s->cfg->failover.up_count;
+	hop.interval_ns = (uint64_t)(pt_config_detection_ms(s->cfg) * PT_NS_PER_MS);
+	hop.timeout_ns = (uint64_t)(s->cfg->health.probe_timeout_ms * PT_NS_PER_MS);
+	*out = hop;
+}
+
+static void set_why(__u8 *byte, __u8 why, bool on)
+{
+	if (on)
+		(void)__atomic_fetch_or(byte, why, __ATOMIC_SEQ_CST);
+	else
+		(void)__atomic_fetch_and(byte, (__u8)~why, __ATOMIC_SEQ_CST);
+}
+
+static int put_session(
+	struct pt_plane *p, const struct pt_hop *hop, uint32_t path, struct pt_err *err)
+{
+	struct pt_session_key key = { hop->ifindex, hop->family, hop->ssid };
+	int ret = 0;
+
+	if (hop->family && hop->ifindex)
+		ret = bpf_map_update_elem(p->fd[PT_MAP_SESSION], &key, &path, BPF_ANY);
+	if (hop->family)
+		p->port->bits[hop->port >> 3] |= (__u8)(1u << (hop->port & 7));
+	return ret ? pt_err_errno(err, ret, "pt_session") : 0;
+}
+
+static int put_path(struct pt_table *t, uint32_t at, struct pt_err *err)
+{
+	const struct pt_path *path = &t->setup->net->paths[at];
+	struct pt_plane *p = t->plane;
+	uint32_t i;
+	struct pt_hop hop;
+	int ret = index_for(t, PT_NAME_PATH, path->id, &t->path[at], err);
+
+	if (!ret)
+		ret = pt_names_set(&t->names, PT_NAME_PATH_DEVICE, t->path[at], path->device, err);
+	if (ret)
+		return ret;
+	i = t->path[at];
+	pt_table_hop(t->setup, path, &hop);
+	hop.site = INDEX_OF(t, site, sites, path->dest);
+	hop.uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
+	if (memcmp(&p->hop[i], &hop, sizeof(hop)))
+		p->hop[i] = hop;
+	set_why(&p->block->path[i], PT_BLOCK_MAINTENANCE, path->maintenance);
+	return put_session(p, &hop, i, err);
+}
+
+int pt_table_paths(struct pt_table *t, struct pt_err *err)
+{
+	const struct pt_network *net = t->setup->net;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < net->n_sites && !ret; i++)
+		if (!is_self(t->setup, net->sites[i].id))
+			ret = index_for(t, PT_NAME_SITE, net->sites[i].id, &t->site[i], err);
+	for (uint32_t i = 0; i < net->n_uplinks && !ret; i++)
+		if (is_self(t->setup, net->uplinks[i].site))
+			ret = index_for(t, PT_NAME_UPLINK, net->uplinks[i].id, &t->uplink[i], err);
+	for (uint32_t i = 0; i < net->n_paths && !ret; i++)
+		if (is_self(t->setup, net->paths[i].source))
+			ret = put_path(t, i, err);
+	return ret;
+}
+
+// ---- groups ----
+
+static bool same_paths(const struct pt_group *a, const struct pt_group *b)
+{
+	uint32_t hits = 0;
+
+	for (uint32_t i = 0; i < a->count; i++)
+		for (uint32_t j = 0; j < b->count; j++)
+			hits += a->path[i] == b->path[j];
+	return a->count == b->count && hits == a->count;
+}
+
+static void make_group(
+	const struct pt_table *t, uint32_t site, uint32_t policy, struct pt_group *out)
+{
+	const struct pt_network *net = t->setup->net;
+	const struct pt_path *path[PT_GROUP_PATHS];
+	uint32_t n = pt_network_candidates(net, t->setup->self, &net->sites[site],
+		&net->policies[policy], path, PT_GROUP_PATHS);
+
+	*out = (struct pt_group){};
+	if (net->policies[policy].none_inside == PT_NONE_DROP)
+		out->flags = PT_GROUP_DROP;
+	for (uint32_t i = 0; i < n && i < PT_GROUP_PATHS; i++)
+		out->path[out->count++] = (uint16_t)t->path[path[i] - net->paths];
+}
+
+static void put_groups(const struct pt_table *t, const struct pt_bank *bank, uint32_t site)
+{
+	const struct pt_network *net = t->setup->net;
+	uint32_t index = t->site[site];
+	struct pt_group *to = pt_bank_group(bank, index, 0);
+
+	memset(to, 0, PT_MAX_POLICY * sizeof(*to));
+	for (uint32_t i = 0; i < net->n_policies; i++) {
+		const struct pt_group *was = pt_group_active(t->plane, index, t->old_policy[i]);
+
+		make_group(t, site, i, &to[i]);
+		if (was && same_paths(was, &to[i]))
+			memcpy(to[i].path, was->path, sizeof(was->path)); // a decision stays
+	}
+}
+
+static int put_policy_names(struct pt_table *t, struct pt_err *err)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < PT_MAX_POLICY && !ret; i++)
+		ret = pt_names_set(&t->names, PT_NAME_POLICY, i,
+			i < t->setup->net->n_policies ? t->setup->net->policies[i].id : NULL, err);
+	return ret;
+}
+
+int pt_table_groups(struct pt_table *t, struct pt_err *err)
+{
+	const struct pt_network *net = t->setup->net;
+	struct pt_bank bank;
+	int ret = pt_bank_begin(t->plane, &bank, err);
+
+	if (ret)
+		return ret;
+	memset(pt_bank_group(&bank, 0, 0), 0, PT_MAX_POLICY * sizeof(struct pt_group));
+	for (uint32_t i = 0; i < t->plane->meta->site_cap; i++) {
+		const char *id = pt_names_id(&t->names, PT_NAME_SITE, i);
+
+		if (id && !kept(id, i, t->site, net->sites, net->n_sites, sizeof(*net->sites)))
+			memset(pt_bank_group(&bank, i, 0), 0,
+				PT_MAX_POLICY * sizeof(struct pt_group));
+	}
+	for (uint32_t i = 0; i < net->n_sites; i++)
+		if (t->site[i])
+			put_groups(t, &bank, i);
+	pt_rule_fill(net, pt_bank_rule(&bank));
+	pt_bank_commit(&bank);
+	return put_policy_names(t, err);
+}
+
+// ---- destinations ----
+
+static void add_dest(struct pt_dest *want, uint32_t *n, const struct pt_prefix *prefix,
+	uint32_t site, int64_t preference)
+{
+	want[(*n)++] =
+		(struct pt_dest){ .prefix = *prefix, .site = site, .preference = preference };
+}
+
+// This edge's addresses, its connected networks and its own site stay with the kernel.
+static void add_local(const struct pt_setup *s, struct pt_dest *want, uint32_t *n)
+{
+	for (uint32_t i = 0; i < s->links->n_addr; i++) {
+		const struct pt_link_addr *a = &s->links->addr[i];
+		struct pt_prefix host = { .addr = a->local,
+			.len = a->local.family == AF_INET ? 32 : 128 };
+
+		add_dest(want, n, &host, PT_SITE_LOCAL, INT64_MAX);
+		if (a->connected.len)
+			add_dest(want, n, &a->connected, PT_SITE_LOCAL, INT64_MAX);
+	}
+}
+
+int pt_table_dests(struct pt_table *t, struct pt_err *err)
+{
+	const struct pt_network *net = t->setup->net;
+	uint32_t room = 2 * t->setup->links->n_addr, n = 0;
+	pt_autofree struct pt_dest *want = NULL;
+
+	for (uint32_t i = 0; i < net->n_sites; i++)
+		room += net->sites[i].n_prefixes;
+	want = calloc(room + 1, sizeof(*want));
+	if (!want)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	add_local(t->setup, want, &n);
+	for (uint32_t i = 0; i < net->n_sites; i++) {
+		bool self = is_self(t->setup, net->sites[i].id);
+
+		for (uint32_t j = 0; j < net->sites[i].n_prefixes; j++)
+			add_dest(want, &n, &net->sites[i].prefixes[j],
+				self ? PT_SITE_LOCAL : t->site[i],
+				self ? INT64_MAX : net->sites[i].preference);
+	}
+	return pt_dest_sync(t->plane, want, n, err);
+}
+
+// ---- what is left over ----
+
+struct retired {
+	enum pt_name_kind kind;
+	const uint32_t *indexes;
+	const void *array;
+	uint32_t n;
+	size_t size;
+};
+
+static int retire_names(struct pt_table *t, const struct retired *r, struct pt_err *err)
+{
+	int ret = 0;
+
+	for (uint32_t i = 1; i < t->names.kind[r->kind].cap && !ret; i++) {
+		const char *id = pt_names_id(&t->names, r->kind, i);
+
+		if (!id || kept(id, i, r->indexes, r->array, r->n, r->size))
+			continue;
+		if (r->kind == PT_NAME_PATH) {
+			t->plane->hop[i] = (struct pt_hop){};
+			t->plane->block->path[i] = 0;
+			ret = pt_names_set(&t->names, PT_NAME_PATH_DEVICE, i, NULL, err);
+		} else if (r->kind == PT_NAME_UPLINK) {
+			t->plane->block->uplink[i] = 0;
+		}
+		if (!ret)
+			ret = pt_names_set(&t->names, r->kind, i, NULL, err);
+	}
+	return ret;
+}
+
+static int retire_sessions(struct pt_plane *p, struct pt_err *err)
+{
+	uint32_t cap = p->entries[PT_MAP_SESSION], n = 0, path;
+	pt_autofree struct pt_session_key *gone = calloc(cap, sizeof(*gone));
+	struct pt_session_key key, *prev = NULL;
+
+	if (!gone)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	for (; n < cap && !bpf_map_get_next_key(p->fd[PT_MAP_SESSION], prev, &key); prev = &key) {
+		const struct pt_hop *hop;
+
+		if (bpf_map_lookup_elem(p->fd[PT_MAP_SESSION], &key, &path))
+			continue;
+		hop = &p->hop[path < p->meta->path_cap ? path : 0];
+		if (hop->ifindex != key.ifindex || hop->family != key.family ||
+			hop->ssid != key.ssid)
+			gone[n++] = key;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		(void)bpf_map_delete_elem(p->fd[PT_MAP_SESSION], &gone[i]); // -ENOENT: as wished
+	return 0;
+}
+
+// A device with one path tells whose the arriving traffic is; with several it cannot.
+static int put_rx(struct pt_plane *p, struct pt_err *err)
+{
+	int fd = p->fd[PT_MAP_RX], ret = 0;
+	uint32_t ifindex;
+
+	while (!bpf_map_get_next_key(fd, NULL, &ifindex))
+		(void)bpf_map_delete_elem(fd, &ifindex);
+	for (uint32_t i = 1; i < p->meta->path_cap && !ret; i++) {
+		uint32_t sharing = 0;
+
+		for (uint32_t j = 1; j < p->meta->path_cap; j++)
+			sharing += p->hop[i].ifindex && p->hop[j].ifindex == p->hop[i].ifindex;
+		if (sharing == 1)
+			ret = bpf_map_update_elem(fd, &p->hop[i].ifindex, &i, BPF_ANY);
+	}
+	return ret ? pt_err_errno(err, ret, "pt_rx") : 0;
+}
+
+int pt_table_retire(struct pt_table *t, struct pt_err *err)
+{
+	const struct pt_network *net = t->setup->net;
+	const struct retired kinds[] = {
+		{ PT_NAME_SITE, t->site, net->sites, net->n_sites, sizeof(*net->sites) },
+		{ PT_NAME_UPLINK, t->uplink, net->uplinks, net->n_uplinks, sizeof(*net->uplinks) },
+		{ PT_NAME_PATH, t->path, net->paths, net->n_paths, sizeof(*net->paths) },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(kinds) && !ret; i++)
+		ret = retire_names(t, &kinds[i], err);
+	if (!ret)
+		ret = retire_sessions(t->plane, err);
+	return ret ? ret : put_rx(t->plane, err);
+}

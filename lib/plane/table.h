@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Fills the tables of a plane from a setup; setup.c decides when.
+#pragma once
+#include "plane/names.h"
+#include "plane/setup.h"
+
+// Each model object's index in the plane; 0 where it has none (sites, paths, uplinks).
+struct pt_table {
+	const struct pt_setup *setup; // borrowed
+	struct pt_plane *plane;       // borrowed
+	struct pt_names names;
+	uint32_t *site, *path, *uplink; // by position in the network
+	uint32_t *old_policy;           // index that the policy of this position had before
+};
+
+// Reads what is there and gives every object an index: its old one, or a new one. Nothing changes.
+int pt_table_init(
+	struct pt_table *t, const struct pt_setup *s, struct pt_plane *p, struct pt_err *err);
+void pt_table_done(struct pt_table *t);
+
+// In the order in which they must run. Packets see the new paths by the flip in `groups`; `retire`
+// removes what no group refers to any longer.
+int pt_table_paths(struct pt_table *t, struct pt_err *err);
+int pt_table_groups(struct pt_table *t, struct pt_err *err);
+int pt_table_dests(struct pt_table *t, struct pt_err *err);
+int pt_table_retire(struct pt_table *t, struct pt_err *err);
+
+// Where this path leaves: device, next hops, watchdog. Without a device ifindex is 0.
+void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct pt_hop *out);
