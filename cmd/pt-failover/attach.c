@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "failover.h"
+
+const struct argp_option attach_options[] = {
+	{ .name = "hook",
+		.key = 'k',
+		.arg = "KIND",
+		.doc = "auto (default), tcx (Linux 6.6) or clsact" },
+	{},
+};
+
+int attach_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
+{
+	static const char *const words[] = {
+		[PT_HOOK_KIND_AUTO] = "auto",
+		[PT_HOOK_KIND_TCX] = "tcx",
+		[PT_HOOK_KIND_CLSACT] = "clsact",
+	};
+	struct attach_opts *o = opts;
+
+	if (key != 'k')
+		return ARGP_ERR_UNKNOWN;
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(arg, words[i]) != 0)
+			continue;
+		o->hook = (enum pt_hook_kind)i;
+		return 0;
+	}
+	return pt_err_set(&ctx->err, -EINVAL, "--hook %s: one of auto tcx clsact", arg);
+}
+
+static void tell(
+	const struct pt_ctx *ctx, const struct pt_inputs *in, const struct pt_setup_result *done)
+{
+	if (ctx->quiet)
+		return;
+	printf("%s %s: %u paths on %u devices, %s\n", done->fresh ? "attached" : "updated",
+		in->self->id, done->paths, done->devices, pt_pin_dir(ctx));
+}
+
+static void tell_plan(const struct pt_ctx *ctx, const struct pt_inputs *in)
+{
+	printf("would attach %s in %s\n", in->self->id, pt_pin_dir(ctx));
+	for (uint32_t i = 0; i < in->self->n_lan; i++)
+		printf("steer %s\n", in->self->lan[i]);
+	for (uint32_t i = 0; i < in->net.n_paths; i++)
+		if (!strcmp(in->net.paths[i].source, in->self->id))
+			printf("watch %s: path %s to %s\n", in->net.paths[i].device,
+				in->net.paths[i].id, in->net.paths[i].dest);
+}
+
+int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts)
+{
+	const struct attach_opts *o = opts;
+	pt_autoinputs in = {};
+	pt_autolinks links = {};
+	struct pt_setup_result done;
+	struct pt_setup setup;
+
+	(void)argc; // none are taken
+	(void)argv;
+	if (pt_inputs_load(ctx, &in, &ctx->err) || pt_links_read(&links, &ctx->err))
+		return PT_EXIT_FAIL;
+	setup = (struct pt_setup){
+		.net = &in.net,
+		.cfg = &in.cfg,
+		.self = in.self,
+		.links = &links,
+		.hook = o->hook,
+		.strict = true,
+	};
+	if (ctx->dry_run) {
+		if (pt_setup_check(&setup, &ctx->err))
+			return PT_EXIT_FAIL;
+		tell_plan(ctx, &in);
+		return PT_EXIT_OK;
+	}
+	if (pt_setup_attach(pt_pin_dir(ctx), &setup, &done, &ctx->err))
+		return PT_EXIT_FAIL;
+	tell(ctx, &in, &done);
+	return PT_EXIT_OK;
+}
+
+int failover_detach(struct pt_ctx *ctx, int argc, char **argv, void *opts)
+{
+	(void)argc; // none are taken
+	(void)argv;
+	(void)opts;
+	return pt_setup_detach(pt_pin_dir(ctx), &ctx->err) ? PT_EXIT_FAIL : PT_EXIT_OK;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// What the verbs of pt-failover share.
+#pragma once
+#include "base/arena.h"
+#include "base/cli.h"
+#include "model/config.h"
+#include "model/network.h"
+#include "net/link.h"
+#include "plane/plane.h"
+#include "plane/setup.h"
+
+// The files of one run; owned by `arena`.
+struct pt_inputs {
+	struct pt_arena arena; // first: the rest points into it
+	struct pt_config cfg;
+	struct pt_network net;
+	const struct pt_site *self;
+};
+
+// Loads --config (its absence at the default place means defaults) and --network, finds this edge.
+int pt_inputs_load(const struct pt_ctx *ctx, struct pt_inputs *out, struct pt_err *err);
+void pt_inputs_done(struct pt_inputs *in);
+#define pt_autoinputs __attribute__((cleanup(pt_inputs_done))) struct pt_inputs
+
+const char *pt_pin_dir(const struct pt_ctx *ctx);
+
+int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_detach(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_status(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_switch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_events(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+struct attach_opts {
+	enum pt_hook_kind hook;
+};
+extern const struct argp_option attach_options[];
+int attach_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// pt-failover: puts the kernel's data plane in place, watches it and writes decisions into it.
+#include <errno.h>
+#include <unistd.h>
+
+#include "failover.h"
+
+static const struct pt_verb verbs[] = {
+	{ .name = "attach",
+		.run = failover_attach,
+		.options = attach_options,
+		.parse = attach_parse,
+		.opts_size = sizeof(struct attach_opts),
+		.args = "",
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_PIN | PT_NEED_NETNS |
+			PT_NEED_ROOT | PT_NEED_DRY_RUN,
+		.doc = "Load the data plane, fill its tables, attach it to this edge's devices" },
+	{ .name = "detach",
+		.run = failover_detach,
+		.args = "",
+		.need = PT_NEED_PIN | PT_NEED_NETNS | PT_NEED_ROOT,
+		.doc = "Remove all that attach put in place" },
+	{ .name = "status",
+		.run = failover_status,
+		.args = "",
+		.need = PT_NEED_PIN | PT_NEED_ROOT | PT_NEED_JSON,
+		.doc = "Show paths, groups and counters as the kernel has them" },
+	{ .name = NULL },
+};
+
+static const struct pt_tool tool = {
+	.name = "pt-failover",
+	.doc = "Detects dead paths in the kernel and moves traffic to living ones.",
+	.verbs = verbs,
+};
+
+int pt_inputs_load(const struct pt_ctx *ctx, struct pt_inputs *out, struct pt_err *err)
+{
+	const char *config = ctx->config;
+	int ret;
+
+	if (!ctx->config_given && access(config, F_OK) < 0 && errno == ENOENT)
+		config = NULL; // every key has a default
+	*out = (struct pt_inputs){};
+	ret = pt_config_load(config, &out->arena, &out->cfg, err);
+	if (!ret)
+		ret = pt_network_load(ctx->network, &out->arena, &out->net, err);
+	if (ret)
+		return ret;
+	out->self = pt_network_self(&out->net, out->cfg.edge);
+	if (!out->self)
+		return pt_err_set(err, -ENOENT,
+			"%s: no site has the edge '%s'; set `edge` in the configuration",
+			ctx->network, out->cfg.edge ? out->cfg.edge : "(this host's name)");
+	return 0;
+}
+
+void pt_inputs_done(struct pt_inputs *in)
+{
+	pt_arena_done(&in->arena);
+}
+
+const char *pt_pin_dir(const struct pt_ctx *ctx)
+{
+	return ctx->pin_dir ? ctx->pin_dir : PT_PIN_DIR;
+}
+
+int main(int argc, char **argv)
+{
+	return pt_cli_main(&tool, argc, argv);
+}

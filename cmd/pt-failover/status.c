@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/emit.h"
+#include "failover.h"
+#include "plane/bank.h"
+#include "plane/names.h"
+#include "plane/state.h"
+
+static const struct pt_column path_columns[] = {
+	{ "path", "PATH", false },
+	{ "site", "TO", false },
+	{ "device", "DEVICE", false },
+	{ "uplink", "UPLINK", false },
+	{ "status", "STATUS", false },
+	{ "blocked", "BLOCKED", false },
+	{ "since_ns", "SINCE", true },
+	{ "srtt_us", "RTT", true },
+	{ "last_reply_ns", "LAST REPLY", true },
+	{ "probes_sent", "PROBES", true },
+	{ "replies", "REPLIES", true },
+	{ "tx_packets", "TX PACKETS", true },
+	{ "tx_bytes", "TX BYTES", true },
+	{ "rx_packets", "RX PACKETS", true },
+	{ "rx_bytes", "RX BYTES", true },
+	{},
+};
+
+static const struct pt_column group_columns[] = {
+	{ "site", "SITE", false },
+	{ "policy", "POLICY", false },
+	{ "paths", "ORDER", false },
+	{ "uses", "USES", false },
+	{ "because", "BECAUSE", false },
+	{},
+};
+
+static const struct pt_column counter_columns[] = {
+	{ "counter", "COUNTER", false },
+	{ "value", "PACKETS", true },
+	{ "meaning", "MEANING", false },
+	{},
+};
+
+// Age of a moment: the raw time for machines, "12 ms ago" for people, nothing for never.
+static void emit_age(struct pt_emit *e, uint64_t at_ns, int64_t now_ns)
+{
+	char text[32];
+
+	if (!at_ns) {
+		pt_emit_null(e);
+		return;
+	}
+	pt_duration_format(now_ns - (int64_t)at_ns, text, sizeof(text));
+	pt_emit_i64_as(e, (int64_t)at_ns, text);
+}
+
+static void emit_rtt(struct pt_emit *e, uint64_t srtt_ns)
+{
+	char text[32];
+
+	if (!srtt_ns) {
+		pt_emit_null(e);
+		return;
+	}
+	pt_duration_format((int64_t)srtt_ns, text, sizeof(text));
+	pt_emit_i64_as(e, (int64_t)srtt_ns / PT_NS_PER_US, text);
+}
+
+static void emit_received(struct pt_emit *e, const struct pt_state *s, uint64_t value)
+{
+	if (s->rx_known)
+		pt_emit_i64(e, (int64_t)value);
+	else
+		pt_emit_null(e);
+}
+
+static int emit_path(struct pt_emit *e, const struct pt_plane *p, const struct pt_names *n,
+	uint32_t path, struct pt_err *err)
+{
+	int64_t now = pt_mono_now().ns;
+	pt_autobuf why = {};
+	struct pt_state s;
+	int ret = pt_state_read(p, path, &s, err);
+
+	if (ret)
+		return ret;
+	pt_block_format(s.why, &why);
+	pt_emit_row(e);
+	pt_emit_str(e, pt_names_id(n, PT_NAME_PATH, path));
+	pt_emit_str(e, pt_names_id(n, PT_NAME_SITE, p->hop[path].site));
+	pt_emit_str(e, pt_names_id(n, PT_NAME_PATH_DEVICE, path));
+	pt_emit_str(e, pt_names_id(n, PT_NAME_UPLINK, p->hop[path].uplink));
+	pt_emit_str(e, pt_path_status_names[s.status]);
+	pt_emit_str(e, why.len ? pt_buf_str(&why) : NULL);
+	emit_age(e, s.watch.changed_ns, now);
+	emit_rtt(e, s.watch.srtt_ns);
+	emit_age(e, s.watch.last_reply_ns, now);
+	pt_emit_i64(e, (int64_t)s.watch.sent);
+	pt_emit_i64(e, (int64_t)s.watch.replies);
+	pt_emit_i64(e, (int64_t)s.traffic.tx_packets);
+	pt_emit_i64(e, (int64_t)s.traffic.tx_bytes);
+	emit_received(e, &s, s.traffic.rx_packets);
+	emit_received(e, &s, s.traffic.rx_bytes);
+	return 0;
+}
+
+static void emit_group(struct pt_emit *e, const struct pt_plane *p, const struct pt_names *n,
+	uint32_t site, uint32_t policy)
+{
+	const struct pt_group *g = pt_group_active(p, site, policy);
+	const char *order[PT_GROUP_PATHS];
+	struct pt_choice choice;
+	unsigned count = 0;
+
+	if (!g || (!g->count && !g->flags))
+		return;
+	for (uint32_t i = 0; i < g->count && i < PT_GROUP_PATHS; i++) {
+		order[count] = pt_names_id(n, PT_NAME_PATH, g->path[i]);
+		count += order[count] != NULL;
+	}
+	choice = pt_choice_of(p, g);
+	pt_emit_row(e);
+	pt_emit_str(e, pt_names_id(n, PT_NAME_SITE, site));
+	pt_emit_str(e, pt_names_id(n, PT_NAME_POLICY, policy));
+	pt_emit_strs(e, order, count);
+	pt_emit_str(e, pt_names_id(n, PT_NAME_PATH, choice.path));
+	pt_emit_str(e,
+		choice.path                        ? pt_choice_names[choice.rank]
+			: g->flags & PT_GROUP_DROP ? "drop"
+						   : "kernel-routes");
+}
+
+static int emit_counters(
+	struct pt_emit *e, const struct pt_ctx *ctx, const struct pt_plane *p, struct pt_err *err)
+{
+	uint64_t stat[PT_STAT_COUNT];
+	int ret = pt_stat_read(p, stat);
+
+	if (ret)
+		return pt_err_errno(err, ret, "pt_stat");
+	pt_emit_table(e, "counters", counter_columns);
+	for (int i = 0; i < PT_STAT_COUNT; i++) {
+		if (!stat[i] && !ctx->json && !ctx->verbose)
+			continue;
+		pt_emit_row(e);
+		pt_emit_str(e, pt_stat_docs[i].key);
+		pt_emit_i64(e, (int64_t)stat[i]);
+		pt_emit_str(e, pt_stat_docs[i].doc);
+	}
+	return 0;
+}
+
+static int emit_all(struct pt_emit *e, const struct pt_ctx *ctx, const struct pt_plane *p,
+	const struct pt_names *n, struct pt_err *err)
+{
+	int ret = 0;
+
+	pt_emit_table(e, "paths", path_columns);
+	for (uint32_t i = 1; i < p->meta->path_cap && !ret; i++)
+		if (p->hop[i].flags & PT_HOP_USED)
+			ret = emit_path(e, p, n, i, err);
+	if (ret)
+		return ret;
+	pt_emit_table(e, "groups", group_columns);
+	for (uint32_t site = 1; site < p->meta->site_cap; site++)
+		for (uint32_t policy = 0; policy < PT_MAX_POLICY; policy++)
+			emit_group(e, p, n, site, policy);
+	return emit_counters(e, ctx, p, err);
+}
+
+int failover_status(struct pt_ctx *ctx, int argc, char **argv, void *opts)
+{
+	struct pt_plane *p = NULL;
+	pt_autonames names = {};
+	struct pt_emit *e = NULL;
+	int ret = pt_plane_open(pt_pin_dir(ctx), PT_PLANE_READ, &p, &ctx->err);
+
+	(void)argc; // none are taken
+	(void)argv;
+	(void)opts;
+	if (!ret)
+		ret = pt_names_read(p, &names, &ctx->err);
+	if (!ret)
+		ret = pt_emit_new(ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, stdout, &e);
+	if (!ret) {
+		ret = emit_all(e, ctx, p, &names, &ctx->err);
+		if (pt_emit_end(e) && !ret)
+			ret = pt_err_set(&ctx->err, -EIO, "writing the table");
+	}
+	pt_plane_free(p);
+	return ret ? PT_EXIT_FAIL : PT_EXIT_OK;
+}
