@@ -68,7 +68,16 @@ between() { # NAME GOT LEAST MOST
 		not_ok "$1" "got  '$2'" "want $3 to $4"
 	fi
 }
-done_testing() { [[ -n $TAP_PLANNED ]] || echo "1..$TAP_DONE"; exit $((TAP_FAILED > 0)); }
+# Ends everything first: what a sanitizer said on the way out is a failure too.
+done_testing() {
+	local said
+	topo_down
+	said=$(grep -rlE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$SCRATCH" --include='*.err')
+	# shellcheck disable=SC2086 # file names of ours
+	[[ -z $said ]] || not_ok "no sanitizer report" "$(cat $said)"
+	[[ -n $TAP_PLANNED ]] || echo "1..$TAP_DONE"
+	exit $((TAP_FAILED > 0))
+}
 
 # ---- processes ----
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/un.h>
 
@@ -95,6 +96,7 @@ static void lane_apply(struct lane *l, struct request *q)
 		if (*setting_at(&q->given, &setting_rows[i]))
 			*setting_at(&l->set, &setting_rows[i]) = *setting_at(
 				&q->value, &setting_rows[i]);
+	l->count.changed_ns = tool_clock_ns(CLOCK_MONOTONIC);
 }
 
 static void lane_describe(int fd, const struct wan *w, int d)

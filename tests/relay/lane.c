@@ -169,3 +169,17 @@ void lane_reset(struct lane *l)
 	l->number = 0;
 	l->bad = false;
 }
+
+void lane_free(struct pool *p, struct lane *l)
+{
+	for (; l->ring && lane_held(l); l->head++)
+		pool_put(p, l->ring[l->head % RING].data, l->ring[l->head % RING].len);
+	free(l->ring);
+	l->ring = NULL;
+}
+
+void pool_free(struct pool *p)
+{
+	while (p->count)
+		free(p->free[--p->count]);
+}

@@ -54,7 +54,8 @@ enum {
 	X(lost_receive)   \
 	X(duplicated)     \
 	X(reordered)      \
-	X(late_max_us)
+	X(late_max_us)    \
+	X(changed_ns)
 
 struct settings {
 #define X(name, most, doc) uint32_t name;
@@ -130,7 +131,9 @@ uint64_t lane_seed(uint64_t seed, unsigned number);
 uint32_t lane_held(const struct lane *l);
 void lane_take_in(struct pool *p, struct lane *l, const struct iovec *frame, uint64_t stamp_ns);
 void lane_reset(struct lane *l); // counters and chance start again, held packets stay
+void lane_free(struct pool *p, struct lane *l);
 void pool_put(struct pool *p, void *data, uint32_t len);
+void pool_free(struct pool *p);
 
 // port.c
 int port_open(struct port *p); // on whatever device now has its name; 0 or -errno

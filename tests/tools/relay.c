@@ -162,6 +162,19 @@ static int serve(struct relay *r, const char *control)
 	return 0;
 }
 
+static void relay_free(struct relay *r)
+{
+	for (unsigned i = 0; i < 2 * r->wans; i++) {
+		struct wan *w = &r->wan[i / 2];
+
+		lane_free(&r->pool, &w->lane[i % 2]);
+		if (w->port[i % 2].fd >= 0)
+			close(w->port[i % 2].fd);
+	}
+	pool_free(&r->pool);
+	free(r);
+}
+
 static void usage(FILE *to)
 {
 	fputs("usage: relay --netns NAME --control SOCKET [--seed N] [--with-parent] "
@@ -219,6 +232,6 @@ int main(int argc, char **argv)
 	if (err)
 		return tool_fail(netns, strerror(-err));
 	err = serve(r, control);
-	free(r);
+	relay_free(r);
 	return err;
 }

@@ -463,6 +463,7 @@ static int run(struct options *o, struct direction *d, int n)
 	for (int i = 0; i < n; i++) {
 		pthread_join(d[i].receiver, NULL);
 		tell(&d[i], "final", TOTAL);
+		free(d[i].seen);
 	}
 	return err;
 }
