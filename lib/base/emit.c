@@ -11,7 +11,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
-#define COLUMN_GAP 2
+#define COLUMN_GAP  2
+#define REAL_DIGITS JSON_REAL_PRECISION(15) // 4.123, not its 17 binary digits
 
 struct pt_emit {
 	enum pt_emit_kind kind;
@@ -218,7 +219,7 @@ static void add(struct pt_emit *e, json_t *value, const char *csv, const char *t
 	}
 	json_decref(value);
 	if (e->kind == PT_EMIT_NDJSON && last) {
-		pt_autofree char *line = json_dumps(e->row, JSON_COMPACT);
+		pt_autofree char *line = json_dumps(e->row, JSON_COMPACT | REAL_DIGITS);
 		pt_buf_puts(&e->scratch, line ? line : "{}");
 		json_decref(e->row);
 		e->row = NULL;
@@ -284,6 +285,15 @@ void pt_emit_milli(struct pt_emit *e, int64_t value)
 	pt_emit_i64_as(e, value, text);
 }
 
+void pt_emit_real(struct pt_emit *e, double value)
+{
+	char text[32];
+	json_t *j = json_real(value);
+
+	(void)snprintf(text, sizeof(text), "%.15g", value);
+	add(e, j ? j : json_string(text), text, text); // JSON knows no infinity
+}
+
 void pt_emit_strs(struct pt_emit *e, const char *const *values, unsigned n)
 {
 	pt_autobuf text = { 0 };
@@ -300,7 +310,7 @@ int pt_emit_end(struct pt_emit *e)
 {
 	finish_table(e);
 	if (e->kind == PT_EMIT_JSON) {
-		pt_autofree char *text = json_dumps(e->doc, JSON_INDENT(2));
+		pt_autofree char *text = json_dumps(e->doc, JSON_INDENT(2) | REAL_DIGITS);
 		pt_buf_puts(&e->scratch, text ? text : "{}");
 		end_line(e, "\n");
 	}

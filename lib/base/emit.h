@@ -33,6 +33,8 @@ void pt_emit_bool(struct pt_emit *e, bool value);
 void pt_emit_i64_as(struct pt_emit *e, int64_t value, const char *text);
 // A number with thousandths: 1234 prints as 1.234 in a table, as the raw integer elsewhere.
 void pt_emit_milli(struct pt_emit *e, int64_t value);
+// A number with a fraction; 15 digits.
+void pt_emit_real(struct pt_emit *e, double value);
 // A list of strings: array in JSON, joined by commas in a table.
 void pt_emit_strs(struct pt_emit *e, const char *const *values, unsigned n);
 int pt_emit_end(struct pt_emit *e); // prints what is left, frees e; -errno of the stream

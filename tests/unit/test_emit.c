@@ -132,6 +132,25 @@ static void no_table_at_all(void)
 	T_STR(text, "");
 }
 
+static void fill_reals(struct pt_emit *e)
+{
+	static const struct pt_column reals[] = { { "a", "A", true }, { "b", "B", true }, { 0 } };
+
+	pt_emit_table(e, "t", reals);
+	pt_emit_row(e);
+	pt_emit_real(e, 4.123);
+	pt_emit_real(e, 1.0 / 0.0);
+}
+
+static void reals_print_short(void)
+{
+	pt_autofree char *line = render(PT_EMIT_NDJSON, fill_reals),
+			 *csv_text = render(PT_EMIT_CSV, fill_reals);
+
+	T_STR(line, "{\"a\":4.123,\"b\":\"inf\"}\n");
+	T_STR(csv_text, "a,b\r\n4.123,inf\r\n");
+}
+
 static void stream_errors_are_reported(void)
 {
 	static const enum pt_emit_kind kinds[] = { PT_EMIT_TABLE, PT_EMIT_JSON, PT_EMIT_NDJSON,
@@ -149,4 +168,5 @@ static void stream_errors_are_reported(void)
 T_MAIN({ "table: aligned by characters, no control bytes", table }, { "CSV", csv },
 	{ "NDJSON", ndjson }, { "JSON document", json_document },
 	{ "several tables", several_tables }, { "no table at all", no_table_at_all },
+	{ "reals print short", reals_print_short },
 	{ "stream errors are reported", stream_errors_are_reported })
