@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The text of each migration. Once released it is frozen: a change of the schema is a new one.
+#pragma once
+
+extern const char pt_schema_sql_1[];
