@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+#include "store/row.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "model/schema.h"
+#include "store/sql.h"
+
+static const struct pt_rename *find_rename(const struct pt_rename *renames, const char *path)
+{
+	for (; renames && renames->path; renames++) {
+		if (strcmp(renames->path, path) == 0)
+			return renames;
+	}
+	return NULL;
+}
+
+static void add_column(struct pt_row_map *map, const char *parent, const struct pt_field *f,
+	const struct pt_rename *renames)
+{
+	char path[PT_ROW_NAME];
+	struct pt_row_column *c = &map->columns[map->n];
+
+	(void)snprintf(
+		path, sizeof(path), "%s%s%s", parent ? parent : "", parent ? "." : "", f->key);
+	const struct pt_rename *r = find_rename(renames, path);
+	if (r && !r->column)
+		return;
+	(void)snprintf(c->name, sizeof(c->name), "%s", r ? r->column : path);
+	for (char *p = c->name; *p; p++) {
+		if (*p == '.')
+			*p = '_';
+	}
+	c->keys[0] = parent ? parent : f->key;
+	c->keys[1] = parent ? f->key : NULL;
+	c->field = f;
+	map->n++;
+}
+
+void pt_row_map_init(
+	struct pt_row_map *map, const struct pt_schema *schema, const struct pt_rename *renames)
+{
+	map->n = 0;
+	for (size_t i = 0; i < schema->n; i++) {
+		const struct pt_field *f = &schema->fields[i];
+		if (f->kind != PT_KIND_OBJECT) {
+			add_column(map, NULL, f, renames);
+			continue;
+		}
+		for (size_t j = 0; j < f->sub->n; j++)
+			add_column(map, f->key, &f->sub->fields[j], renames);
+	}
+}
+
+void pt_row_names(const struct pt_row_map *map, struct pt_buf *out)
+{
+	for (int i = 0; i < map->n; i++)
+		pt_buf_printf(out, "%s%s", i ? ", " : "", map->columns[i].name);
+}
+
+void pt_row_marks(const struct pt_row_map *map, int first, struct pt_buf *out)
+{
+	for (int i = 0; i < map->n; i++)
+		pt_buf_printf(out, "%s?%d", i ? ", " : "", first + i);
+}
+
+void pt_row_sets(const struct pt_row_map *map, int first, struct pt_buf *out)
+{
+	for (int i = 0; i < map->n; i++)
+		pt_buf_printf(out, "%s%s=?%d", i ? ", " : "", map->columns[i].name, first + i);
+}
+
+static const json_t *pick(const json_t *obj, const struct pt_row_column *c)
+{
+	const json_t *v = json_object_get(obj, c->keys[0]);
+	return c->keys[1] ? json_object_get(v, c->keys[1]) : v;
+}
+
+static int wrong(const struct pt_row_column *c, const char *want, struct pt_err *err)
+{
+	return pt_err_set(err, -EINVAL, "%s%s%s: not %s", c->keys[0], c->keys[1] ? "." : "",
+		c->keys[1] ? c->keys[1] : "", want);
+}
+
+// One binder per kind: 0, or -EINVAL through wrong().
+typedef int bind_fn(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err);
+
+static int bind_bool(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	if (!json_is_boolean(v))
+		return wrong(c, "true or false", err);
+	pt_stmt_bind_i64(s, index, json_is_true(v));
+	return 0;
+}
+
+static int bind_i64(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	if (!json_is_integer(v))
+		return wrong(c, "an integer", err);
+	int64_t n = json_integer_value(v);
+	bool bounded = c->field->min || c->field->max; // neither: any number
+	if (bounded && (n < c->field->min || n > c->field->max))
+		return wrong(c, "in range", err);
+	pt_stmt_bind_i64(s, index, n);
+	return 0;
+}
+
+static int bind_real(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	if (!json_is_number(v))
+		return wrong(c, "a number", err);
+	pt_stmt_bind_real(s, index, json_number_value(v));
+	return 0;
+}
+
+static int bind_text(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	if (!json_is_string(v))
+		return wrong(c, "a string", err);
+	pt_stmt_bind_text(s, index, json_string_value(v));
+	return 0;
+}
+
+static int bind_enum(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	const char *word = json_string_value(v);
+	for (const char *const *n = c->field->names; word && *n; n++) {
+		if (strcmp(*n, word) == 0) {
+			pt_stmt_bind_text(s, index, word);
+			return 0;
+		}
+	}
+	return wrong(c, "one of its words", err);
+}
+
+static int bind_addr(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	struct pt_addr addr;
+	const char *text = json_string_value(v);
+	if (!text || pt_addr_parse(text, &addr) != 0)
+		return wrong(c, "an address", err);
+	pt_stmt_bind_text(s, index, text);
+	return 0;
+}
+
+static int bind_dscp(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	uint8_t dscp;
+	if (json_is_integer(v))
+		return bind_i64(s, index, c, v, err);
+	const char *text = json_string_value(v);
+	if (!text || pt_parse_dscp(text, &dscp) != 0)
+		return wrong(c, "a DSCP", err);
+	pt_stmt_bind_i64(s, index, dscp);
+	return 0;
+}
+
+static int bind_json(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
+	struct pt_err *err)
+{
+	if (!json_is_array(v))
+		return wrong(c, "a list", err);
+	pt_stmt_bind_owned(s, index, json_dumps(v, PT_JSON_DUMP));
+	return 0;
+}
+
+static bind_fn *const binders[PT_KIND_COUNT] = {
+	[PT_KIND_BOOL] = bind_bool,
+	[PT_KIND_I64] = bind_i64,
+	[PT_KIND_MILLI] = bind_real,
+	[PT_KIND_STR] = bind_text,
+	[PT_KIND_ENUM] = bind_enum,
+	[PT_KIND_ADDR] = bind_addr,
+	[PT_KIND_PREFIX] = bind_text,
+	[PT_KIND_DSCP] = bind_dscp,
+	[PT_KIND_PORTS] = bind_text,
+	[PT_KIND_OBJECT] = NULL, // flattened
+	[PT_KIND_LIST] = bind_json,
+	[PT_KIND_HIST] = bind_json,
+};
+
+int pt_row_bind(struct pt_stmt *s, int first, const struct pt_row_map *map, const json_t *obj,
+	struct pt_err *err)
+{
+	for (int i = 0; i < map->n; i++) {
+		const struct pt_row_column *c = &map->columns[i];
+		const json_t *v = pick(obj, c);
+		int code = 0;
+		if (v && !json_is_null(v))
+			code = binders[c->field->kind](s, first + i, c, v, err);
+		else if (c->field->flags & PT_FIELD_REQUIRED)
+			code = pt_err_set(err, -EINVAL, "%s: missing", c->field->key);
+		else
+			pt_stmt_bind_null(s, first + i);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+static json_t *read_value(const struct pt_stmt *s, int column, const struct pt_field *f)
+{
+	if (pt_stmt_type(s, column) == PT_SQL_NULL)
+		return f->flags & PT_FIELD_NULLABLE ? json_null() : NULL;
+	switch (f->kind) {
+	case PT_KIND_BOOL:
+		return json_boolean(pt_stmt_i64(s, column) != 0);
+	case PT_KIND_I64:
+	case PT_KIND_DSCP:
+		return json_integer(pt_stmt_i64(s, column));
+	case PT_KIND_MILLI:
+		return json_real(pt_stmt_real(s, column));
+	case PT_KIND_LIST:
+	case PT_KIND_HIST:
+		return json_loads(pt_stmt_text(s, column), JSON_DECODE_ANY, NULL);
+	default:
+		return json_string(pt_stmt_text(s, column));
+	}
+}
+
+json_t *pt_row_read(const struct pt_stmt *s, int first, const struct pt_row_map *map)
+{
+	json_t *obj = json_object();
+	for (int i = 0; i < map->n; i++) {
+		const struct pt_row_column *c = &map->columns[i];
+		json_t *v = read_value(s, first + i, c->field);
+		if (!v)
+			continue;
+		if (!c->keys[1]) {
+			json_object_set_new(obj, c->keys[0], v);
+			continue;
+		}
+		json_t *sub = json_object_get(obj, c->keys[0]);
+		if (!sub) {
+			sub = json_object();
+			json_object_set_new(obj, c->keys[0], sub);
+		}
+		json_object_set_new(sub, c->keys[1], v);
+	}
+	return obj;
+}
