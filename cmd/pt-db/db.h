@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// What the verbs of pt-db share.
+#pragma once
+#include "base/arena.h"
+#include "base/cli.h"
+#include "model/config.h"
+#include "store/sql.h"
+
+// Settings of --config; the defaults where the default file does not exist.
+int db_config(struct pt_ctx *ctx, struct pt_arena *a, struct pt_config *out);
+// --db, or database.path.
+const char *db_path(const struct pt_ctx *ctx, const struct pt_config *config);
+// A word for the person at the keyboard, on standard error; nothing with --quiet.
+void db_say(const struct pt_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+typedef int db_run_fn(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+db_run_fn db_init, db_migrate, db_apply, db_export, db_ingest, db_query;
+
+typedef int db_parse_fn(struct pt_ctx *ctx, int key, char *arg, void *opts);
+
+struct db_apply_opts {
+	const char *publish; // where network.json goes
+	bool no_publish, prune;
+};
+extern const struct argp_option db_apply_options[];
+db_parse_fn db_apply_parse;
+
+struct db_ingest_opts {
+	uint32_t batch;   // records of one transaction; 0: default
+	int64_t batch_ns; // wait for more at most this long; 0: default
+};
+extern const struct argp_option db_ingest_options[];
+db_parse_fn db_ingest_parse;
+
+struct db_query_opts {
+	bool csv;
+};
+extern const struct argp_option db_query_options[];
+db_parse_fn db_query_parse;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// pt-db: the fleet's inventory and history in one SQLite file (pt-db(8)).
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "db.h"
+
+static const struct pt_verb verbs[] = {
+	{ .name = "init",
+		.run = db_init,
+		.need = PT_NEED_CONFIG | PT_NEED_DB,
+		.doc = "Create the database; nothing happens where it exists" },
+	{ .name = "migrate",
+		.run = db_migrate,
+		.need = PT_NEED_CONFIG | PT_NEED_DB,
+		.doc = "Bring an older database to this program's version" },
+	{ .name = "apply",
+		.run = db_apply,
+		.options = db_apply_options,
+		.parse = db_apply_parse,
+		.opts_size = sizeof(struct db_apply_opts),
+		.args = "FILE",
+		.min_args = 1,
+		.max_args = 1,
+		.need = PT_NEED_CONFIG | PT_NEED_DB | PT_NEED_DRY_RUN | PT_NEED_JSON,
+		.doc = "Make the inventory match network.yaml and show what changed" },
+	{ .name = "export",
+		.run = db_export,
+		.need = PT_NEED_CONFIG | PT_NEED_DB | PT_NEED_JSON,
+		.doc = "Write the inventory as network.yaml, or network.json with --json" },
+	{ .name = "query",
+		.run = db_query,
+		.options = db_query_options,
+		.parse = db_query_parse,
+		.opts_size = sizeof(struct db_query_opts),
+		.args = "SQL",
+		.min_args = 1,
+		.max_args = 1,
+		.need = PT_NEED_CONFIG | PT_NEED_DB | PT_NEED_JSON,
+		.doc = "Print the rows of a question in SQL; cannot write" },
+	{ 0 },
+};
+
+static const struct pt_tool tool = {
+	.name = "pt-db",
+	.doc = "The fleet's inventory and history in one SQLite file.",
+	.verbs = verbs,
+};
+
+int db_config(struct pt_ctx *ctx, struct pt_arena *a, struct pt_config *out)
+{
+	bool load = ctx->config_given || access(ctx->config, F_OK) == 0;
+	return pt_config_load(load ? ctx->config : NULL, a, out, &ctx->err);
+}
+
+const char *db_path(const struct pt_ctx *ctx, const struct pt_config *config)
+{
+	return ctx->db_given ? ctx->db : config->database.path;
+}
+
+void db_say(const struct pt_ctx *ctx, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (ctx->quiet)
+		return;
+	va_start(ap, fmt);
+	fprintf(stderr, "%s: ", ctx->tool);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+int main(int argc, char **argv)
+{
+	return pt_cli_main(&tool, argc, argv);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/emit.h"
+#include "db.h"
+#include "store/open.h"
+
+const struct argp_option db_query_options[] = {
+	{ .name = "csv", .key = 'c', .doc = "Comma separated values (RFC 4180)" },
+	{ 0 },
+};
+
+int db_query_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
+{
+	struct db_query_opts *o = opts;
+
+	(void)ctx, (void)arg; // --csv takes no value
+	if (key != 'c')
+		return ARGP_ERR_UNKNOWN;
+	o->csv = true;
+	return 0;
+}
+
+// Blobs are shown as SQLite writes them: X'0A0B'.
+static void emit_blob(struct pt_emit *e, const struct pt_stmt *s, int column)
+{
+	pt_autobuf text = { 0 };
+	size_t len;
+	const unsigned char *bytes = pt_stmt_blob(s, column, &len);
+
+	pt_buf_puts(&text, "X'");
+	for (size_t i = 0; i < len; i++)
+		pt_buf_printf(&text, "%02X", bytes[i]);
+	pt_buf_putc(&text, '\'');
+	pt_emit_str(e, pt_buf_str(&text));
+}
+
+static void emit_value(struct pt_emit *e, const struct pt_stmt *s, int column)
+{
+	switch (pt_stmt_type(s, column)) {
+	case PT_SQL_NULL:
+		pt_emit_null(e);
+		break;
+	case PT_SQL_INT:
+		pt_emit_i64(e, pt_stmt_i64(s, column));
+		break;
+	case PT_SQL_REAL:
+		pt_emit_real(e, pt_stmt_real(s, column));
+		break;
+	case PT_SQL_TEXT:
+		pt_emit_str(e, pt_stmt_text(s, column));
+		break;
+	case PT_SQL_BLOB:
+		emit_blob(e, s, column);
+		break;
+	}
+}
+
+// Named after the statement; numbers of the first row decide the alignment.
+static const struct pt_column *columns_of(const struct pt_stmt *s, bool row, struct pt_arena *arena)
+{
+	int n = pt_stmt_columns(s);
+	struct pt_column *columns = pt_arena_alloc(arena, sizeof(*columns) * ((size_t)n + 1));
+
+	for (int i = 0; i < n; i++) {
+		enum pt_sql_type type = row ? pt_stmt_type(s, i) : PT_SQL_TEXT;
+		columns[i].key = pt_arena_strdup(arena, pt_stmt_column_name(s, i));
+		columns[i].heading = columns[i].key;
+		columns[i].right = type == PT_SQL_INT || type == PT_SQL_REAL;
+	}
+	return columns;
+}
+
+static int print_rows(struct pt_stmt *s, enum pt_emit_kind kind, struct pt_err *err)
+{
+	pt_autoarena arena = { 0 };
+	struct pt_emit *e = NULL;
+	int code = pt_stmt_step(s, err);
+
+	if (code < 0 || pt_stmt_columns(s) == 0)
+		return code;
+	if (pt_emit_new(kind, stdout, &e))
+		return pt_err_errno(err, -ENOMEM, "query");
+	pt_emit_table(e, "rows", columns_of(s, code > 0, &arena));
+	for (; code > 0; code = pt_stmt_step(s, err)) {
+		pt_emit_row(e);
+		for (int i = 0; i < pt_stmt_columns(s); i++)
+			emit_value(e, s, i);
+	}
+	int out = pt_emit_end(e); // what came before a fault is shown, too
+	if (out && !code)
+		code = pt_err_errno(err, out, "standard output");
+	return code;
+}
+
+static bool blank(const char *sql)
+{
+	return sql[strspn(sql, " \t\r\n;")] == '\0';
+}
+
+static int run_one(struct pt_sql *db, const char *sql, enum pt_emit_kind kind, struct pt_err *err)
+{
+	pt_autostmt s = NULL;
+	const char *rest = NULL;
+	int code = pt_stmt_get(db, sql, &s, &rest, err);
+	if (code)
+		return code;
+	if (!s)
+		return pt_err_set(err, -EINVAL, "no statement in: %s", sql);
+	if (!blank(rest))
+		return pt_err_set(err, -EINVAL, "one statement at a time, what is: %s", rest);
+	if (!pt_stmt_readonly(s))
+		return pt_err_set(err, -EROFS, "only reads, this writes: %s", sql);
+	return print_rows(s, kind, err);
+}
+
+int db_query(struct pt_ctx *ctx, int argc, char **argv, void *opts)
+{
+	const struct db_query_opts *o = opts;
+	pt_autoarena arena = { 0 };
+	struct pt_config config;
+	pt_autosql db = NULL;
+	enum pt_emit_kind kind = o->csv ? PT_EMIT_CSV : ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE;
+
+	(void)argc; // the dispatcher has counted
+	if (db_config(ctx, &arena, &config) ||
+		pt_store_open(db_path(ctx, &config), PT_SQL_READ, &config, &db, &ctx->err))
+		return PT_EXIT_FAIL;
+	if (run_one(db, argv[0], kind, &ctx->err) == 0)
+		return PT_EXIT_OK;
+	pt_err_wrap(&ctx->err, "query");
+	return PT_EXIT_FAIL;
+}
