@@ -22,8 +22,10 @@ static const struct pt_verb verbs[] = {
 	{
 		.name = "watch",
 		.run = probe_watch,
+		.options = probe_watch_options,
+		.parse = probe_watch_parse,
 		.args = "",
-		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_NETNS | PT_NEED_RECORDS,
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_NETNS,
 		.doc = "Measure all paths of this edge for ever, write health records",
 	},
 	{

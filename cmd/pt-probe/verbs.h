@@ -4,7 +4,8 @@
 #include "base/addr.h"
 #include "base/cli.h"
 
-extern const struct argp_option probe_ping_options[], probe_reflect_options[];
+extern const struct argp_option probe_ping_options[], probe_watch_options[],
+	probe_reflect_options[];
 
 struct probe_ping_opts {
 	int family;     // 0: either
@@ -32,6 +33,7 @@ int probe_ping_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_ping(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int probe_watch_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 
 // SCHED_FIFO where the kernel lets us; says so with -v where not.

@@ -8,6 +8,26 @@
 #include "probe/watch.h"
 #include "verbs.h"
 
+enum { KEY_SPOOL = 0x100 };
+
+// Its own: the common pair would offer --from, and there is nothing to read.
+const struct argp_option probe_watch_options[] = {
+	{ .name = "spool",
+		.key = KEY_SPOOL,
+		.arg = "DIR",
+		.doc = "Write records to this spool, too" },
+	{ 0 },
+};
+
+int probe_watch_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
+{
+	(void)opts;
+	if (key != KEY_SPOOL)
+		return ARGP_ERR_UNKNOWN;
+	ctx->spool = arg;
+	return 0;
+}
+
 struct daemon {
 	struct pt_loop *loop;
 	struct pt_watch *watch;
