@@ -4,129 +4,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/network.h"
-#include "model/node.h"
-
-// Rows of one table by id.
-struct index {
-	const char *what; // "sites"
-	const char *base;
-	size_t size;
-	uint32_t n;
-	const void **rows;
-};
-
-struct check {
-	struct pt_network *n;
-	struct pt_arena scratch;
-	const struct pt_marks *marks;
-	struct pt_err *err;
-	struct index sites, uplinks, paths, policies;
-};
-
-// The message starts where the field is written, else where its row begins.
-static int bad(struct check *c, const void *field, const void *row, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static int bad(struct check *c, const void *field, const void *row, const char *fmt, ...)
-{
-	pt_autobuf msg = { 0 };
-	va_list ap;
-
-	va_start(ap, fmt);
-	pt_buf_vprintf(&msg, fmt, ap);
-	va_end(ap);
-	if (!c->marks)
-		return pt_err_set(c->err, -EINVAL, "%s", msg.data);
-	const void *at = pt_marks_has(c->marks, field) ? field : row;
-	return pt_err_set(c->err, -EINVAL, "%s: %s", pt_marks_where(c->marks, at), msg.data);
-}
-
-static const char *row_id(const void *row)
-{
-	return *(const char *const *)row;
-}
-
-static uint32_t position(const struct index *x, const void *row)
-{
-	return (uint32_t)((size_t)((const char *)row - x->base) / x->size);
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const void *ra = *(const void *const *)a, *rb = *(const void *const *)b;
-	int c = strcmp(row_id(ra), row_id(rb));
-
-	return c ? c : (ra > rb) - (ra < rb);
-}
-
-static int index_make(struct check *c, struct index *x, uint32_t max)
-{
-	if (x->n > max)
-		return bad(c, NULL, NULL, "%s: %" PRIu32 " given, at most %" PRIu32 " are possible",
-			x->what, x->n, max);
-	x->rows = pt_arena_alloc(&c->scratch, (x->n + 1) * sizeof(*x->rows));
-	for (uint32_t i = 0; i < x->n; i++)
-		x->rows[i] = x->base + i * x->size;
-	if (x->n)
-		qsort(x->rows, x->n, sizeof(*x->rows), by_id);
-	for (uint32_t i = 1; i < x->n; i++) {
-		const void *row = x->rows[i];
-		if (strcmp(row_id(x->rows[i - 1]), row_id(row)) == 0)
-			return bad(c, row, row,
-				"%s[%" PRIu32 "].id: \"%s\" is taken by %s[%" PRIu32 "]", x->what,
-				position(x, row), row_id(row), x->what,
-				position(x, x->rows[i - 1]));
-	}
-	return 0;
-}
-
-static int key_cmp(const void *key, const void *slot)
-{
-	return strcmp(key, row_id(*(const void *const *)slot));
-}
-
-static const void *lookup(const struct index *x, const char *id)
-{
-	const void **slot = x->n ? bsearch(id, x->rows, x->n, sizeof(*x->rows), key_cmp) : NULL;
-
-	return slot ? *slot : NULL;
-}
-
-// Near words help; a list of thousands does not.
-static void suggest(struct check *c, const struct index *x, const char *id, struct pt_buf *out)
-{
-	const char **words = pt_arena_alloc(&c->scratch, (x->n + 1) * sizeof(*words));
-
-	for (uint32_t i = 0; i < x->n; i++)
-		words[i] = row_id(x->rows[i]);
-	pt_words_suggest(id, words, out);
-}
-
-// A reference from row (of table x) to another table; *out is the row referred to.
-struct reference {
-	const struct index *from;
-	const void *row;
-	const char *field;
-	const void *slot; // of the field
-	const struct index *to;
-	const char *one; // "site"
-};
-
-static int refer(struct check *c, const struct reference *r, const char *id, const void **out)
-{
-	pt_autobuf hint = { 0 };
-
-	*out = lookup(r->to, id);
-	if (*out)
-		return 0;
-	suggest(c, r->to, id, &hint);
-	return bad(c, r->slot, r->row, "%s[%" PRIu32 "].%s: there is no %s \"%s\"%s", r->from->what,
-		position(r->from, r->row), r->field, r->one, id, pt_buf_str(&hint));
-}
+#include "model/network_index.h"
 
 // The kernel's rule for names of devices.
 static bool device_ok(const char *s)
@@ -144,18 +25,18 @@ static bool device_ok(const char *s)
 
 #define NOT_A_DEVICE "\"%s\" is not a device: 1 to 15 characters without / : or space"
 
-static int check_lan(struct check *c, uint32_t i)
+static int check_lan(struct pt_check *c, uint32_t i)
 {
 	const struct pt_site *s = &c->n->sites[i];
 
 	for (uint32_t k = 0; k < s->n_lan; k++) {
 		if (!device_ok(s->lan[k]))
-			return bad(c, &s->lan[k], s,
+			return pt_check_bad(c, &s->lan[k], s,
 				"sites[%" PRIu32 "].lan[%" PRIu32 "]: " NOT_A_DEVICE, i, k,
 				s->lan[k]);
 		for (uint32_t l = 0; l < k; l++) {
 			if (strcmp(s->lan[k], s->lan[l]) == 0)
-				return bad(c, &s->lan[k], s,
+				return pt_check_bad(c, &s->lan[k], s,
 					"sites[%" PRIu32 "].lan[%" PRIu32
 					"]: \"%s\" is given twice",
 					i, k, s->lan[k]);
@@ -178,7 +59,7 @@ static int by_edge(const void *a, const void *b)
 	return c ? c : (sa > sb) - (sa < sb);
 }
 
-static int check_sites(struct check *c)
+static int check_sites(struct pt_check *c)
 {
 	const struct pt_network *n = c->n;
 	const struct pt_site **edges = pt_arena_alloc(
@@ -195,9 +76,9 @@ static int check_sites(struct check *c)
 	for (uint32_t i = 1; i < n->n_sites; i++) {
 		const struct pt_site *s = edges[i];
 		if (strcmp(edge_of(edges[i - 1]), edge_of(s)) == 0)
-			return bad(c, &s->edge, s,
+			return pt_check_bad(c, &s->edge, s,
 				"sites[%" PRIu32 "].edge: \"%s\" is the edge of site \"%s\"",
-				position(&c->sites, s), edge_of(s), edges[i - 1]->id);
+				pt_index_position(&c->sites, s), edge_of(s), edges[i - 1]->id);
 	}
 	return 0;
 }
@@ -222,7 +103,7 @@ static int by_prefix(const void *a, const void *b)
 }
 
 // Longest match decides between unlike prefixes; between equal ones only a preference can.
-static int check_prefixes(struct check *c)
+static int check_prefixes(struct pt_check *c)
 {
 	const struct pt_network *n = c->n;
 	char text[PT_PREFIX_LEN];
@@ -244,13 +125,13 @@ static int check_prefixes(struct check *c)
 			o->site->preference != before->site->preference)
 			continue;
 		pt_prefix_format(o->prefix, text);
-		uint32_t i = position(&c->sites, o->site),
+		uint32_t i = pt_index_position(&c->sites, o->site),
 			 j = (uint32_t)(o->prefix - o->site->prefixes);
 		if (o->site == before->site)
-			return bad(c, o->prefix, o->site,
+			return pt_check_bad(c, o->prefix, o->site,
 				"sites[%" PRIu32 "].prefixes[%" PRIu32 "]: %s is given twice", i, j,
 				text);
-		return bad(c, o->prefix, o->site,
+		return pt_check_bad(c, o->prefix, o->site,
 			"sites[%" PRIu32 "].prefixes[%" PRIu32
 			"]: %s is also site \"%s\"'s: give one of them a higher preference",
 			i, j, text, before->site->id);
@@ -258,22 +139,22 @@ static int check_prefixes(struct check *c)
 	return 0;
 }
 
-static int check_uplinks(struct check *c)
+static int check_uplinks(struct pt_check *c)
 {
 	for (uint32_t i = 0; i < c->n->n_uplinks; i++) {
 		const struct pt_uplink *u = &c->n->uplinks[i];
-		struct reference r = { &c->uplinks, u, "site", &u->site, &c->sites, "site" };
+		struct pt_reference r = { &c->uplinks, u, "site", &u->site, &c->sites, "site" };
 		const void *site;
-		int rc = refer(c, &r, u->site, &site);
+		int rc = pt_index_refer(c, &r, u->site, &site);
 		if (rc < 0)
 			return rc;
 		if (!device_ok(u->device))
-			return bad(c, &u->device, u, "uplinks[%" PRIu32 "].device: " NOT_A_DEVICE,
-				i, u->device);
+			return pt_check_bad(c, &u->device, u,
+				"uplinks[%" PRIu32 "].device: " NOT_A_DEVICE, i, u->device);
 		const struct pt_site *s = site;
 		for (uint32_t k = 0; k < s->n_lan; k++) {
 			if (strcmp(s->lan[k], u->device) == 0)
-				return bad(c, &u->device, u,
+				return pt_check_bad(c, &u->device, u,
 					"uplinks[%" PRIu32
 					"].device: \"%s\" is a lan device of site \"%s\"",
 					i, u->device, s->id);
@@ -292,7 +173,7 @@ static bool reachable(const struct pt_addr *a)
 	return v4 ? a->bytes[0] < 224 : a->bytes[0] != 0xff; // not multicast, not reserved
 }
 
-static int check_addresses(struct check *c, uint32_t i)
+static int check_addresses(struct pt_check *c, uint32_t i)
 {
 	const struct pt_path *p = &c->n->paths[i];
 	const struct {
@@ -312,11 +193,11 @@ static int check_addresses(struct check *c, uint32_t i)
 			continue;
 		pt_addr_format(a, text);
 		if (!reachable(a))
-			return bad(c, a, p,
+			return pt_check_bad(c, a, p,
 				"paths[%" PRIu32 "].%s: %s is not the address of a host", i,
 				fields[k].key, text);
 		if (fields[k].family != AF_UNSPEC && a->family != fields[k].family)
-			return bad(c, a, p,
+			return pt_check_bad(c, a, p,
 				"paths[%" PRIu32 "].%s: %s is of the other family, use %s", i,
 				fields[k].key, text,
 				a->family == AF_INET ? "next_hop" : "next_hop6");
@@ -324,32 +205,32 @@ static int check_addresses(struct check *c, uint32_t i)
 	return 0;
 }
 
-static int check_path(struct check *c, uint32_t i)
+static int check_path(struct pt_check *c, uint32_t i)
 {
 	struct pt_path *p = &c->n->paths[i];
-	struct reference source = { &c->paths, p, "source", &p->source, &c->sites, "site" };
-	struct reference dest = { &c->paths, p, "dest", &p->dest, &c->sites, "site" };
-	struct reference uplink = { &c->paths, p, "uplink", &p->uplink, &c->uplinks, "uplink" };
+	struct pt_reference source = { &c->paths, p, "source", &p->source, &c->sites, "site" };
+	struct pt_reference dest = { &c->paths, p, "dest", &p->dest, &c->sites, "site" };
+	struct pt_reference uplink = { &c->paths, p, "uplink", &p->uplink, &c->uplinks, "uplink" };
 	const void *found;
 
-	int rc = refer(c, &source, p->source, &found);
+	int rc = pt_index_refer(c, &source, p->source, &found);
 	if (rc == 0)
-		rc = refer(c, &dest, p->dest, &found);
+		rc = pt_index_refer(c, &dest, p->dest, &found);
 	if (rc == 0)
-		rc = refer(c, &uplink, p->uplink, &found);
+		rc = pt_index_refer(c, &uplink, p->uplink, &found);
 	if (rc < 0)
 		return rc;
 	const struct pt_uplink *u = found;
 	if (strcmp(p->source, p->dest) == 0)
-		return bad(c, &p->dest, p, "paths[%" PRIu32 "].dest: \"%s\" is its own source", i,
-			p->dest);
+		return pt_check_bad(c, &p->dest, p,
+			"paths[%" PRIu32 "].dest: \"%s\" is its own source", i, p->dest);
 	if (strcmp(u->site, p->source) != 0)
-		return bad(c, &p->uplink, p,
+		return pt_check_bad(c, &p->uplink, p,
 			"paths[%" PRIu32 "].uplink: \"%s\" is of site \"%s\", not of the source "
 			"\"%s\"",
 			i, u->id, u->site, p->source);
 	if (p->device && !device_ok(p->device))
-		return bad(
+		return pt_check_bad(
 			c, &p->device, p, "paths[%" PRIu32 "].device: " NOT_A_DEVICE, i, p->device);
 	return check_addresses(c, i);
 }
@@ -366,7 +247,7 @@ static uint32_t ssid_of(const char *id)
 	return ((h >> 16) ^ (h & 0xffff)) % UINT16_MAX + 1;
 }
 
-static int check_ssids(struct check *c)
+static int check_ssids(struct pt_check *c)
 {
 	const struct pt_path **owner = pt_arena_alloc(
 		&c->scratch, (UINT16_MAX + 1) * sizeof(*owner));
@@ -376,13 +257,13 @@ static int check_ssids(struct check *c)
 		if (p->ssid == PT_NULL)
 			continue;
 		if (owner[p->ssid])
-			return bad(c, &p->ssid, p,
+			return pt_check_bad(c, &p->ssid, p,
 				"paths[%" PRIu32 "].ssid: %" PRId64 " is taken by path \"%s\"", i,
 				p->ssid, owner[p->ssid]->id);
 		owner[p->ssid] = p;
 	}
 	for (uint32_t i = 0; i < c->n->n_paths; i++) { // in the order of ids, whatever the file's
-		struct pt_path *p = &c->n->paths[position(&c->paths, c->paths.rows[i])];
+		struct pt_path *p = &c->n->paths[pt_index_position(&c->paths, c->paths.rows[i])];
 		uint32_t ssid = ssid_of(p->id);
 		if (p->ssid != PT_NULL)
 			continue;
@@ -394,7 +275,7 @@ static int check_ssids(struct check *c)
 	return 0;
 }
 
-static int check_paths(struct check *c)
+static int check_paths(struct pt_check *c)
 {
 	for (uint32_t i = 0; i < c->n->n_paths; i++) {
 		int rc = check_path(c, i);
@@ -409,30 +290,31 @@ static bool has_ports(int protocol)
 	return protocol == PT_PROTO_TCP || protocol == PT_PROTO_UDP || protocol == PT_PROTO_SCTP;
 }
 
-static int check_policy(struct check *c, uint32_t i)
+static int check_policy(struct pt_check *c, uint32_t i)
 {
 	const struct pt_policy *p = &c->n->policies[i];
 
 	if ((p->match.n_src_ports || p->match.n_dst_ports) && !has_ports(p->match.protocol))
-		return bad(c, p->match.n_src_ports ? &p->match.src_ports : &p->match.dst_ports, p,
+		return pt_check_bad(c,
+			p->match.n_src_ports ? &p->match.src_ports : &p->match.dst_ports, p,
 			"policies[%" PRIu32
 			"].match: ports need a protocol that has them: tcp, udp or sctp",
 			i);
 	if (p->strategy == PT_STRATEGY_PINNED && !p->n_prefer)
-		return bad(c, &p->strategy, p,
+		return pt_check_bad(c, &p->strategy, p,
 			"policies[%" PRIu32 "].strategy: pinned needs prefer", i);
 	for (uint32_t k = 0; k < p->n_prefer; k++) {
 		char field[32];
 		(void)snprintf(field, sizeof(field), "prefer[%" PRIu32 "]", k);
-		struct reference r = { &c->policies, p, field, &p->prefer[k], &c->uplinks,
+		struct pt_reference r = { &c->policies, p, field, &p->prefer[k], &c->uplinks,
 			"uplink" };
 		const void *found;
-		int rc = refer(c, &r, p->prefer[k], &found);
+		int rc = pt_index_refer(c, &r, p->prefer[k], &found);
 		if (rc < 0)
 			return rc;
 		for (uint32_t l = 0; l < k; l++) {
 			if (strcmp(p->prefer[k], p->prefer[l]) == 0)
-				return bad(c, &p->prefer[k], p,
+				return pt_check_bad(c, &p->prefer[k], p,
 					"policies[%" PRIu32 "].%s: \"%s\" is given twice", i, field,
 					p->prefer[k]);
 		}
@@ -440,7 +322,7 @@ static int check_policy(struct check *c, uint32_t i)
 	return 0;
 }
 
-static int check_policies(struct check *c)
+static int check_policies(struct pt_check *c)
 {
 	for (uint32_t i = 0; i < c->n->n_policies; i++) {
 		int rc = check_policy(c, i);
@@ -452,7 +334,7 @@ static int check_policies(struct check *c)
 
 static int row_by_id(const void *a, const void *b)
 {
-	return strcmp(row_id(a), row_id(b));
+	return strcmp(pt_index_id(a), pt_index_id(b));
 }
 
 static int by_priority(const void *a, const void *b)
@@ -485,13 +367,13 @@ static void sort(void *rows, uint32_t n, size_t size, int (*cmp)(const void *, c
 
 // Nothing can fail any more: fill in what the file left out, and order for the look-ups. Rows move,
 // so marks are of no use from here on.
-static void settle(struct pt_network *n, struct pt_arena *a, const struct index *uplinks)
+static void settle(struct pt_network *n, struct pt_arena *a, const struct pt_index *uplinks)
 {
 	for (uint32_t i = 0; i < n->n_paths; i++) {
 		if (!n->paths[i].device)
-			n->paths[i].device =
-				((const struct pt_uplink *)lookup(uplinks, n->paths[i].uplink))
-					->device;
+			n->paths[i].device = ((const struct pt_uplink *)pt_index_find(
+						      uplinks, n->paths[i].uplink))
+						     ->device;
 	}
 	if (!n->n_policies) {
 		n->policies = pt_arena_alloc(a, sizeof(*n->policies));
@@ -515,16 +397,16 @@ static void settle(struct pt_network *n, struct pt_arena *a, const struct index 
 #rows, (const char *)(n)->rows, sizeof(*(n)->rows), (n)->n_##rows, NULL \
 	}
 
-static int check_all(struct check *c)
+static int check_all(struct pt_check *c)
 {
-	int rc = index_make(c, &c->sites, PT_MAX_SITES);
+	int rc = pt_index_make(c, &c->sites, PT_MAX_SITES);
 
 	if (rc == 0)
-		rc = index_make(c, &c->uplinks, PT_MAX_UPLINKS);
+		rc = pt_index_make(c, &c->uplinks, PT_MAX_UPLINKS);
 	if (rc == 0)
-		rc = index_make(c, &c->paths, PT_MAX_PATHS - 1);
+		rc = pt_index_make(c, &c->paths, PT_MAX_PATHS - 1);
 	if (rc == 0)
-		rc = index_make(c, &c->policies, PT_MAX_POLICIES);
+		rc = pt_index_make(c, &c->policies, PT_MAX_POLICIES);
 	if (rc == 0)
 		rc = check_sites(c);
 	if (rc == 0)
@@ -539,7 +421,7 @@ static int check_all(struct check *c)
 int pt_network_check(
 	struct pt_network *n, struct pt_arena *a, const struct pt_marks *marks, struct pt_err *err)
 {
-	struct check c = {
+	struct pt_check c = {
 		.n = n,
 		.marks = marks,
 		.err = err,
