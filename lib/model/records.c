@@ -178,7 +178,7 @@ static const struct pt_field transition_fields[] = {
 		.doc = "Path id" },
 	STATUS(transition, from, "State before"),
 	STATUS(transition, to, "State now"),
-	TEXT(transition, cause, "What decided: timeout, reply, carrier, manual, ..."),
+	TEXT(transition, cause, "What decided, such as timeout, reply, carrier, manual"),
 	FIGURE(transition, silence_us, INT64_MAX, "us", "Time since the newest accepted reply"),
 };
 const struct pt_schema pt_transition_schema = SCHEMA(transition, transition_fields);
@@ -230,7 +230,7 @@ static const struct pt_field switch_fields[] = {
 	COUNT(switch, sites, "Sites whose first choice moved"),
 	TEXT(switch, from, "First affected group's path before"),
 	TEXT(switch, to, "Its path now; null where none is left"),
-	TEXT(switch, cause, "What decided: timeout, carrier, manual, ..."),
+	TEXT(switch, cause, "What decided, such as timeout, carrier, manual"),
 	FIGURE(switch, last_reply_ns, INT64_MAX, "ns", "Newest accepted reply"),
 	FIGURE(switch, detected_ns, INT64_MAX, "ns", "When the kernel judged"),
 	FIGURE(switch, committed_ns, INT64_MAX, "ns", "When the verdict stood for every packet"),

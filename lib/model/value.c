@@ -132,7 +132,7 @@ static unsigned distance(const char *a, const char *b, unsigned limit)
 
 void pt_words_suggest(const char *given, const char *const *words, struct pt_buf *out)
 {
-	unsigned best = strlen(given) > 4 ? 3 : 2;
+	unsigned best = strlen(given) > 3 ? 3 : 2;
 	const char *near = NULL;
 
 	for (const char *const *w = words; *w; w++) {
@@ -185,9 +185,9 @@ int pt_value_integer(
 	char given[24];
 
 	if (kind == PT_KIND_PORTS) {
-		if (v < 0 || v > UINT16_MAX)
+		if (v < 1 || v > UINT16_MAX)
 			return pt_err_set(
-				err, -ERANGE, "%" PRId64 " is out of range 0 to 65535", v);
+				err, -ERANGE, "%" PRId64 " is out of range 1 to 65535", v);
 		*(struct pt_port_range *)slot = (struct pt_port_range){ (uint16_t)v, (uint16_t)v };
 		return 0;
 	}
@@ -374,11 +374,14 @@ static void format_milli(int64_t v, struct pt_buf *out)
 	}
 }
 
-static void format_ports(const struct pt_port_range *r, struct pt_buf *out)
+static bool format_ports(const struct pt_port_range *r, struct pt_buf *out)
 {
+	if (!r->hi)
+		return false;
 	pt_buf_printf(out, "%u", r->lo);
 	if (r->hi != r->lo)
 		pt_buf_printf(out, "-%u", r->hi);
+	return true;
 }
 
 static bool format_address(enum pt_kind kind, const void *slot, struct pt_buf *out)
@@ -439,8 +442,7 @@ bool pt_value_format(
 	case PT_KIND_PREFIX:
 		return format_address(kind, slot, out);
 	case PT_KIND_PORTS:
-		format_ports(slot, out);
-		return true;
+		return format_ports(slot, out);
 	default:
 		return false;
 	}
