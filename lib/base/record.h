@@ -53,6 +53,8 @@ int pt_record_read(struct pt_record_reader *r, struct pt_err *err);
 int pt_record_read_all(struct pt_record_reader *r, struct pt_err *err);
 // A descriptor that turns readable when pt_record_read has something to do (inotify for a spool).
 int pt_record_reader_fd(const struct pt_record_reader *r);
+// Number of the line that was delivered last, from 1; for messages about its content.
+uint64_t pt_record_reader_line(const struct pt_record_reader *r);
 uint64_t pt_record_reader_bad(const struct pt_record_reader *r); // malformed lines so far
 // Saves the offset: what was read so far will not be read again. Spool mode only.
 int pt_record_reader_commit(struct pt_record_reader *r, struct pt_err *err);

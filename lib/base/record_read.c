@@ -235,6 +235,11 @@ int pt_record_reader_fd(const struct pt_record_reader *r)
 	return r->spool ? pt_spool_reader_fd(r->spool) : r->fd;
 }
 
+uint64_t pt_record_reader_line(const struct pt_record_reader *r)
+{
+	return r->line;
+}
+
 uint64_t pt_record_reader_bad(const struct pt_record_reader *r)
 {
 	return r->bad;

@@ -13,10 +13,10 @@ static void *table(struct pt_select *s, uint32_t n, size_t size)
 
 static int by_dest(const void *a, const void *b)
 {
-	const struct pt_path *x = a, *y = b;
-	int order = strcmp(x->dest, y->dest);
+	const struct pt_engine_path *x = a, *y = b;
+	int order = strcmp(x->path->dest, y->path->dest);
 
-	return order ? order : strcmp(x->id, y->id);
+	return order ? order : strcmp(x->path->id, y->path->id);
 }
 
 static int by_id(const void *a, const void *b, void *ctx)
@@ -30,51 +30,55 @@ static void build_paths(struct pt_select *s, const struct pt_site *self)
 {
 	const struct pt_network *n = s->network;
 
-	s->rows = table(s, n->n_paths, sizeof(*s->rows));
-	for (uint32_t i = 0; i < n->n_paths; i++)
-		if (strcmp(n->paths[i].source, self->id) == 0)
-			s->rows[s->n_paths++] = n->paths[i];
-	qsort(s->rows, s->n_paths, sizeof(*s->rows), by_dest);
-	s->paths = table(s, s->n_paths, sizeof(*s->paths));
-	s->by_id = table(s, s->n_paths, sizeof(*s->by_id));
-	for (uint32_t i = 0; i < s->n_paths; i++) {
-		s->paths[i] = (struct pt_engine_path){
-			.path = &s->rows[i],
-			.evidence.status = s->rows[i].maintenance ? PT_STATUS_MAINTENANCE
-								  : PT_STATUS_UNKNOWN,
+	s->paths = table(s, n->n_paths, sizeof(*s->paths));
+	s->by_id = table(s, n->n_paths, sizeof(*s->by_id));
+	for (uint32_t i = 0; i < n->n_paths; i++) {
+		const struct pt_path *path = &n->paths[i];
+
+		if (strcmp(path->source, self->id) != 0)
+			continue;
+		s->by_id[s->n_paths] = s->n_paths;
+		s->paths[s->n_paths++] = (struct pt_engine_path){
+			.path = path,
+			.evidence.status = path->maintenance ? PT_STATUS_MAINTENANCE
+							     : PT_STATUS_UNKNOWN,
 			.evidence.brief.newest_ns = PT_NULL,
 			.status_ns = PT_NULL,
 		};
-		s->by_id[i] = i;
 	}
+	qsort(s->paths, s->n_paths, sizeof(*s->paths), by_dest);
 	qsort_r(s->by_id, s->n_paths, sizeof(*s->by_id), by_id, s->paths);
 }
 
+// The candidates of the last uplink that the policy prefers at all; without a list, the last one.
 static void mark_backups(struct pt_engine_group *g)
 {
 	const struct pt_policy *p = g->rules.policy;
-	uint32_t n = g->standing.n;
 	bool any = false;
 
-	for (uint32_t i = 0; i < n && p->n_prefer > 0; i++) {
-		g->candidates[i].backup = strcmp(g->candidates[i].path->uplink,
-						  p->prefer[p->n_prefer - 1]) == 0;
-		any |= g->candidates[i].backup;
+	for (uint32_t last = p->n_prefer; last-- > 0 && !any;) {
+		for (uint32_t i = 0; i < g->standing.n; i++) {
+			struct pt_candidate *c = &g->candidates[i];
+
+			c->backup = strcmp(c->path->uplink, p->prefer[last]) == 0;
+			any |= c->backup;
+		}
 	}
-	if (!any && n > 0)
-		g->candidates[n - 1].backup = true;
+	if (!any && g->standing.n > 0)
+		g->candidates[g->standing.n - 1].backup = true;
 }
 
 static void build_group(struct pt_select *s, struct pt_engine_site *site,
 	const struct pt_site *self, const struct pt_policy *policy, struct pt_engine_group *g)
 {
-	struct pt_network part = *s->network; // the site's own paths: the look-up stays short
-	const struct pt_path **order = table(s, site->n_paths, sizeof(*order));
-	uint32_t n;
+	pt_autoarena scratch = { 0 };
+	const struct pt_path **order = pt_arena_alloc(
+		&scratch, (site->n_paths + 1) * sizeof(*order));
+	uint32_t n = pt_network_candidates(
+		s->network, self, site->site, policy, order, site->n_paths);
 
-	part.paths = s->rows + site->first_path;
-	part.n_paths = site->n_paths;
-	n = pt_network_candidates(&part, self, site->site, policy, order, site->n_paths);
+	if (n > site->n_paths)
+		n = site->n_paths;
 	g->rules.policy = policy;
 	g->rules.cooldown_ns = policy->cooldown_secs == PT_NULL
 		? s->opts.cooldown_ns
@@ -88,7 +92,7 @@ static void build_group(struct pt_select *s, struct pt_engine_site *site,
 	for (uint32_t i = 0; i < n; i++) {
 		const struct pt_uplink *uplink = pt_network_uplink(s->network, order[i]->uplink);
 
-		g->paths[i] = (uint32_t)(order[i] - s->rows);
+		g->paths[i] = pt_engine_find(s, order[i]->id);
 		g->candidates[i] = (struct pt_candidate){
 			.path = order[i],
 			.evidence = &s->paths[g->paths[i]].evidence,
@@ -106,13 +110,13 @@ static int build_sites(struct pt_select *s, const struct pt_site *self, struct p
 	for (uint32_t i = 0; i < s->n_paths;) {
 		struct pt_engine_site *site = &s->sites[s->n_sites++];
 
-		site->site = pt_network_site(s->network, s->rows[i].dest);
+		site->site = pt_network_site(s->network, s->paths[i].path->dest);
 		if (!site->site)
-			return pt_err_set(err, -EINVAL, "path %s: no site %s", s->rows[i].id,
-				s->rows[i].dest);
+			return pt_err_set(err, -EINVAL, "path %s: no site %s", s->paths[i].path->id,
+				s->paths[i].path->dest);
 		site->first_path = i;
 		site->due_ns = INT64_MAX;
-		while (i < s->n_paths && strcmp(s->rows[i].dest, site->site->id) == 0)
+		while (i < s->n_paths && strcmp(s->paths[i].path->dest, site->site->id) == 0)
 			s->paths[i++].site = s->n_sites - 1;
 		site->n_paths = i - site->first_path;
 		site->groups = table(s, s->network->n_policies, sizeof(*site->groups));
@@ -179,16 +183,21 @@ uint32_t pt_engine_find(const struct pt_select *s, const char *id)
 	return s->n_paths;
 }
 
+static int site_by_id(const void *id, const void *site)
+{
+	return strcmp(id, ((const struct pt_engine_site *)site)->site->id);
+}
+
 struct pt_engine_group *pt_engine_group_of(
 	struct pt_select *s, const char *site, const char *policy)
 {
-	for (uint32_t i = 0; i < s->n_sites; i++) {
-		if (strcmp(s->sites[i].site->id, site) != 0)
-			continue;
-		for (uint32_t p = 0; p < s->network->n_policies; p++)
-			if (strcmp(s->network->policies[p].id, policy) == 0)
-				return &s->sites[i].groups[p];
-	}
+	// Sites stand in the order of their paths' destinations.
+	struct pt_engine_site *at = bsearch(
+		site, s->sites, s->n_sites, sizeof(*s->sites), site_by_id);
+
+	for (uint32_t p = 0; at && p < s->network->n_policies; p++)
+		if (strcmp(s->network->policies[p].id, policy) == 0)
+			return &at->groups[p];
 	return NULL;
 }
 

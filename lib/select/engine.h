@@ -40,8 +40,7 @@ struct pt_select {
 	struct pt_select_sink sink;
 	struct pt_arena arena;
 	char config_hash[17];
-	struct pt_path *rows; // our paths, by destination: what candidates point to
-	struct pt_engine_path *paths;
+	struct pt_engine_path *paths; // ours, by destination
 	uint32_t n_paths;
 	uint32_t *by_id; // indexes of paths, by path id
 	struct pt_engine_site *sites;

@@ -58,8 +58,9 @@ static int when(struct pt_input *in, const json_t *record, int64_t *at_ns, struc
 	*at_ns = pt_input_time(in, boot, boot ? json_integer_value(mono) : 0, wall_us);
 	if (*at_ns < 0 || *at_ns > INT64_MAX / 2)
 		return pt_err_set(err, -EINVAL, "its time is out of range");
-	if (wall_us > in->newest_wall_us)
-		in->newest_wall_us = wall_us;
+	if (in->latest_ns && *at_ns > in->latest_ns)
+		return pt_err_set(err, -EINVAL, "%lld s in the future",
+			(*at_ns - in->latest_ns) / PT_NS_PER_S);
 	return 0;
 }
 
@@ -130,7 +131,6 @@ int pt_input_record(struct pt_input *in, const json_t *record, const char *type,
 		if (strcmp(types[i].type, type) != 0)
 			continue;
 		rc = types[i].take(in, record, &a, seq, err);
-		in->records += rc == 0;
 		return rc < 0 ? rc : 1;
 	}
 	return 0;

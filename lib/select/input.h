@@ -12,8 +12,8 @@
 struct pt_input {
 	struct pt_select *select;
 	bool take_decisions; // decision records of the input are the order in force
-	uint64_t records;    // well-formed ones of types that we read
-	int64_t newest_wall_us;
+	int64_t latest_ns;   // later records are refused: one wrong clock must not stop the time of
+			     // all others; 0: no limit
 	struct {
 		char boot[PT_BOOT_ID_LEN];
 		int64_t shift_ns; // selection time - CLOCK_MONOTONIC
@@ -23,7 +23,8 @@ struct pt_input {
 	int64_t wall_less_ns; // wall clock - selection time
 };
 
-// 1: taken; 0: a type that means nothing here; -EINVAL: a known type with bad content.
+// 1: taken; 0: a type that means nothing here; -EINVAL: a known type with bad
+// content.
 int pt_input_record(
 	struct pt_input *in, const json_t *record, const char *type, struct pt_err *err);
 // Places a clock reading of a host on the time line. boot or wall_us may be unknown (NULL,

@@ -21,7 +21,7 @@ static int64_t utility_ppm(int64_t value, int64_t limit)
 	return 1000000LL * ONE / (1000000LL + ratio * ratio);
 }
 
-int64_t pt_score(const struct pt_sla *sla, const struct pt_measure *m)
+int64_t pt_score_path(const struct pt_sla *sla, const struct pt_measure *m)
 {
 	int64_t loss = sla->loss_ppm == PT_NULL ? USUAL_LOSS_PPM : sla->loss_ppm;
 	int64_t rtt = sla->rtt_ms == PT_NULL ? USUAL_RTT_US : sla->rtt_ms * 1000;

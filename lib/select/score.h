@@ -10,4 +10,4 @@
 // A metric at its limit has half the utility, at twice the limit a fifth:
 // limit^2/(limit^2+value^2). Metrics for which the SLA has no limit use common ones (1 % loss, 150
 // ms, 30 ms). A metric that is not known takes no part; with nothing known the score is 0.
-int64_t pt_score(const struct pt_sla *sla, const struct pt_measure *m);
+int64_t pt_score_path(const struct pt_sla *sla, const struct pt_measure *m);

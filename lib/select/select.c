@@ -25,13 +25,13 @@ static void touch(struct pt_select *s, uint32_t path)
 
 void pt_select_health(struct pt_select *s, int64_t at_ns, int64_t seq, const struct pt_health *h)
 {
-	struct pt_sample sample;
+	struct pt_reading sample;
 	uint32_t path = h->path ? pt_engine_find(s, h->path) : s->n_paths;
 
 	// Also a record that is not ours moves the time: all sources share it.
 	pt_select_advance(s, at_ns);
 	note_time(s, at_ns);
-	if (path == s->n_paths || !pt_sample_from_health(h, at_ns, seq, &sample))
+	if (path == s->n_paths || !pt_reading_from_health(h, at_ns, seq, &sample))
 		return;
 	pt_window_add(&s->paths[path].window, &sample);
 	s->paths[path].stale_noted = false;
@@ -73,6 +73,7 @@ void pt_select_restore(struct pt_select *s, int64_t at_ns, const struct pt_decis
 	pt_engine_order(g, d->paths, d->n_paths);
 	g->standing.decided = true;
 	g->drop = d->drop;
+	g->tell = g->from_reload = d->config && strcmp(d->config, s->config_hash) != 0;
 }
 
 void pt_select_mute(struct pt_select *s, bool muted)

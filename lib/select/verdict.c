@@ -86,8 +86,8 @@ void pt_verdict_update(
 		v->state = PT_VERDICT_STALE;
 		return;
 	}
-	v->score_short = pt_score(sla, &e->brief);
-	v->score_long = pt_score(sla, &e->lasting);
+	v->score_short = pt_score_path(sla, &e->brief);
+	v->score_long = pt_score_path(sla, &e->lasting);
 	brief = judge(sla, &e->brief);
 	lasting = judge(sla, &e->lasting);
 	if (brief.fault) {

@@ -15,8 +15,8 @@ static int32_t clamp_us(int64_t us)
 	return us > INT32_MAX ? INT32_MAX : (int32_t)us;
 }
 
-bool pt_sample_from_health(
-	const struct pt_health *h, int64_t end_ns, int64_t seq, struct pt_sample *out)
+bool pt_reading_from_health(
+	const struct pt_health *h, int64_t end_ns, int64_t seq, struct pt_reading *out)
 {
 	int64_t lost;
 
@@ -30,7 +30,7 @@ bool pt_sample_from_health(
 		lost = h->sent - h->received;
 	if (lost < 0 || lost > h->sent)
 		return false;
-	*out = (struct pt_sample){
+	*out = (struct pt_reading){
 		.end_ns = end_ns,
 		.seq = seq,
 		.span_ms = h->window_ms > 0 && h->window_ms < INT32_MAX ? (int32_t)h->window_ms : 0,
@@ -46,7 +46,7 @@ bool pt_sample_from_health(
 static void grow(struct pt_window *w)
 {
 	uint32_t cap = w->cap ? 2 * w->cap : FIRST_SLOTS;
-	struct pt_sample *more = realloc(w->samples, cap * sizeof(*more));
+	struct pt_reading *more = realloc(w->samples, cap * sizeof(*more));
 
 	if (!more)
 		abort();
@@ -54,7 +54,7 @@ static void grow(struct pt_window *w)
 	w->cap = cap;
 }
 
-void pt_window_add(struct pt_window *w, const struct pt_sample *s)
+void pt_window_add(struct pt_window *w, const struct pt_reading *s)
 {
 	uint32_t at = w->n;
 
@@ -120,7 +120,7 @@ void pt_window_measure(
 
 	*out = (struct pt_measure){ .newest_ns = PT_NULL };
 	for (uint32_t i = w->n; i-- > 0;) {
-		const struct pt_sample *s = &w->samples[i];
+		const struct pt_reading *s = &w->samples[i];
 
 		if (s->end_ns <= now_ns - span_ns && out->samples > 0)
 			break;

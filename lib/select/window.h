@@ -9,7 +9,7 @@
 
 #define PT_WINDOW_SLOTS 64 // samples of one path; past it the oldest goes
 
-struct pt_sample {
+struct pt_reading {
 	int64_t end_ns; // selection time of the record (select/input.h)
 	int64_t seq;    // tells two records of one instant apart
 	int32_t span_ms;
@@ -18,7 +18,7 @@ struct pt_sample {
 };
 
 struct pt_window {
-	struct pt_sample *samples; // by end_ns rising
+	struct pt_reading *samples; // by end_ns rising
 	uint32_t n, cap;
 };
 
@@ -33,10 +33,10 @@ struct pt_measure {
 };
 
 // False when the record says nothing (nothing was sent, or the counts contradict each other).
-bool pt_sample_from_health(
-	const struct pt_health *h, int64_t end_ns, int64_t seq, struct pt_sample *out);
+bool pt_reading_from_health(
+	const struct pt_health *h, int64_t end_ns, int64_t seq, struct pt_reading *out);
 
-void pt_window_add(struct pt_window *w, const struct pt_sample *s); // a repeat replaces itself
+void pt_window_add(struct pt_window *w, const struct pt_reading *s); // a repeat replaces itself
 void pt_window_copy(struct pt_window *to, const struct pt_window *from);
 void pt_window_done(struct pt_window *w);
 

@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: MIT
+// The engine on a small network: streams of records in, decisions out.
+#include "test.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "select/input.h"
+#include "select/select.h"
+
+#define S  PT_NS_PER_S
+#define MS PT_NS_PER_MS
+
+// hq reaches branch by three ways; check rounds of 1 s: short window 3 s, long window 10 s.
+static const char sites[] = "sites:\n"
+			    "  - {id: hq, prefixes: [10.1.0.0/16]}\n"
+			    "  - {id: branch, prefixes: [10.2.0.0/16]}\n"
+			    "uplinks:\n"
+			    "  - {id: fibre, site: hq, device: wan0, cost: 10}\n"
+			    "  - {id: lte, site: hq, device: wan1, cost: 50}\n"
+			    "  - {id: sat, site: hq, device: wan2, cost: 90}\n"
+			    "  - {id: far, site: branch, device: wan0}\n"
+			    "paths:\n"
+			    "  - {id: hq-fibre, source: hq, dest: branch, uplink: fibre, "
+			    "target: 192.0.2.1, preference: 30}\n"
+			    "  - {id: hq-lte, source: hq, dest: branch, uplink: lte, "
+			    "target: 192.0.2.2, preference: 20}\n"
+			    "  - {id: hq-sat, source: hq, dest: branch, uplink: sat, "
+			    "target: 192.0.2.3, preference: 10}\n"
+			    "  - {id: branch-far, source: branch, dest: hq, uplink: far, "
+			    "target: 192.0.2.4}\n";
+#define VOICE                                                                                \
+	"policies:\n"                                                                        \
+	"  - {id: voice, strategy: ordered, sla: {loss_ppm: 10000, rtt_ms: 30, stale_secs: " \
+	"5}, cooldown_secs: 20}\n"
+
+struct rig {
+	struct pt_arena arena;
+	struct pt_network network;
+	struct pt_select *select;
+	struct pt_buf log;   // a line a decision: "policy: first,second,third: reason"
+	struct pt_buf notes; // a line a note
+	unsigned decisions;
+	char first[64];
+	bool drop;
+	uint64_t seq;
+};
+
+static void on_decision(void *ctx, const struct pt_decision *d, int64_t at_ns)
+{
+	struct rig *r = ctx;
+
+	pt_buf_printf(&r->log, "%" PRId64 " %s/%s:", (int64_t)(at_ns / MS), d->site, d->policy);
+	for (uint32_t i = 0; i < d->n_paths; i++)
+		pt_buf_printf(&r->log, " %s", d->paths[i]);
+	pt_buf_printf(&r->log, "%s: %s\n", d->drop ? " DROP" : "", d->reason);
+	for (uint32_t i = 0; i < d->n_rejected; i++)
+		pt_buf_printf(&r->log, "  %s: %s\n", d->rejected[i].path, d->rejected[i].why);
+	r->decisions++;
+	r->drop = d->drop;
+	snprintf(r->first, sizeof(r->first), "%s", d->paths[0]);
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	struct rig *r = ctx;
+
+	pt_buf_printf(&r->notes, "%s\n", text);
+}
+
+static int open_with(struct rig *r, const char *policies, struct pt_select **out)
+{
+	const struct pt_select_opts opts = { 3 * S, 10 * S, 60 * S };
+	const struct pt_select_sink sink = { on_decision, on_note, r };
+	struct pt_marks *marks = NULL;
+	struct pt_err err = { 0 };
+	pt_autobuf text = { 0 };
+	int rc;
+
+	pt_buf_puts(&text, sites);
+	pt_buf_puts(&text, policies);
+	rc = pt_yaml_parse("test", text.data, text.len, &pt_network_schema, &r->arena, &marks,
+		&r->network, &err);
+	if (rc == 0)
+		rc = pt_network_check(&r->network, &r->arena, marks, &err);
+	if (rc == 0)
+		rc = pt_select_new(
+			&r->network, pt_network_site(&r->network, "hq"), &opts, &sink, out, &err);
+	if (rc < 0)
+		printf("# %s\n", err.msg);
+	return rc;
+}
+
+static bool setup(struct rig *r, const char *policies)
+{
+	*r = (struct rig){ 0 };
+	if (open_with(r, policies, &r->select) == 0)
+		return true;
+	t_failed = true;
+	return false;
+}
+
+static void teardown(struct rig *r)
+{
+	pt_select_free(r->select);
+	pt_arena_done(&r->arena);
+	pt_buf_done(&r->log);
+	pt_buf_done(&r->notes);
+}
+
+struct quality {
+	const char *path;
+	int64_t lost; // of 100
+	int64_t rtt_us;
+};
+
+static void health(struct rig *r, int64_t at_ns, struct quality q)
+{
+	struct pt_health h = { .path = q.path,
+		.window_ms = 1000,
+		.sent = 100,
+		.received = 100 - q.lost,
+		.loss_ppm = q.lost * 10000,
+		.jitter_us = 500 };
+
+	h.rtt_us.p95 = q.lost == 100 ? PT_NULL : q.rtt_us;
+	pt_select_health(r->select, at_ns, (int64_t)r->seq++, &h);
+}
+
+static void state(struct rig *r, int64_t at_ns, const char *path, enum pt_path_status to)
+{
+	struct pt_transition t = { .path = path, .to = to, .cause = "timeout" };
+
+	pt_select_transition(r->select, at_ns, (int64_t)r->seq++, &t);
+}
+
+#define FIBRE                        \
+	{                            \
+		"hq-fibre", 0, 10000 \
+	}
+#define LTE                        \
+	{                          \
+		"hq-lte", 0, 25000 \
+	}
+#define SAT                        \
+	{                          \
+		"hq-sat", 0, 28000 \
+	}
+
+// One round of all three a second, from..to seconds.
+static void rounds(struct rig *r, int64_t from, int64_t to, struct quality a, struct quality b,
+	struct quality c)
+{
+	for (int64_t t = from; t < to; t++) {
+		health(r, t * S, a);
+		health(r, t * S + 1 * MS, b);
+		health(r, t * S + 2 * MS, c);
+	}
+	pt_select_advance(r->select, to * S - 1);
+}
+
+#define GOOD (struct quality) FIBRE, (struct quality)LTE, (struct quality)SAT
+#define FIBRE_LOSSY \
+	(struct quality){ "hq-fibre", 3, 10000 }, (struct quality)LTE, (struct quality)SAT
+
+static void first_decision(void)
+{
+	struct rig r;
+
+	if (!setup(&r, VOICE))
+		return;
+	health(&r, 100 * S, (struct quality)FIBRE);
+	pt_select_advance(r.select, 101 * S);
+	T_EQ(r.decisions, 0); // two are not known yet: it waits
+	health(&r, 101 * S, (struct quality)LTE);
+	health(&r, 101 * S, (struct quality)SAT);
+	T_EQ(pt_select_due(r.select), 101 * S + 100 * MS);
+	pt_select_advance(r.select, 101 * S + 100 * MS);
+	T_EQ(r.decisions, 1);
+	T_STR(pt_buf_str(&r.log),
+		"101100 branch/voice: hq-fibre hq-lte hq-sat: first decision; hq-fibre is in SLA "
+		"(rtt p95 10 ms of 30 ms)\n"
+		"  hq-lte: in SLA (rtt p95 25 ms of 30 ms); the policy's order has it after "
+		"hq-fibre\n"
+		"  hq-sat: in SLA (rtt p95 28 ms of 30 ms); the policy's order has it after "
+		"hq-fibre\n");
+	teardown(&r);
+}
+
+static void no_data(void)
+{
+	struct rig r;
+
+	if (!setup(&r, VOICE))
+		return;
+	pt_select_advance(r.select, 100 * S);
+	T_EQ(r.decisions, 0);
+	pt_select_advance(r.select, 103 * S + 100 * MS);
+	T_EQ(r.decisions, 1);
+	T_HAS(pt_buf_str(&r.log), "no data yet: configured order");
+	teardown(&r);
+	if (!setup(&r, VOICE))
+		return;
+	pt_select_finish(r.select, true);
+	T_EQ(r.decisions, 1);
+	T_HAS(pt_buf_str(&r.log), "no data yet: configured order");
+	teardown(&r);
+}
+
+static void fails_over_and_back(void)
+{
+	struct rig r;
+
+	if (!setup(&r, VOICE))
+		return;
+	rounds(&r, 100, 110, GOOD);
+	T_STR(r.first, "hq-fibre");
+	pt_buf_clear(&r.log);
+	rounds(&r, 110, 120, FIBRE_LOSSY);
+	T_EQ(r.decisions, 2);
+	// 3 of 100 lost in one of three rounds is at 10000 ppm, in two of three over it
+	T_HAS(pt_buf_str(&r.log),
+		"111100 branch/voice: hq-lte hq-sat hq-fibre: hq-fibre: loss 20000 ppm over 10000 "
+		"ppm for 3 s; hq-lte is in SLA (rtt p95 25 ms of 30 ms)\n");
+	pt_buf_clear(&r.log);
+	rounds(&r, 120, 170, GOOD);
+	// long window inside from 126 on (3 bad rounds of 10), cooldown of 20 s from there
+	T_HAS(pt_buf_str(&r.log), "126100 branch/voice: hq-lte hq-fibre hq-sat: hq-lte is in SLA");
+	T_HAS(pt_buf_str(&r.log),
+		"146100 branch/voice: hq-fibre hq-lte hq-sat: hq-fibre is in SLA (rtt p95 10 ms of "
+		"30 ms) again for 20 s and stands before hq-lte in the policy's order\n");
+	T_EQ(r.decisions, 4);
+	teardown(&r);
+}
+
+static void missing_data(void)
+{
+	struct rig r;
+
+	if (!setup(&r, VOICE))
+		return;
+	rounds(&r, 100, 110, GOOD);
+	T_EQ(r.decisions, 1);
+	for (int64_t t = 110; t < 200; t++) { // fibre falls silent, the others go on
+		health(&r, t * S, (struct quality)LTE);
+		health(&r, t * S, (struct quality)SAT);
+	}
+	T_EQ(r.decisions, 1);
+	T_STR(pt_buf_str(&r.notes), "hq-fibre: no fresh health records: it keeps its place\n");
+	pt_select_advance(r.select, 1000 * S); // and then all
+	T_EQ(r.decisions, 1);
+	T_HAS(pt_buf_str(&r.notes), "more paths to branch");
+	T_EQ(pt_select_due(r.select), INT64_MAX);
+	teardown(&r);
+}
+
+static void incumbent_out_rest_silent(void)
+{
+	struct rig r;
+
+	if (!setup(&r, VOICE))
+		return;
+	rounds(&r, 100, 110, GOOD);
+	for (int64_t t = 110; t < 150; t++) // the others' data ends before fibre turns bad
+		health(&r, t * S, (struct quality){ "hq-fibre", t < 130 ? 0 : 50, 10000 });
+	pt_select_advance(r.select, 160 * S);
+	T_EQ(r.decisions, 1); // nothing known to be better
+	T_STR(r.first, "hq-fibre");
+	teardown(&r);
+}
+
+static void down_and_up(void)
+{
+	struct rig r;
+
+	if (!setup(&r, VOICE))
+		return;
+	rounds(&r, 100, 110, GOOD);
+	state(&r, 110 * S, "hq-fibre", PT_STATUS_DOWN);
+	pt_select_advance(r.select, 110 * S + 100 * MS);
+	T_HAS(pt_buf_str(&r.log),
+		"110100 branch/voice: hq-lte hq-sat hq-fibre: hq-fibre is down "
+		"(timeout); hq-lte is in SLA");
+	rounds(&r, 111, 115, GOOD);
+	T_STR(r.first, "hq-lte"); // healthy records do not override the kernel
+	state(&r, 115 * S, "hq-fibre", PT_STATUS_UP);
+	rounds(&r, 115, 135, GOOD);
+	T_STR(r.first, "hq-lte");
+	rounds(&r, 135, 136, GOOD);
+	T_STR(r.first, "hq-fibre"); // after the cooldown
+	state(&r, 140 * S, "hq-fibre", PT_STATUS_UP);
+	state(&r, 139 * S, "hq-fibre", PT_STATUS_DOWN); // overtaken on the way
+	pt_select_advance(r.select, 141 * S);
+	T_STR(r.first, "hq-fibre");
+	teardown(&r);
+}
+
+static void all_down(void)
+{
+	struct rig r;
+	unsigned before;
+
+	if (!setup(&r, VOICE))
+		return;
+	rounds(&r, 100, 110, GOOD);
+	state(&r, 110 * S, "hq-fibre", PT_STATUS_DOWN);
+	state(&r, 110 * S, "hq-lte", PT_STATUS_DOWN);
+	state(&r, 110 * S, "hq-sat", PT_STATUS_DOWN);
+	before = r.decisions;
+	pt_select_advance(r.select, 200 * S);
+	T_EQ(r.decisions, before); // the order stays: the last resort
+	state(&r, 200 * S, "hq-sat", PT_STATUS_UP);
+	pt_select_advance(r.select, 201 * S);
+	T_STR(r.first, "hq-sat");
+	teardown(&r);
+}
+
+static void none_inside(void)
+{
+	struct rig r;
+	const struct quality bad[3] = { { "hq-fibre", 50, 10000 }, { "hq-lte", 40, 25000 },
+		{ "hq-sat", 2, 28000 } };
+
+	if (!setup(&r, VOICE))
+		return;
+	rounds(&r, 100, 110, bad[0], bad[1], bad[2]);
+	T_STR(r.first, "hq-sat");
+	T_OK(!r.drop);
+	teardown(&r);
+	if (!setup(&r, "policies:\n  - {id: strict, none_inside: drop, sla: {loss_ppm: 1000}}\n"))
+		return;
+	rounds(&r, 100, 110, bad[0], bad[1], bad[2]);
+	T_OK(r.drop);
+	T_HAS(pt_buf_str(&r.log), "no path is inside the SLA and the policy says drop");
+	rounds(&r, 110, 125, bad[0], bad[1], (struct quality)SAT);
+	T_OK(!r.drop);
+	T_STR(r.first, "hq-sat");
+	teardown(&r);
+	if (!setup(&r, "policies:\n  - {id: strict, none_inside: drop, sla: {loss_ppm: 1000}}\n"))
+		return;
+	rounds(&r, 100, 110, bad[0], bad[1], bad[1]); // of sat nothing is known: no reason to drop
+	T_EQ(r.decisions, 1);
+	T_OK(!r.drop);
+	teardown(&r);
+	if (!setup(&r,
+		    "policies:\n  - {id: p, none_inside: backup, prefer: [fibre, lte, far], sla: "
+		    "{loss_ppm: 1000}}\n"))
+		return;
+	rounds(&r, 100, 110, bad[0], bad[1], bad[2]);
+	T_STR(r.first, "hq-lte"); // the last one of the list
+	teardown(&r);
+}
+
+static void flapping(void)
+{
+	struct rig r;
+	unsigned switches = 0;
+	char before[64] = "";
+
+	if (!setup(&r, VOICE))
+		return;
+	for (int64_t t = 100; t < 700; t++) {
+		struct quality fibre = { "hq-fibre", t % 30 < 5 && t > 120 ? 30 : 0, 10000 };
+
+		rounds(&r, t, t + 1, fibre, (struct quality)LTE, (struct quality)SAT);
+		switches += before[0] && strcmp(before, r.first) != 0;
+		memcpy(before, r.first, sizeof(before));
+	}
+	// Bad for 5 s of each 30: inside on the long window after 14 s, and the cooldown is 20 s.
+	T_EQ(switches, 1);
+	T_STR(r.first, "hq-lte");
+	teardown(&r);
+}
+
+// A seeded stream of good and bad rounds with state changes, in any order within a step.
+static void stream(struct rig *r, unsigned order, unsigned seed)
+{
+	static const char *const paths[] = { "hq-fibre", "hq-lte", "hq-sat" };
+	struct quality q[3];
+	uint64_t x = seed;
+
+	for (int64_t t = 100; t < 400; t++) {
+		int64_t down = -1;
+
+		for (unsigned i = 0; i < 3; i++) {
+			x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+			q[i] = (struct quality){ paths[i], (x >> 33) % 29 == 0 ? 9 : 0,
+				(int64_t)(5000 + (x >> 40) % 26000) };
+			if ((x >> 20) % 97 == 0)
+				down = i;
+		}
+		for (unsigned k = 0; k < 3; k++) {
+			unsigned i = (k + order) % 3;
+
+			r->seq = (uint64_t)(t * 8 + i);
+			health(r, t * S + i * 7 * MS, q[i]);
+		}
+		if (down >= 0) {
+			r->seq = (uint64_t)(t * 8 + 5);
+			state(r, t * S + 50 * MS, paths[down],
+				t % 2 ? PT_STATUS_DOWN : PT_STATUS_UP);
+		}
+	}
+	pt_select_finish(r->select, false);
+}
+
+static void any_order(void)
+{
+	static const char policies[] =
+		"policies:\n"
+		"  - {id: voice, sla: {loss_ppm: 10000, rtt_ms: 30}, cooldown_secs: 20}\n"
+		"  - {id: bulk, strategy: best, sla: {loss_ppm: 20000}, cooldown_secs: 5}\n"
+		"  - {id: cheap, strategy: cheapest, sla: {rtt_ms: 25}, cooldown_secs: 0}\n";
+	struct rig first, other;
+
+	for (unsigned seed = 1; seed <= 20; seed++) {
+		if (!setup(&first, policies))
+			return;
+		stream(&first, 0, seed);
+		T_OK(first.decisions > 5);
+		for (unsigned order = 0; order < 3; order++) {
+			if (!setup(&other, policies))
+				return;
+			stream(&other, order, seed);
+			if (strcmp(pt_buf_str(&first.log), pt_buf_str(&other.log)) != 0)
+				T_FAIL("seed %u, order %u: other decisions", seed, order);
+			teardown(&other);
+		}
+		teardown(&first);
+	}
+}
+
+static void reload(void)
+{
+	struct rig r;
+	struct pt_select *old;
+
+	if (!setup(&r, VOICE))
+		return;
+	rounds(&r, 100, 110, GOOD);
+	rounds(&r, 110, 115, FIBRE_LOSSY);
+	T_STR(r.first, "hq-lte");
+	pt_buf_clear(&r.log);
+	old = r.select;
+	T_NEED(open_with(&r, VOICE, &r.select) == 0); // the same again: nothing to say
+	pt_select_adopt(r.select, old);
+	pt_select_free(old);
+	rounds(&r, 115, 116, FIBRE_LOSSY);
+	T_STR(pt_buf_str(&r.log), "");
+	old = r.select;
+	T_NEED(open_with(&r,
+		       VOICE "  - {id: bulk, priority: 200, strategy: best, sla: {loss_ppm: "
+			     "50000}}\n",
+		       &r.select) == 0);
+	pt_select_adopt(r.select, old);
+	pt_select_free(old);
+	rounds(&r, 116, 117, FIBRE_LOSSY);
+	T_HAS(pt_buf_str(&r.log),
+		"branch/voice: hq-lte hq-sat hq-fibre: configuration changed; "
+		"hq-lte is in SLA (rtt p95 25 ms of 30 ms) and stays first\n");
+	T_HAS(pt_buf_str(&r.log), "branch/bulk: hq-fibre hq-lte hq-sat: first decision;");
+	teardown(&r);
+}
+
+static void restore(void)
+{
+	static const char *const now[] = { "hq-sat", "gone", "hq-fibre", "hq-lte" };
+	static const char *const before[] = { "hq-fibre", "hq-lte", "hq-sat" };
+	const struct pt_decision d = { .site = "branch",
+		.policy = "voice",
+		.paths = now,
+		.n_paths = 4,
+		.previous = before,
+		.n_previous = 3 };
+	struct rig r;
+
+	if (!setup(&r, VOICE))
+		return;
+	pt_select_mute(r.select, true);
+	pt_select_restore(r.select, 95 * S, &d);
+	health(&r, 99 * S, (struct quality)FIBRE); // history: taken in, not judged
+	T_EQ(pt_select_due(r.select), INT64_MAX);
+	pt_select_mute(r.select, false);
+	rounds(&r, 100, 110, GOOD);
+	T_EQ(r.decisions, 0); // a restart moves nothing
+	rounds(&r, 110, 130, GOOD);
+	T_EQ(r.decisions, 1); // and fails back as if there had been none
+	T_STR(r.first, "hq-fibre");
+	teardown(&r);
+}
+
+static void refused(void)
+{
+	struct rig r = { 0 };
+
+	T_EQ(open_with(&r, "policies:\n  - {id: p, strategy: weighted}\n", &r.select), -ENOTSUP);
+	pt_arena_done(&r.arena);
+}
+
+static void time_line(void)
+{
+	struct pt_input in = { 0 };
+
+	// The first boot's monotonic clock is the time; others are placed by the wall clock.
+	T_EQ(pt_input_time(&in, "one", 5000 * MS, 1000000000), 5000 * MS);
+	T_EQ(pt_input_time(&in, "one", 6000 * MS, 9), 6000 * MS); // a stepped wall clock is nothing
+	T_EQ(pt_input_time(&in, "two", 100 * MS, 1060000000), 65000 * MS);
+	T_EQ(pt_input_time(&in, "two", 200 * MS, PT_NULL), 65100 * MS);
+	T_EQ(pt_input_time(&in, NULL, 0, 1070000000), 75000 * MS);
+	T_EQ(pt_input_time(&in, "one", 7000 * MS, 1000000000), 7000 * MS);
+	for (char c = 'a'; c < 'z'; c++)
+		T_EQ(pt_input_time(&in, (char[]){ c, '\0' }, 1, 1080000000), 85000 * MS);
+	in = (struct pt_input){ 0 };
+	T_EQ(pt_input_time(&in, NULL, 0, 1000), 1000000);
+	T_EQ(pt_input_time(&in, "one", 5, 2000), 2000000);
+}
+
+static int feed(struct pt_input *in, const char *text, struct pt_err *err)
+{
+	pt_autojson json_t *j = json_loads(text, 0, NULL);
+
+	return pt_input_record(in, j, json_string_value(json_object_get(j, "type")), err);
+}
+
+static void records(void)
+{
+	struct rig r;
+	struct pt_input in = { 0 };
+	struct pt_err err = { 0 };
+
+	if (!setup(&r, VOICE))
+		return;
+	in.select = r.select;
+	T_EQ(feed(&in, "{\"type\":\"bench\",\"x\":1}", &err), 0);
+	T_EQ(feed(&in, "{\"type\":\"health\",\"path\":\"hq-fibre\"}", &err), -EINVAL);
+	T_HAS(err.msg, "neither ts nor mono_ns");
+	T_EQ(feed(&in, "{\"type\":\"health\",\"ts\":\"yesterday\"}", &err), -EINVAL);
+	T_HAS(err.msg, "ts: not an RFC 3339 time");
+	T_EQ(feed(&in,
+		     "{\"type\":\"health\",\"mono_ns\":5,\"boot\":\"b\",\"path\":\"hq-fibre\","
+		     "\"sent\":\"many\"}",
+		     &err),
+		-EINVAL);
+	T_HAS(err.msg, "sent");
+	in.latest_ns = 100 * S;
+	T_EQ(feed(&in,
+		     "{\"type\":\"health\",\"mono_ns\":4000000000000000000,\"boot\":\"b\","
+		     "\"path\":\"hq-fibre\",\"sent\":1}",
+		     &err),
+		-EINVAL);
+	T_HAS(err.msg, "in the future");
+	in.latest_ns = 0;
+	T_EQ(feed(&in,
+		     "{\"type\":\"health\",\"v\":1,\"mono_ns\":100000000000,\"boot\":\"b\",\"seq\":"
+		     "1,\"path\":\"hq-fibre\",\"window_ms\":1000,\"sent\":100,\"received\":50,"
+		     "\"loss_ppm\":500000,\"rtt_us\":{\"p95\":10000},\"later\":true}",
+		     &err),
+		1);
+	T_EQ(feed(&in,
+		     "{\"type\":\"transition\",\"mono_ns\":100000000001,\"boot\":\"b\",\"path\":"
+		     "\"hq-lte\",\"from\":\"up\",\"to\":\"down\",\"cause\":\"carrier\"}",
+		     &err),
+		1);
+	T_EQ(feed(&in,
+		     "{\"type\":\"decision\",\"mono_ns\":100000000001,\"boot\":\"b\",\"site\":"
+		     "\"branch\",\"policy\":\"voice\",\"paths\":[\"hq-sat\"]}",
+		     &err),
+		1);
+	pt_select_finish(r.select, true);
+	T_HAS(pt_buf_str(&r.log),
+		"hq-fibre hq-sat hq-lte: first decision; hq-fibre: loss 500000 "
+		"ppm over 10000 ppm for 1 s\n"
+		"  hq-sat: unknown: no data yet\n"
+		"  hq-lte: down (carrier)\n");
+	teardown(&r);
+}
+
+T_MAIN({ "first decision when all is known", first_decision },
+	{ "configured order when nothing is", no_data },
+	{ "fails over on the short window, back on the long", fails_over_and_back },
+	{ "missing data moves nothing", missing_data },
+	{ "out, but nothing known to be better", incumbent_out_rest_silent },
+	{ "down goes last and comes back after the cooldown", down_and_up },
+	{ "all down keeps the order", all_down },
+	{ "none inside: best of worst, drop, backup", none_inside },
+	{ "a flapping path switches once", flapping },
+	{ "arrival order does not matter", any_order },
+	{ "a reload keeps what was decided", reload },
+	{ "a restart keeps what was decided", restore },
+	{ "a strategy that is not built is refused", refused },
+	{ "one time line for all boots", time_line }, { "records in", records })
