@@ -72,8 +72,10 @@ static void put_cell(struct pt_emit *e, const char *text, size_t width, bool rig
 static void put_table(struct pt_emit *e)
 {
 	unsigned n = e->n_columns;
-	size_t *width = calloc(n ? n : 1, sizeof(*width));
 
+	if (n == 0)
+		return;
+	size_t *width = calloc(n, sizeof(*width));
 	if (!width)
 		abort();
 	if (e->any_table)
@@ -234,14 +236,16 @@ static json_t *json_text(const char *s)
 
 	if (j)
 		return j;
-	pt_autofree char *copy = strdup(s);
+	char *copy = strdup(s);
 	if (!copy)
 		abort();
 	for (char *p = copy; *p; p++) {
 		if (*p & 0x80)
 			*p = '?';
 	}
-	return json_string(copy);
+	j = json_string(copy);
+	free(copy);
+	return j;
 }
 
 void pt_emit_str(struct pt_emit *e, const char *value)

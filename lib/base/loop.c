@@ -114,7 +114,26 @@ void pt_loop_free(struct pt_loop *loop)
 	free(loop);
 }
 
-static int source_link(struct pt_loop *loop, struct source *s, uint32_t events)
+// A source that the loop owns from the start, without a descriptor yet.
+static struct source *source_new(struct pt_loop *loop, size_t size)
+{
+	struct source *s = calloc(1, size);
+
+	if (!s)
+		return NULL;
+	s->fd = -1;
+	s->next = loop->sources;
+	loop->sources = s;
+	return s;
+}
+
+static void source_bury(struct pt_loop *loop, struct source *s)
+{
+	s->dead = true;
+	loop->buried = true;
+}
+
+static int source_arm(struct pt_loop *loop, struct source *s, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = s };
 
@@ -125,8 +144,6 @@ static int source_link(struct pt_loop *loop, struct source *s, uint32_t events)
 		s->always = true;
 		loop->n_always++;
 	}
-	s->next = loop->sources;
-	loop->sources = s;
 	return 0;
 }
 
@@ -136,8 +153,7 @@ static void source_kill(struct pt_loop *loop, struct source *s)
 		loop->n_always--;
 	else
 		(void)epoll_ctl(loop->epfd, EPOLL_CTL_DEL, s->fd, NULL); // gone if fd was closed
-	s->dead = true;
-	loop->buried = true;
+	source_bury(loop, s);
 }
 
 static void free_dead(struct pt_loop *loop)
@@ -158,7 +174,7 @@ static void free_dead(struct pt_loop *loop)
 
 int pt_loop_fd_add(struct pt_loop *loop, int fd, uint32_t events, pt_loop_fd_fn *fn, void *ctx)
 {
-	struct source *s = calloc(1, sizeof(*s));
+	struct source *s = source_new(loop, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
@@ -166,9 +182,9 @@ int pt_loop_fd_add(struct pt_loop *loop, int fd, uint32_t events, pt_loop_fd_fn 
 	s->dispatch = dispatch_fd;
 	s->fd_fn = fn;
 	s->ctx = ctx;
-	int err = source_link(loop, s, events);
+	int err = source_arm(loop, s, events);
 	if (err)
-		free(s);
+		source_bury(loop, s);
 	return err;
 }
 
@@ -183,7 +199,7 @@ int pt_loop_fd_del(struct pt_loop *loop, int fd)
 	return -ENOENT;
 }
 
-int pt_loop_timer_set(struct pt_timer *timer, struct pt_mono first, int64_t period_ns)
+static int timer_arm(int fd, struct pt_mono first, int64_t period_ns)
 {
 	struct itimerspec when = {
 		.it_value = { first.ns / PT_NS_PER_S, first.ns % PT_NS_PER_S },
@@ -192,29 +208,34 @@ int pt_loop_timer_set(struct pt_timer *timer, struct pt_mono first, int64_t peri
 
 	if (first.ns < 0 || period_ns < 0)
 		return -EINVAL;
-	return timerfd_settime(timer->source.fd, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
+}
+
+int pt_loop_timer_set(struct pt_timer *timer, struct pt_mono first, int64_t period_ns)
+{
+	return timer_arm(timer->source.fd, first, period_ns);
 }
 
 int pt_loop_timer_add(struct pt_loop *loop, struct pt_mono first, int64_t period_ns,
 	pt_loop_timer_fn *fn, void *ctx, struct pt_timer **out)
 {
-	struct pt_timer *t = calloc(1, sizeof(*t));
-	int err = -ENOMEM;
+	struct source *s = source_new(loop, sizeof(struct pt_timer));
 
-	if (!t)
-		return err;
-	t->loop = loop;
-	t->source.dispatch = dispatch_timer;
-	t->source.timer_fn = fn;
-	t->source.ctx = ctx;
-	t->source.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	err = t->source.fd < 0 ? -errno : pt_loop_timer_set(t, first, period_ns);
+	if (!s)
+		return -ENOMEM;
+	s->dispatch = dispatch_timer;
+	s->timer_fn = fn;
+	s->ctx = ctx;
+	s->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int err = s->fd < 0 ? -errno : timer_arm(s->fd, first, period_ns);
 	if (!err)
-		err = source_link(loop, &t->source, EPOLLIN);
+		err = source_arm(loop, s, EPOLLIN);
 	if (err) {
-		source_free(&t->source);
+		source_bury(loop, s);
 		return err;
 	}
+	struct pt_timer *t = (struct pt_timer *)s;
+	t->loop = loop;
 	if (out)
 		*out = t;
 	return 0;
@@ -228,9 +249,8 @@ void pt_loop_timer_del(struct pt_timer *timer)
 
 int pt_loop_signals(struct pt_loop *loop, const int *signals, pt_loop_signal_fn *fn, void *ctx)
 {
-	struct source *s = calloc(1, sizeof(*s));
+	struct source *s = source_new(loop, sizeof(*s));
 	sigset_t set;
-	int err;
 
 	if (!s)
 		return -ENOMEM;
@@ -240,14 +260,13 @@ int pt_loop_signals(struct pt_loop *loop, const int *signals, pt_loop_signal_fn 
 	s->dispatch = dispatch_signal;
 	s->signal_fn = fn;
 	s->ctx = ctx;
-	s->fd = -1;
-	err = -pthread_sigmask(SIG_BLOCK, &set, NULL);
+	int err = -pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (!err) {
 		s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-		err = s->fd < 0 ? -errno : source_link(loop, s, EPOLLIN);
+		err = s->fd < 0 ? -errno : source_arm(loop, s, EPOLLIN);
 	}
 	if (err)
-		source_free(s);
+		source_bury(loop, s);
 	return err;
 }
 

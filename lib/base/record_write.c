@@ -106,7 +106,7 @@ int pt_record_write(struct pt_record_writer *w, const char *type, json_t *body, 
 	pt_rfc3339_format(pt_wall_us(), ts);
 	pt_autojson json_t *record = json_pack("{s:s, s:i, s:s, s:I, s:s, s:s, s:I}", "type", type,
 		"v", PT_RECORD_VERSION, "ts", ts, "mono_ns", (json_int_t)pt_mono_now().ns, "boot",
-		w->boot, "src", w->src, "seq", (json_int_t)(w->seq + 1));
+		w->boot, "src", w->src, "seq", (json_int_t)w->seq + 1);
 	if (!record || json_object_update_missing(record, owned))
 		return pt_err_set(err, -EINVAL, "record '%s': not an object of UTF-8 text", type);
 	pt_buf_clear(&w->line);

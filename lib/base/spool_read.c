@@ -162,7 +162,7 @@ static int watch_dir(struct pt_spool_reader *r)
 
 static int start(struct pt_spool_reader *r, struct pt_err *err)
 {
-	uint64_t position, finger;
+	uint64_t position = 0, finger = 0;
 
 	r->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	int code = r->inotify < 0 ? -errno : watch_dir(r);

@@ -115,7 +115,7 @@ static int next_segment(struct pt_spool_writer *w)
 
 int pt_spool_write(struct pt_spool_writer *w, const char *line, size_t len, struct pt_err *err)
 {
-	if (len == 0 || line[len - 1] != '\n' || len > PT_SPOOL_SEGMENT_BYTES)
+	if (len == 0 || len > PT_SPOOL_SEGMENT_BYTES || line[len - 1] != '\n')
 		return pt_err_set(err, -EINVAL, "spool %s: not a line of at most %u bytes", w->dir,
 			PT_SPOOL_SEGMENT_BYTES);
 	if (w->fd < 0 || (uint64_t)w->size + len > PT_SPOOL_SEGMENT_BYTES) {

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "test.h"
 
 static char parent[64], dir[80], offset[80];
@@ -265,32 +266,39 @@ static void write_forever(void)
 	}
 }
 
-// Every line is of one number only, in full length, and numbers rise (by one unless bytes were
-// lost); a new writer starts over at 1.
-static void check_lines(char *text, unsigned *last, bool gaps)
+// One line: "N N ... N", 1 + N % 300 times; 0 when it is anything else.
+static uint64_t whole_line(char *line)
+{
+	char *save = NULL;
+	uint64_t first = 0, n, fields = 0;
+
+	for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save), fields++) {
+		if (pt_parse_u64(w, 1, UINT32_MAX, &n) || (fields && n != first))
+			return 0;
+		first = n;
+	}
+	return fields == 1 + first % 300 ? first : 0;
+}
+
+// Numbers rise by one unless bytes were lost; a new writer starts over at 1.
+static void check_lines(char *text, uint64_t *last, bool gaps)
 {
 	char *save = NULL;
 
 	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		char *end = l;
-		unsigned long n = strtoul(l, &end, 10);
-		unsigned fields = 1;
-		for (const char *p = l; *p; p++)
-			fields += *p == ' ';
-		bool uniform = true;
-		for (const char *p = l; p && *p; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL)
-			uniform &= strtoul(p, NULL, 10) == n;
-		if (!uniform || fields != 1 + n % 300)
-			T_FAIL("torn line of %u: %.60s", *last + 1, l);
-		if (n != *last + 1 && n != 1 && !gaps)
-			T_FAIL("%lu after %u", n, *last);
-		*last = (unsigned)n;
+		uint64_t n = whole_line(l);
+		if (n == 0)
+			T_FAIL("torn line after %" PRIu64, *last);
+		else if (n != *last + 1 && n != 1 && !gaps)
+			T_FAIL("%" PRIu64 " after %" PRIu64, n, *last);
+		*last = n;
 	}
 }
 
 static void killed_writers(void)
 {
-	unsigned last = 0, rounds = 0;
+	uint64_t last = 0;
+	unsigned rounds = 0;
 
 	fresh();
 	struct pt_spool_reader *r = reader(offset);
