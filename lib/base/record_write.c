@@ -110,7 +110,8 @@ int pt_record_write(struct pt_record_writer *w, const char *type, json_t *body, 
 	if (!record || json_object_update_missing(record, owned))
 		return pt_err_set(err, -EINVAL, "record '%s': not an object of UTF-8 text", type);
 	pt_buf_clear(&w->line);
-	if (json_dump_callback(record, append_json, &w->line, JSON_COMPACT))
+	if (json_dump_callback(
+		    record, append_json, &w->line, JSON_COMPACT | JSON_REAL_PRECISION(15)))
 		return pt_err_set(err, -EINVAL, "record '%s': cannot be written as JSON", type);
 	pt_buf_putc(&w->line, '\n');
 	if (w->line.len > PT_RECORD_MAX)
