@@ -106,28 +106,32 @@ int pt_trail_fail(const struct pt_trail *t, const char *where, struct pt_err *er
 	return code;
 }
 
-// Levenshtein distance, given up past `limit`.
-static unsigned distance(const char *a, const char *b, unsigned limit)
+// Edits between two words: a letter more, less or changed, or two neighbours swapped.
+static unsigned distance(const char *a, const char *b)
 {
 	enum { WORD_MAX = 48 };
+	unsigned char d[WORD_MAX + 1][WORD_MAX + 1];
 	size_t la = strlen(a), lb = strlen(b);
-	unsigned row[WORD_MAX + 1];
 
 	if (la > WORD_MAX || lb > WORD_MAX)
-		return limit + 1;
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= lb; j++) {
-			unsigned change = diagonal + (a[i - 1] != b[j - 1]);
-			unsigned one = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-			diagonal = row[j];
-			row[j] = change < one ? change : one;
+		return UINT8_MAX;
+	for (size_t i = 0; i <= la; i++) {
+		for (size_t j = 0; j <= lb; j++) {
+			size_t best = i + j; // one of them is 0 on the edges
+			if (i && j) {
+				size_t change = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+				size_t more = (d[i - 1][j] < d[i][j - 1] ? d[i - 1][j]
+									 : d[i][j - 1]) +
+					1U;
+				best = change < more ? change : more;
+			}
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				d[i - 2][j - 2] + 1U < best)
+				best = d[i - 2][j - 2] + 1U;
+			d[i][j] = (unsigned char)best;
 		}
 	}
-	return row[lb];
+	return d[la][lb];
 }
 
 void pt_words_suggest(const char *given, const char *const *words, struct pt_buf *out)
@@ -136,7 +140,7 @@ void pt_words_suggest(const char *given, const char *const *words, struct pt_buf
 	const char *near = NULL;
 
 	for (const char *const *w = words; *w; w++) {
-		unsigned d = strcasecmp(given, *w) == 0 ? 0 : distance(given, *w, best);
+		unsigned d = strcasecmp(given, *w) == 0 ? 0 : distance(given, *w);
 		if (d < best) {
 			best = d;
 			near = *w;
