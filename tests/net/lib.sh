@@ -15,7 +15,8 @@
 # on NODE CMD...                 run inside node ha, ea, isp, eb or hb (network namespace only)
 # spawn NAME CMD...              in the background; NAME.out and NAME.err in $SCRATCH
 # spawn_on NODE NAME CMD...      the same inside a node
-# signal NAME SIG, reap NAME     a signal to one process; make it end (SIGTERM, then SIGKILL)
+# signal NAME SIG                a signal to one process
+# reap NAME, slay NAME           make it end: SIGTERM and its exit status; SIGKILL
 # relay_set WAN[:ab|:ba] K=V...  change a WAN (ab: from a to b); relay_get WAN:DIR FIELD
 # carrier NUMBER up|down         the provider's end of a's device, so that a loses the carrier
 # wait_until SECONDS CMD...      true as soon as CMD succeeds, false after the deadline
@@ -117,6 +118,16 @@ listening() { on "$1" ss -Hltn "sport = :$2" | grep -q .; } # NODE TCP-PORT
 
 # A condition that must last (a cut, a silence), as opposed to waiting for something.
 hold() { sleep "$1"; }
+
+# SIGKILL, and gone when this returns.
+slay() { # nothing to do when it has gone already
+	local pid=${PIDS[$1]}
+	unset "PIDS[$1]"
+	trace "$1" "kill -KILL"
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	return 0
+}
 
 wait_until() { # WHOLE-SECONDS CMD...
 	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)); shift

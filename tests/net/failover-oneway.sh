@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A path that fails one way only: both edges leave it, for a probe is answered both ways or not at
+# all; the direction that still worked loses nothing.
+# shellcheck source=tests/net/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/net/lib-edge.sh
+. "$(dirname "$0")/lib-edge.sh"
+edges_up
+stream_start
+for dir in ab ba; do
+	[[ $dir = ab ]] && other=ba || other=ab
+	hold 0.3
+	stream_mark
+	cut fibre:$dir $dir
+	for s in a b; do
+		check "$dir cut: edge $s leaves the path" wait_until 3 path_is $s $s-fibre down
+	done
+	hold 0.1
+	stream_mark
+	between "$dir cut: longest silence, us" "$(mark_of $dir gap_us)" 0 40000
+	is "$dir cut: the other way loses nothing" "$(mark_of "$other" lost)" 0
+	is "$dir cut: nothing doubled or out of order" "$(mark_of ab duplicated) $(mark_of ab reordered) \
+$(mark_of ba duplicated) $(mark_of ba reordered)" "0 0 0 0"
+	heal fibre
+	for s in a b; do
+		check "$dir healed: edge $s takes the path again" wait_until 10 path_is $s $s-fibre up
+	done
+done
+done_testing

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The far reflector dies: every path of this edge goes unanswered at once, which is no reason to
+# stop sending. Traffic keeps its first way and loses nothing.
+# shellcheck source=tests/net/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/net/lib-edge.sh
+. "$(dirname "$0")/lib-edge.sh"
+edges_up
+stream_start
+hold 0.3
+stream_mark
+slay reflect-b
+for path in a-fibre a-lte; do
+	check "unanswered: $path" wait_until 3 path_is a $path down
+done
+is "edge b is answered as before" "$(path_state b b-fibre) $(path_state b b-lte)" "up up"
+hold 0.5
+stream_mark
+for dir in ab ba; do
+	is "no reflector: lost, doubled $dir" "$(mark_of $dir lost) $(mark_of $dir duplicated)" "0 0"
+done
+between "no reflector: the last resort is the first choice, delay us" \
+	"$(mark_of ab delay_mean_us)" 1000 2900
+spawn reflect-b "$BIN/pt-probe" reflect --netns "$(ns eb)"
+for path in a-fibre a-lte; do
+	check "answered again: $path" wait_until 10 path_is a $path up
+done
+felt_nothing "the reflector is back"
+done_testing
