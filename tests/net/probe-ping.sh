@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# pt-probe ping: what it measures against what the relay does to its packets.
+# shellcheck source=tests/net/lib.sh
+. "$(dirname "$0")/lib.sh"
+PACKET=$BUILD/tests/tools/packet
+
+topo_up 2
+spawn_on eb reflect "$BIN/pt-probe" reflect
+listening() { on eb ss -Hlun | grep -q ":862 "; }
+wait_until 5 listening || bail "reflect: $(cat "$SCRATCH/reflect.err")"
+
+ping() { on ea "$BIN/pt-probe" ping "$@"; }
+# Measures once; `got FILTER` then asks the record.
+measure() { ping --json "$@" >"$SCRATCH/record" 2>"$SCRATCH/words"; }
+got() { jq -r "$1" "$SCRATCH/record"; }
+sniffing() { [[ $(on "$1" sh -c 'wc -l </proc/net/packet') -gt 1 ]]; }
+
+# ---- delay: 5 ms each way; the relay's own share is below 0.3 ms on an idle machine ----
+relay_set wan0 delay_us=5000
+for case in "icmp 10.9.0.2" "icmp fd00:9::2" "stamp 10.9.0.2 --stamp 862" "stamp fd00:9::2 --stamp 862"; do
+	read -r kind host options <<<"$case"
+	# shellcheck disable=SC2086 # words
+	measure -c 30 -i 10ms $options "$host"
+	is "$case: exit 0" $? 0
+	is "$case: all answered, by kernel stamps" \
+		"$(got '[.probe, .target, .sent, .received, .loss_ppm, .timestamps] | @csv')" \
+		"\"$kind\",\"$host\",30,30,0,\"kernel\""
+	between "$case: least round trip" "$(got .rtt_us.min)" 10000 10400
+	between "$case: median" "$(got .rtt_us.p50)" 10000 12000
+	is "$case: order of the percentiles" \
+		"$(got '.rtt_us | .min <= .p50 and .p50 <= .p95 and .p95 <= .p99 and .p99 <= .max')" true
+	is "$case: histogram holds all" "$(got '[.rtt_hist[][1]] | add')" 30
+	is "$case: no clocks in step, no one-way delay" "$(got '.owd_out_us, .owd_back_us' | sort -u)" null
+done
+
+# ---- loss: what the relay dropped is what is missing ----
+relay_set wan0 delay_us=0 loss_ppm=200000
+before=$(($(relay_get wan0:ab lost_random) + $(relay_get wan0:ba lost_random)))
+measure -c 200 -i 2ms -W 100ms 10.9.0.2
+lost=$(($(relay_get wan0:ab lost_random) + $(relay_get wan0:ba lost_random) - before))
+is "loss is the relay's, to the packet" "$(got '.sent - .received')" $lost
+is "and in ppm" "$(got .loss_ppm)" $((lost * 1000000 / 200))
+relay_set wan0 loss_ppm=0
+
+# ---- jitter, late, duplicates, reordering ----
+relay_set wan0:ab delay_us=10000 jitter_us=0
+measure -c 60 -i 5ms 10.9.0.2
+quiet=$(got .jitter_us)
+relay_set wan0:ab delay_us=10000 jitter_us=8000
+measure -c 60 -i 25ms 10.9.0.2
+between "jitter of +-8 ms is seen (mean difference 5.3 ms)" "$(got .jitter_us)" 2500 9000
+between "and was not there without" "$quiet" 0 1500
+relay_set wan0:ab delay_us=60000 jitter_us=0
+measure -c 10 -i 20ms -W 30ms 10.9.0.2
+is "answers after the timeout are late, and lost" \
+	"$(got '[.sent, .received, .loss_ppm, .rtt_us.p50] | @csv')" "10,0,1000000,"
+between "late ones are counted" "$(got .late)" 6 10
+relay_set wan0:ab delay_us=0 duplicate_ppm=1000000
+measure -c 20 -i 5ms 10.9.0.2
+is "duplicates are no further answers" "$(got '[.received, .duplicates] | @csv')" "20,20"
+relay_set wan0:ab duplicate_ppm=0 delay_us=20000 reorder_ppm=200000
+measure -c 100 -i 5ms --stamp 862 10.9.0.2
+between "reordering is counted" "$(got .reordered)" 1 90
+is "and is no loss" "$(got .received)" 100
+relay_set wan0:ab delay_us=0 reorder_ppm=0
+
+# ---- on the wire ----
+spawn_on ea sniff "$PACKET" sniff wan0 --count 8 --wait-ms 3000
+wait_until 3 sniffing ea || bail "no packet socket"
+measure -c 1 --dscp ef --ttl 9 -s 100 10.9.0.2
+measure -c 1 --dscp af41 --stamp 862 10.9.0.2
+measure -c 1 --dscp cs6 --ttl 33 -6 fd00:9::2
+wait_until 4 finished sniff
+like "ICMP: EF, TTL 9, 128 bytes, echo request" "$(grep ^out "$SCRATCH/sniff.out")" \
+	'out 45b80080.{8}0901.{20}0800'
+like "STAMP: AF41, TTL 255, 72 bytes, port 862, sequence 0, zeros" "$(grep ^out "$SCRATCH/sniff.out")" \
+	'out 45880048.{8}ff11.{24}035e0034.{4}00000000.{20}[0-9a-f]{4}0{56}'
+like "IPv6: CS6, hop limit 33, echo request" "$(grep ^out "$SCRATCH/sniff.out")" \
+	'out 6c0.{5}00403a21.{64}8000'
+
+# ---- many hosts, tables, exit codes ----
+ping -c 3 -i 10ms -q 10.9.0.2 fd00:9:1::2 10.9.1.2 >"$SCRATCH/table"
+is "many hosts: exit 0" $? 0
+is "a heading and a row for each" "$(awk '{print $1}' "$SCRATCH/table" | xargs)" \
+	"host 10.9.0.2 fd00:9:1::2 10.9.1.2"
+is "sent and answered stand in the row" "$(awk 'NR == 2 {print $2, $3, $4}' "$SCRATCH/table")" "3 3 0.000"
+ping -c 2 -i 10ms -W 50ms 10.9.0.2 10.9.0.77 >"$SCRATCH/table"
+is "a silent host among others: exit 1" $? 1
+is "its row says so" "$(awk '$1 == "10.9.0.77" {print $3, $4}' "$SCRATCH/table")" "0 100.000"
+ping -c 3 -i 10ms 10.9.0.2 >"$SCRATCH/lines"
+is "one host: a line for each answer" "$(grep -c '^64 bytes from 10.9.0.2: seq=[123] ttl=64 time=' "$SCRATCH/lines")" 3
+ping -c 1 no-such-host.invalid >/dev/null 2>"$SCRATCH/words"
+is "an unknown name: exit 2" $? 2
+like "and one line naming it" "$(cat "$SCRATCH/words")" '^pt-probe: no-such-host\.invalid: [A-Z][^
+]*$'
+ping -c 1 -I nodev0 10.9.0.2 >/dev/null 2>"$SCRATCH/words"
+is "an unknown device: exit 2" $? 2
+is "and one line naming it" "$(cat "$SCRATCH/words")" "pt-probe: device nodev0: No such device"
+ping -c 1 -W 50ms --stamp 9 10.9.0.2 >"$SCRATCH/lines"
+is "nobody listens on the port: exit 1" $? 1
+like "and the far host's word is passed on" "$(cat "$SCRATCH/lines")" 'from 10\.9\.0\.2: Connection refused'
+measure -c 3 -i 10ms -I wan1 10.9.1.2
+is "by a device: answered" "$(got .received)" 3
+relay_set wan1 blackhole=1
+measure -c 1 -W 100ms -I wan1 10.9.1.2
+is "by a dead one: not" $? 1
+measure -c 1 -W 100ms -I wan1 10.9.0.2
+is "by a dead one: not even an address that another reaches" $? 1
+relay_set wan1 blackhole=0
+
+spawn_on ea forever "$BIN/pt-probe" ping -i 10ms 10.9.0.2
+wait_until 5 grep -q seq=5 "$SCRATCH/forever.out"
+signal forever INT
+wait_until 3 finished forever
+wait "${PIDS[forever]}"
+is "an interrupt ends it with exit 0" $? 0
+like "and the table" "$(tail -n 2 "$SCRATCH/forever.out" | tr '\n' ' ')" 'host +sent.*10\.9\.0\.2 '
+
+# Without the capability and outside the group range: one clear line.
+on ea setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all \
+	"$BIN/pt-probe" ping -c 1 10.9.0.2 >/dev/null 2>"$SCRATCH/words"
+is "no right to ICMP: exit 2" $? 2
+like "and the line names the cure" "$(cat "$SCRATCH/words")" '^pt-probe: ICMP needs CAP_NET_RAW'
+on ea sysctl -qw net.ipv4.ping_group_range="0 2147483647"
+on ea setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all \
+	"$BIN/pt-probe" ping -c 2 -i 10ms --json 10.9.0.2 fd00:9::2 >"$SCRATCH/record" 2>"$SCRATCH/words"
+is "within the group range it needs no capability" "$(got .received | xargs)" "2 2"
+on ea setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all \
+	"$BIN/pt-probe" ping -c 2 -i 10ms --json --stamp 862 10.9.0.2 >"$SCRATCH/record"
+is "nor does STAMP" "$(got .received)" 2
+done_testing
