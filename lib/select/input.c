@@ -56,7 +56,7 @@ static int when(struct pt_input *in, const json_t *record, int64_t *at_ns, struc
 	if (!boot && !ts)
 		return pt_err_set(err, -EINVAL, "neither ts nor mono_ns with boot");
 	*at_ns = pt_input_time(in, boot, boot ? json_integer_value(mono) : 0, wall_us);
-	if (*at_ns < 0 || *at_ns > INT64_MAX / 2)
+	if (*at_ns < -INT64_MAX / 2 || *at_ns > INT64_MAX / 2)
 		return pt_err_set(err, -EINVAL, "its time is out of range");
 	if (in->latest_ns && *at_ns > in->latest_ns)
 		return pt_err_set(err, -EINVAL, "%lld s in the future",

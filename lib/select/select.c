@@ -7,11 +7,24 @@
 #include "select/engine.h"
 #include "select/explain.h"
 
+// The start of the step in which this time lies; times before the first boot are negative.
+static int64_t step_start(int64_t ns)
+{
+	int64_t into = ns % PT_SELECT_STEP_NS;
+
+	return ns - into - (into < 0 ? PT_SELECT_STEP_NS : 0);
+}
+
+static int64_t step_end(int64_t ns)
+{
+	return step_start(ns) + PT_SELECT_STEP_NS;
+}
+
 static void note_time(struct pt_select *s, int64_t at_ns)
 {
 	if (s->now_ns == PT_NULL) {
 		s->now_ns = at_ns;
-		s->start_ns = at_ns / PT_SELECT_STEP_NS * PT_SELECT_STEP_NS;
+		s->start_ns = step_start(at_ns);
 	}
 	if (at_ns > s->now_ns)
 		s->now_ns = at_ns;
@@ -82,12 +95,6 @@ void pt_select_mute(struct pt_select *s, bool muted)
 	for (uint32_t i = 0; !muted && i < s->n_sites; i++)
 		s->sites[i].dirty = true;
 	s->any_dirty = !muted && s->now_ns != PT_NULL;
-}
-
-// The end of the step in which this time lies.
-static int64_t step_end(int64_t ns)
-{
-	return (ns / PT_SELECT_STEP_NS + 1) * PT_SELECT_STEP_NS;
 }
 
 int64_t pt_select_due(const struct pt_select *s)

@@ -37,7 +37,6 @@ static const char sites[] = "sites:\n"
 
 struct rig {
 	struct pt_arena arena;
-	struct pt_network network;
 	struct pt_select *select;
 	struct pt_buf log;   // a line a decision: "policy: first,second,third: reason"
 	struct pt_buf notes; // a line a note
@@ -73,6 +72,7 @@ static int open_with(struct rig *r, const char *policies, struct pt_select **out
 {
 	const struct pt_select_opts opts = { 3 * S, 10 * S, 60 * S };
 	const struct pt_select_sink sink = { on_decision, on_note, r };
+	struct pt_network *network = pt_arena_alloc(&r->arena, sizeof(*network));
 	struct pt_marks *marks = NULL;
 	struct pt_err err = { 0 };
 	pt_autobuf text = { 0 };
@@ -80,13 +80,13 @@ static int open_with(struct rig *r, const char *policies, struct pt_select **out
 
 	pt_buf_puts(&text, sites);
 	pt_buf_puts(&text, policies);
-	rc = pt_yaml_parse("test", text.data, text.len, &pt_network_schema, &r->arena, &marks,
-		&r->network, &err);
+	rc = pt_yaml_parse(
+		"test", text.data, text.len, &pt_network_schema, &r->arena, &marks, network, &err);
 	if (rc == 0)
-		rc = pt_network_check(&r->network, &r->arena, marks, &err);
+		rc = pt_network_check(network, &r->arena, marks, &err);
 	if (rc == 0)
 		rc = pt_select_new(
-			&r->network, pt_network_site(&r->network, "hq"), &opts, &sink, out, &err);
+			network, pt_network_site(network, "hq"), &opts, &sink, out, &err);
 	if (rc < 0)
 		printf("# %s\n", err.msg);
 	return rc;
@@ -553,7 +553,8 @@ static void records(void)
 	in.latest_ns = 0;
 	T_EQ(feed(&in,
 		     "{\"type\":\"health\",\"v\":1,\"mono_ns\":100000000000,\"boot\":\"b\",\"seq\":"
-		     "1,\"path\":\"hq-fibre\",\"window_ms\":1000,\"sent\":100,\"received\":50,"
+		     "1,\"path\":\"hq-fibre\",\"target\":\"192.0.2.1\",\"family\":\"ipv4\","
+		     "\"probe\":\"stamp\",\"window_ms\":1000,\"sent\":100,\"received\":50,"
 		     "\"loss_ppm\":500000,\"rtt_us\":{\"p95\":10000},\"later\":true}",
 		     &err),
 		1);
