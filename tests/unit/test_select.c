@@ -459,7 +459,7 @@ static void reload(void)
 	T_HAS(pt_buf_str(&r.log),
 		"branch/voice: hq-lte hq-sat hq-fibre: configuration changed; "
 		"hq-lte is in SLA (rtt p95 25 ms of 30 ms) and stays first\n");
-	T_HAS(pt_buf_str(&r.log), "branch/bulk: hq-fibre hq-lte hq-sat: first decision;");
+	T_HAS(pt_buf_str(&r.log), "branch/bulk: hq-lte hq-sat hq-fibre: first decision;");
 	teardown(&r);
 }
 
@@ -538,7 +538,9 @@ static void records(void)
 	T_EQ(feed(&in, "{\"type\":\"health\",\"ts\":\"yesterday\"}", &err), -EINVAL);
 	T_HAS(err.msg, "ts: not an RFC 3339 time");
 	T_EQ(feed(&in,
-		     "{\"type\":\"health\",\"mono_ns\":5,\"boot\":\"b\",\"path\":\"hq-fibre\","
+		     "{\"type\":\"health\",\"mono_ns\":5,\"boot\":\"b\",\"target\":\"192.0.2.1\","
+		     "\"family\":\"ipv4\",\"probe\":\"stamp\",\"window_ms\":1000,\"path\":\"hq-"
+		     "fibre\","
 		     "\"sent\":\"many\"}",
 		     &err),
 		-EINVAL);
