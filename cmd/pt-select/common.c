@@ -15,33 +15,51 @@
 
 #define MAX_WINDOW_NS (24 * 3600 * PT_NS_PER_S)
 
-enum { KEY_SHORT = 0x100, KEY_LONG };
+enum { KEY_SHORT = 0x100, KEY_LONG, KEY_FROM };
 
-const struct argp_option select_window_options[] = {
-	{ .name = "short",
-		.key = KEY_SHORT,
-		.arg = "TIME",
-		.doc = "A path fails on this window (default: 3 health checks)" },
-	{ .name = "long",
-		.key = KEY_LONG,
-		.arg = "TIME",
-		.doc = "A path recovers on this window (default: 10 health checks)" },
-	{ 0 },
-};
+#define WINDOW_OPTIONS                                                              \
+	{ .name = "short",                                                          \
+		.key = KEY_SHORT,                                                   \
+		.arg = "TIME",                                                      \
+		.doc = "A path fails on this window (default: 3 health checks)" },  \
+	{                                                                           \
+		.name = "long", .key = KEY_LONG, .arg = "TIME",                     \
+		.doc = "A path recovers on this window (default: 10 health checks)" \
+	}
+
+const struct argp_option select_window_options[] = { WINDOW_OPTIONS, { 0 } };
+// explain writes no records: it has --from, but no --spool.
+const struct argp_option select_explain_options[] = { WINDOW_OPTIONS,
+	{ .name = "from",
+		.key = KEY_FROM,
+		.arg = "DIR",
+		.doc = "Read records from this spool instead of standard input" },
+	{ 0 } };
+
+static int parse_window(struct pt_ctx *ctx, const char *name, const char *arg, int64_t *out)
+{
+	if (pt_parse_duration_ns(arg, PT_NS_PER_S, out) == 0 && *out >= PT_SELECT_STEP_NS &&
+		*out <= MAX_WINDOW_NS)
+		return 0;
+	return pt_err_set(&ctx->err, -EINVAL, "%s: %s '%s' is no time from 100ms to 24h", ctx->verb,
+		name, arg);
+}
 
 int select_window_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 {
 	struct select_windows *w = opts;
-	const char *name = key == KEY_SHORT ? "--short" : "--long";
-	int64_t *out = key == KEY_SHORT ? &w->short_ns : &w->long_ns;
 
-	if (key != KEY_SHORT && key != KEY_LONG)
+	switch (key) {
+	case KEY_SHORT:
+		return parse_window(ctx, "--short", arg, &w->short_ns);
+	case KEY_LONG:
+		return parse_window(ctx, "--long", arg, &w->long_ns);
+	case KEY_FROM:
+		ctx->from = arg;
+		return 0;
+	default:
 		return ARGP_ERR_UNKNOWN;
-	if (pt_parse_duration_ns(arg, PT_NS_PER_S, out) < 0 || *out < PT_SELECT_STEP_NS ||
-		*out > MAX_WINDOW_NS)
-		return pt_err_set(&ctx->err, -EINVAL, "%s: %s '%s' is no time from 100ms to 24h",
-			ctx->verb, name, arg);
-	return 0;
+	}
 }
 
 static int choose_windows(

@@ -28,11 +28,13 @@ static const struct pt_verb verbs[] = {
 	{
 		.name = "explain",
 		.run = select_explain,
-		WINDOWS,
+		.options = select_explain_options,
+		.parse = select_window_parse,
+		.opts_size = sizeof(struct select_windows),
 		.args = "SITE POLICY [FILE|SPOOL...]",
 		.min_args = 2,
 		.max_args = -1,
-		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_RECORDS | PT_NEED_JSON,
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_JSON,
 		.doc = "Show every candidate, its metrics against the SLA, its place and why",
 	},
 	{

@@ -12,7 +12,7 @@
 struct select_windows {
 	int64_t short_ns, long_ns;
 };
-extern const struct argp_option select_window_options[];
+extern const struct argp_option select_window_options[], select_explain_options[];
 int select_window_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 
 // One reading of config.yaml and network.yaml, and the engine on top.
