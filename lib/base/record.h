@@ -14,7 +14,7 @@
 
 struct pt_record_writer;
 struct pt_record_reader;
-struct pt_loop;
+struct pt_spool_pos; // base/spool.h
 
 // src is "HOST/TOOL". The descriptor stays the caller's; spool_dir may be NULL. Both may be given:
 // every record then goes to both. fd -1: no descriptor.
@@ -45,6 +45,11 @@ struct pt_record_sink {
 // NULL: from now on). Exactly one of fd >= 0 and spool_dir is given.
 int pt_record_reader_new(int fd, const char *spool_dir, const char *offset_file,
 	const struct pt_record_sink *sink, struct pt_record_reader **out, struct pt_err *err);
+// Follows a spool from a position that the caller keeps, and tells where it stands: behind the last
+// line the sink was given.
+int pt_record_reader_new_at(const char *spool_dir, const struct pt_spool_pos *from,
+	const struct pt_record_sink *sink, struct pt_record_reader **out, struct pt_err *err);
+void pt_record_reader_pos(const struct pt_record_reader *r, struct pt_spool_pos *out);
 void pt_record_reader_free(struct pt_record_reader *r);
 // Reads all that is there without blocking (fd mode: one read when the fd blocks). 1: more may
 // come; 0: end of input; negative: error or the sink's code.

@@ -29,33 +29,72 @@ struct pt_record_reader {
 	char *chunk;
 };
 
+static int reader_new(
+	const struct pt_record_sink *sink, struct pt_record_reader **out, struct pt_err *err)
+{
+	struct pt_record_reader *r = calloc(1, sizeof(*r));
+	char *chunk = malloc(CHUNK_BYTES);
+
+	if (!r || !chunk) {
+		free(r);
+		free(chunk);
+		return pt_err_errno(err, -ENOMEM, "record reader");
+	}
+	*r = (struct pt_record_reader){ .fd = -1, .sink = *sink, .chunk = chunk };
+	*out = r;
+	return 0;
+}
+
+static int use_fd(struct pt_record_reader *r, int fd, struct pt_err *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return pt_err_errno(err, -errno, "record input");
+	r->fd = fd;
+	r->blocking = !(flags & O_NONBLOCK);
+	return 0;
+}
+
+// Hands r out, or frees it.
+static int finish_new(struct pt_record_reader *r, int code, struct pt_record_reader **out)
+{
+	if (code)
+		pt_record_reader_free(r);
+	else
+		*out = r;
+	return code;
+}
+
 int pt_record_reader_new(int fd, const char *spool_dir, const char *offset_file,
 	const struct pt_record_sink *sink, struct pt_record_reader **out, struct pt_err *err)
 {
+	struct pt_record_reader *r;
+
 	if ((fd >= 0) == (spool_dir != NULL))
 		return pt_err_set(err, -EINVAL, "record reader: a descriptor or a spool");
-	struct pt_record_reader *r = calloc(1, sizeof(*r));
-	if (!r)
-		return pt_err_errno(err, -ENOMEM, "record reader");
-	r->fd = fd;
-	r->sink = *sink;
-	r->chunk = malloc(CHUNK_BYTES);
-	int code = 0;
-	if (!r->chunk) {
-		code = pt_err_errno(err, -ENOMEM, "record reader");
-	} else if (spool_dir) {
-		code = pt_spool_reader_new(spool_dir, offset_file, &r->spool, err);
-	} else {
-		int flags = fcntl(fd, F_GETFL);
-		code = flags < 0 ? pt_err_errno(err, -errno, "record input") : 0;
-		r->blocking = !(flags & O_NONBLOCK);
-	}
-	if (code) {
-		pt_record_reader_free(r);
+	int code = reader_new(sink, &r, err);
+	if (code)
 		return code;
-	}
-	*out = r;
-	return 0;
+	code = spool_dir ? pt_spool_reader_new(spool_dir, offset_file, &r->spool, err)
+			 : use_fd(r, fd, err);
+	return finish_new(r, code, out);
+}
+
+int pt_record_reader_new_at(const char *spool_dir, const struct pt_spool_pos *from,
+	const struct pt_record_sink *sink, struct pt_record_reader **out, struct pt_err *err)
+{
+	struct pt_record_reader *r;
+	int code = reader_new(sink, &r, err);
+
+	if (code)
+		return code;
+	return finish_new(r, pt_spool_reader_new_at(spool_dir, from, &r->spool, err), out);
+}
+
+void pt_record_reader_pos(const struct pt_record_reader *r, struct pt_spool_pos *out)
+{
+	pt_spool_reader_pos(r->spool, r->pending.len, out);
 }
 
 void pt_record_reader_free(struct pt_record_reader *r)

@@ -13,6 +13,12 @@
 #define PT_SPOOL_SEGMENT_BYTES (1u << 20)
 #define PT_SPOOL_SEGMENTS      16u
 
+// Where a reader stands: bytes over the spool's whole life, and which spool it was.
+struct pt_spool_pos {
+	uint64_t position; // 0: at the oldest line
+	uint64_t fingerprint;
+};
+
 struct pt_spool_writer;
 struct pt_spool_reader;
 
@@ -27,6 +33,10 @@ uint64_t pt_spool_dropped(const struct pt_spool_writer *w); // segments removed 
 // does not exist yet.
 int pt_spool_reader_new(
 	const char *dir, const char *offset_file, struct pt_spool_reader **out, struct pt_err *err);
+// The same for a reader that keeps its position itself, with what it made of the lines.
+int pt_spool_reader_new_at(const char *dir, const struct pt_spool_pos *from,
+	struct pt_spool_reader **out, struct pt_err *err);
+void pt_spool_reader_pos(const struct pt_spool_reader *r, size_t unread, struct pt_spool_pos *out);
 void pt_spool_reader_free(struct pt_spool_reader *r);
 // Bytes read (whole lines not guaranteed), 0: nothing new now, or -errno.
 ssize_t pt_spool_read(struct pt_spool_reader *r, char *buf, size_t len, struct pt_err *err);

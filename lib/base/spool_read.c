@@ -160,55 +160,101 @@ static int watch_dir(struct pt_spool_reader *r)
 	return 0; // without leave to watch the parent we learn of it at the next write
 }
 
-static int start(struct pt_spool_reader *r, struct pt_err *err)
+static int watch_and_list(struct pt_spool_reader *r)
 {
-	uint64_t position = 0, finger = 0;
-
 	r->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	int code = r->inotify < 0 ? -errno : watch_dir(r);
+	return code ? code : pt_spool_dir_list(r->dirfd, &r->segments);
+}
+
+static int start_at(struct pt_spool_reader *r, const struct pt_spool_pos *from, struct pt_err *err)
+{
+	int code = watch_and_list(r);
 	if (!code)
-		code = pt_spool_dir_list(r->dirfd, &r->segments);
-	if (code)
-		return pt_err_errno(err, code, "spool %s", r->dir);
-	if (!r->offset_file) {
-		code = enter_end(r);
-		return code ? pt_err_errno(err, code, "spool %s", r->dir) : 0;
-	}
-	code = load_offset(r->offset_file, &position, &finger);
-	if (code == -EINVAL)
-		return pt_err_set(err, code,
-			"%s: not a spool offset: remove it to read from the start", r->offset_file);
-	if (code && code != -ENOENT)
-		return pt_err_errno(err, code, "%s", r->offset_file);
-	code = code ? enter_after(r, 0, 0) : enter_offset(r, position, finger);
+		code = from->position ? enter_offset(r, from->position, from->fingerprint)
+				      : enter_after(r, 0, 0);
 	return code ? pt_err_errno(err, code, "spool %s", r->dir) : 0;
 }
 
-int pt_spool_reader_new(
-	const char *dir, const char *offset_file, struct pt_spool_reader **out, struct pt_err *err)
+static int start_at_end(struct pt_spool_reader *r, struct pt_err *err)
+{
+	int code = watch_and_list(r);
+	if (!code)
+		code = enter_end(r);
+	return code ? pt_err_errno(err, code, "spool %s", r->dir) : 0;
+}
+
+static int start_at_file(struct pt_spool_reader *r, const char *offset_file, struct pt_err *err)
+{
+	struct pt_spool_pos from = { 0 };
+
+	r->offset_file = strdup(offset_file);
+	if (!r->offset_file)
+		return pt_err_errno(err, -ENOMEM, "spool %s", r->dir);
+	int code = load_offset(offset_file, &from.position, &from.fingerprint);
+	if (code == -EINVAL)
+		return pt_err_set(err, code,
+			"%s: not a spool offset: remove it to read from the start", offset_file);
+	if (code && code != -ENOENT)
+		return pt_err_errno(err, code, "%s", offset_file);
+	return start_at(r, &from, err);
+}
+
+static int open_dir(const char *dir, struct pt_spool_reader **out, struct pt_err *err)
 {
 	int dirfd = pt_spool_dir_open(dir, err);
 
 	if (dirfd < 0)
 		return dirfd;
 	struct pt_spool_reader *r = calloc(1, sizeof(*r));
-	if (!r) {
+	char *name = strdup(dir);
+	if (!r || !name) {
 		close(dirfd);
+		free(name);
+		free(r);
 		return pt_err_errno(err, -ENOMEM, "spool %s", dir);
 	}
-	r->dirfd = dirfd;
-	r->fd = r->inotify = -1;
-	r->dir = strdup(dir);
-	r->offset_file = offset_file ? strdup(offset_file) : NULL;
-	int code = r->dir && (r->offset_file || !offset_file)
-		? start(r, err)
-		: pt_err_errno(err, -ENOMEM, "spool %s", dir);
-	if (code) {
-		pt_spool_reader_free(r);
-		return code;
-	}
+	*r = (struct pt_spool_reader){ .dirfd = dirfd, .fd = -1, .inotify = -1, .dir = name };
 	*out = r;
 	return 0;
+}
+
+int pt_spool_reader_new(
+	const char *dir, const char *offset_file, struct pt_spool_reader **out, struct pt_err *err)
+{
+	struct pt_spool_reader *r;
+	int code = open_dir(dir, &r, err);
+	if (code)
+		return code;
+	code = offset_file ? start_at_file(r, offset_file, err) : start_at_end(r, err);
+	if (code)
+		pt_spool_reader_free(r);
+	else
+		*out = r;
+	return code;
+}
+
+int pt_spool_reader_new_at(const char *dir, const struct pt_spool_pos *from,
+	struct pt_spool_reader **out, struct pt_err *err)
+{
+	struct pt_spool_reader *r;
+	int code = open_dir(dir, &r, err);
+	if (code)
+		return code;
+	code = start_at(r, from, err);
+	if (code)
+		pt_spool_reader_free(r);
+	else
+		*out = r;
+	return code;
+}
+
+void pt_spool_reader_pos(const struct pt_spool_reader *r, size_t unread, struct pt_spool_pos *out)
+{
+	int64_t at = r->fd >= 0 ? r->at - (int64_t)unread : 0;
+
+	out->position = r->fd >= 0 ? r->base + (uint64_t)at : 0;
+	out->fingerprint = at > 0 ? fingerprint(r->fd) : 0;
 }
 
 void pt_spool_reader_free(struct pt_spool_reader *r)
@@ -352,15 +398,16 @@ static int write_all(const char *path, const char *text)
 int pt_spool_reader_commit(struct pt_spool_reader *r, size_t unread, struct pt_err *err)
 {
 	char text[OFFSET_MAX], tmp[PATH_MAX];
+	struct pt_spool_pos pos;
 
 	if (!r->offset_file || r->fd < 0)
 		return 0; // nothing to save, or nowhere
-	int64_t at = r->at - (int64_t)unread;
 	int n = snprintf(tmp, sizeof(tmp), "%s.tmp", r->offset_file);
-	if (at < 0 || n < 0 || (size_t)n >= sizeof(tmp))
+	if (r->at < (int64_t)unread || n < 0 || (size_t)n >= sizeof(tmp))
 		return pt_err_set(err, -EINVAL, "%s: offset out of range", r->offset_file);
-	(void)snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", r->base + (uint64_t)at,
-		at ? fingerprint(r->fd) : 0);
+	pt_spool_reader_pos(r, unread, &pos);
+	(void)snprintf(
+		text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", pos.position, pos.fingerprint);
 	int code = write_all(tmp, text);
 	if (!code && rename(tmp, r->offset_file))
 		code = -errno;

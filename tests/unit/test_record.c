@@ -376,6 +376,43 @@ static void loss_is_reported(void)
 	waitpid(pid, NULL, 0);
 }
 
+// A reader that keeps its own position goes on behind the line its sink stopped at.
+static void position_of_the_caller(void)
+{
+	char base[] = "/tmp/pt-test-record-XXXXXX", dir[96];
+	struct pt_record_writer *w = NULL;
+	struct pt_spool_pos pos = { 0 };
+	struct pt_err err = { 0 };
+	pt_autobuf all = { 0 };
+
+	T_NEED(mkdtemp(base));
+	snprintf(dir, sizeof(dir), "%s/spool", base);
+	T_NEED(pt_record_writer_new("h/t", -1, dir, &w, &err) == 0);
+	for (int i = 0; i < 7; i++)
+		T_EQ(pt_record_write(w, i % 2 ? "odd" : "even", json_object(), &err), 0);
+	for (int round = 0; round < 4; round++) { // 3, 3, 1, none
+		struct seen s = { .stop_at = 3 };
+		const struct pt_record_sink sink = { on_record, on_bad, &s };
+		struct pt_record_reader *r = NULL;
+		T_NEED(pt_record_reader_new_at(dir, &pos, &sink, &r, &err) == 0);
+		(void)pt_record_read(r, &err);
+		T_EQ(s.records, round < 2 ? 3 : round == 2);
+		T_EQ(pt_record_reader_line(r), s.records);
+		pt_record_reader_pos(r, &pos);
+		for (const char *t = pt_buf_str(&s.text); *t; t += strcspn(t, ";") + 1)
+			pt_buf_putc(&all, *t);
+		pt_record_reader_free(r);
+		pt_buf_done(&s.text);
+	}
+	T_STR(pt_buf_str(&all), "eoeoeoe");
+	pt_record_writer_free(w);
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0)
+		execlp("rm", "rm", "-rf", base, (char *)NULL);
+	waitpid(pid, NULL, 0);
+}
+
 T_MAIN({ "common fields, one write a line", common_fields },
 	{ "passes records on untouched", forwards_untouched },
 	{ "full and closed pipes", closed_and_full_pipes }, { "hostile lines", hostile_lines },
@@ -383,4 +420,5 @@ T_MAIN({ "common fields, one write a line", common_fields },
 	{ "binary garbage", binary_garbage }, { "very long lines", very_long_lines },
 	{ "a sink may stop, the rest is kept", a_sink_may_stop },
 	{ "lines in pieces", pieces_through_a_pipe }, { "through the spool", through_the_spool },
-	{ "loss is reported", loss_is_reported })
+	{ "loss is reported", loss_is_reported },
+	{ "the caller keeps the position", position_of_the_caller })
