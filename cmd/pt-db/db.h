@@ -25,9 +25,14 @@ struct db_apply_opts {
 extern const struct argp_option db_apply_options[];
 db_parse_fn db_apply_parse;
 
+#define DB_INGEST_SPOOLS 16
+
 struct db_ingest_opts {
-	uint32_t batch;   // records of one transaction; 0: default
-	int64_t batch_ns; // wait for more at most this long; 0: default
+	const char *from[DB_INGEST_SPOOLS];
+	unsigned n_from;
+	uint32_t batch; // 0: default
+	int64_t wait_ns;
+	bool wait_given;
 };
 extern const struct argp_option db_ingest_options[];
 db_parse_fn db_ingest_parse;

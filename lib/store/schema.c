@@ -60,8 +60,8 @@ const char pt_schema_sql_1[] =
 																																									   "CREATE TABLE sources (id INTEGER PRIMARY KEY, src TEXT NOT NULL, boot TEXT NOT NULL, "
 																																									   "seq INTEGER NOT NULL, mono_ns INTEGER NOT NULL, UNIQUE (src, boot)) STRICT;"
 
-																																									   "CREATE TABLE spools (dir TEXT PRIMARY KEY NOT NULL, segment INTEGER NOT NULL, "
-																																									   "offset INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+																																									   "CREATE TABLE spools (dir TEXT PRIMARY KEY NOT NULL, position INTEGER NOT NULL, "
+																																									   "fingerprint INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 
 																																									   "CREATE TABLE sdwan_path_health (" PT_RECORDED
 																																									   "path_id TEXT, target TEXT, family TEXT, dscp INTEGER, probe TEXT, window_ms INTEGER, "

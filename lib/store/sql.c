@@ -55,7 +55,7 @@ static const struct pt_sql_fault {
 
 static int sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 {
-	int code = -EINVAL;
+	int code = -ENOEXEC;
 	const char *cure = NULL;
 
 	for (size_t i = 0; i < PT_ARRAY_LEN(faults); i++) {
@@ -64,7 +64,7 @@ static int sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 			cure = faults[i].cure;
 		}
 	}
-	if (code == -EINVAL) // the statement is at fault, not the file
+	if (code == -ENOEXEC) // the statement is at fault, not the file
 		return pt_err_set(err, code, "%s", sqlite3_errmsg(db->db));
 	int sys = sqlite3_system_errno(db->db);
 	if (code == -EIO && sys == ENOSPC) // a full disk may show as a failed write, too

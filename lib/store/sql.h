@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The adapter for SQLite: the only module that knows its names. Its result codes become ours
 // (-EBUSY locked, -ENOSPC full, -EROFS read-only, -EUCLEAN damaged, -EBADMSG not a database,
-// -EEXIST constraint, -EINVAL wrong SQL), its text becomes the message, and the cure follows where
+// -EEXIST constraint, -ENOEXEC wrong SQL), its text becomes the message, and the cure follows where
 // there is one.
 #pragma once
 #include <stdbool.h>
