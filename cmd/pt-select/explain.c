@@ -101,7 +101,8 @@ static void put_row(struct pt_emit *e, const struct pt_select_view *v, uint32_t 
 	put_i64(e, m->samples ? m->loss_ppm : PT_NULL);
 	put_tenths(e, m->samples ? m->rtt_p95_us : PT_NULL, 1000);
 	put_tenths(e, m->samples ? m->jitter_us : PT_NULL, 1000);
-	put_tenths(e, m->samples ? c->verdict.score_long : PT_NULL, 1000);
+	put_tenths(
+		e, c->verdict.known != PT_VERDICT_UNKNOWN ? c->verdict.score_long : PT_NULL, 1000);
 	put_tenths(e, m->samples ? v->now_ns - m->newest_ns : PT_NULL, PT_NS_PER_S);
 	pt_emit_str(e, pt_buf_str(&why));
 }

@@ -42,6 +42,10 @@ int64_t pt_input_time(struct pt_input *in, const char *boot, int64_t mono_ns, in
 	return mono_ns + shift_of_new_boot(in, boot, wall_ns - mono_ns - in->wall_less_ns);
 }
 
+// Bounds within which no sum of clock readings overflows: 36 years of uptime, the year 2116.
+#define MONO_MAX_NS (1LL << 60)
+#define WALL_MAX_US ((1LL << 62) / PT_NS_PER_US)
+
 static int when(struct pt_input *in, const json_t *record, int64_t *at_ns, struct pt_err *err)
 {
 	const json_t *mono = json_object_get(record, "mono_ns");
@@ -51,13 +55,15 @@ static int when(struct pt_input *in, const json_t *record, int64_t *at_ns, struc
 
 	if (ts && pt_rfc3339_parse(ts, &wall_us) < 0)
 		return pt_err_set(err, -EINVAL, "ts: not an RFC 3339 time");
-	if (!json_is_integer(mono) || json_integer_value(mono) < 0)
+	if (ts && (wall_us < 0 || wall_us > WALL_MAX_US))
+		return pt_err_set(err, -EINVAL, "ts: out of range");
+	if (!json_is_integer(mono))
 		boot = NULL;
+	else if (json_integer_value(mono) < 0 || json_integer_value(mono) > MONO_MAX_NS)
+		return pt_err_set(err, -EINVAL, "mono_ns: out of range");
 	if (!boot && !ts)
 		return pt_err_set(err, -EINVAL, "neither ts nor mono_ns with boot");
 	*at_ns = pt_input_time(in, boot, boot ? json_integer_value(mono) : 0, wall_us);
-	if (*at_ns < -INT64_MAX / 2 || *at_ns > INT64_MAX / 2)
-		return pt_err_set(err, -EINVAL, "its time is out of range");
 	if (in->latest_ns && *at_ns > in->latest_ns)
 		return pt_err_set(err, -EINVAL, "%lld s in the future",
 			(*at_ns - in->latest_ns) / PT_NS_PER_S);

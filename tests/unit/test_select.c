@@ -545,9 +545,15 @@ static void records(void)
 		     &err),
 		-EINVAL);
 	T_HAS(err.msg, "sent");
+	T_EQ(feed(&in, "{\"type\":\"health\",\"ts\":\"9999-01-01T00:00:00Z\"}", &err), -EINVAL);
+	T_HAS(err.msg, "ts: out of range");
+	T_EQ(feed(&in, "{\"type\":\"health\",\"mono_ns\":9223372036854775807,\"boot\":\"b\"}",
+		     &err),
+		-EINVAL);
+	T_HAS(err.msg, "mono_ns: out of range");
 	in.latest_ns = 100 * S;
 	T_EQ(feed(&in,
-		     "{\"type\":\"health\",\"mono_ns\":4000000000000000000,\"boot\":\"b\","
+		     "{\"type\":\"health\",\"mono_ns\":1000000000000000000,\"boot\":\"b\","
 		     "\"path\":\"hq-fibre\",\"sent\":1}",
 		     &err),
 		-EINVAL);
