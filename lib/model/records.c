@@ -246,9 +246,10 @@ static const struct pt_field traffic_fields[] = {
 		.flags = PT_FIELD_REQUIRED,
 		.doc = "Path id" },
 	TEXT(traffic, policy, "Policy id; null: all policies"),
-	COUNT(traffic, tx_packets, "Packets sent"),
-	COUNT(traffic, tx_bytes, "Bytes sent"),
-	COUNT(traffic, rx_packets, "Packets received"),
-	COUNT(traffic, rx_bytes, "Bytes received"),
+	COUNT(traffic, tx_packets, "Packets sent since the record before"),
+	COUNT(traffic, tx_bytes, "Bytes sent since then"),
+	FIGURE(traffic, rx_packets, INT64_MAX, NULL,
+		"Packets received since then; null where several paths share a device"),
+	FIGURE(traffic, rx_bytes, INT64_MAX, NULL, "Bytes received since then"),
 };
 const struct pt_schema pt_traffic_schema = SCHEMA(traffic, traffic_fields);
