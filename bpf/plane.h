@@ -62,7 +62,8 @@ struct pt_block {
 	__u8 uplink[PT_MAX_UPLINK]; // set of enum pt_block_why
 };
 
-#define PT_GROUP_DROP 1 // no usable candidate, or none at all: drop instead of the last resort
+#define PT_GROUP_DROP        1 // no usable candidate, or none at all: drop instead of the last resort
+#define PT_GROUP_POLICY_DROP 2 // the policy wants PT_GROUP_DROP whatever is decided; user space's
 
 // pt_group[(bank * site_cap + site) * PT_MAX_POLICY + policy], memory-mapped.
 struct pt_group {

@@ -65,8 +65,8 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_rx", paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
 		{ "pt_hook", 2 * paths + 64 },
-		{ "pt_dest4", at_least(HEAD_ROOM * s->prefixes4, 1024) },
-		{ "pt_dest6", at_least(HEAD_ROOM * s->prefixes6, 1024) },
+		{ "pt_dest4", at_least(HEAD_ROOM * s->prefixes, 1024) },
+		{ "pt_dest6", at_least(HEAD_ROOM * s->prefixes, 1024) },
 	};
 
 	for (size_t i = 0; i < sizeof(sized) / sizeof(sized[0]); i++)

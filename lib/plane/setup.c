@@ -115,27 +115,24 @@ uint64_t pt_setup_hash(const struct pt_network *net, const struct pt_config *cfg
 
 static struct pt_sizes sizes_of(const struct pt_setup *s)
 {
-	struct pt_sizes n = { .sites = s->net->n_sites };
+	struct pt_sizes n = { .sites = s->net->n_sites, .prefixes = 2 * s->links->n_addr };
 
 	for (uint32_t i = 0; i < s->net->n_paths; i++)
 		n.paths += is_self(s, s->net->paths[i].source);
 	for (uint32_t i = 0; i < s->net->n_sites; i++)
-		for (uint32_t j = 0; j < s->net->sites[i].n_prefixes; j++)
-			if (s->net->sites[i].prefixes[j].addr.family == AF_INET)
-				n.prefixes4++;
-			else
-				n.prefixes6++;
+		n.prefixes += s->net->sites[i].n_prefixes;
 	return n;
 }
 
-static int fill_tables(struct pt_plane *p, const struct pt_setup *s, struct pt_err *err)
+static int fill_tables(
+	struct pt_plane *p, const struct pt_setup *s, bool groups, struct pt_err *err)
 {
 	struct pt_table t;
 	int ret = pt_table_init(&t, s, p, err);
 
 	if (!ret)
 		ret = pt_table_paths(&t, err);
-	if (!ret)
+	if (!ret && groups)
 		ret = pt_table_groups(&t, err);
 	if (!ret)
 		ret = pt_table_dests(&t, err);
@@ -203,6 +200,13 @@ static void init_meta(struct pt_plane *p)
 	p->meta->attached_ns = (uint64_t)pt_mono_now().ns;
 }
 
+static void sign_meta(struct pt_plane *p, const struct pt_setup *s, uint32_t generation)
+{
+	p->meta->generation = generation;
+	p->meta->config_hash = pt_setup_hash(s->net, s->cfg);
+	(void)snprintf((char *)p->meta->edge, sizeof(p->meta->edge), "%s", s->self->id);
+}
+
 static void count_result(const struct pt_plane *p, struct pt_setup_result *out)
 {
 	for (uint32_t i = 1; i < p->meta->path_cap; i++) {
@@ -234,13 +238,11 @@ static int attach_locked(
 	if (!ret && out->fresh)
 		init_meta(p);
 	if (!ret)
-		ret = fill_tables(p, s, err);
+		ret = fill_tables(p, s, true, err);
 	if (!ret)
 		ret = put_hooks(p, s, &progs, &out->devices, err);
 	if (!ret) {
-		p->meta->generation = generation;
-		p->meta->config_hash = pt_setup_hash(s->net, s->cfg);
-		(void)snprintf((char *)p->meta->edge, sizeof(p->meta->edge), "%s", s->self->id);
+		sign_meta(p, s, generation);
 		count_result(p, out);
 	} else if (p && out->fresh) {
 		(void)pt_hook_sweep(p, NULL, NULL, NULL); // the first error is the one to tell
@@ -273,6 +275,35 @@ int pt_setup_attach(
 	return ret;
 }
 
+// ---- while it runs ----
+
+int pt_setup_load(
+	struct pt_plane *p, const struct pt_setup *s, struct pt_programs *out, struct pt_err *err)
+{
+	const struct pt_sizes sizes = sizes_of(s);
+	int ret = pt_load(p->dir, &sizes, p->meta->generation + 1, out, err);
+
+	if (!ret)
+		p->meta->generation++;
+	return ret;
+}
+
+int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+	bool groups, struct pt_err *err)
+{
+	pt_autofd lock = -1;
+	uint32_t devices;
+	int ret = pt_pin_lock_wait(p->dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
+
+	if (!ret)
+		ret = fill_tables(p, s, groups, err);
+	if (!ret)
+		ret = put_hooks(p, s, progs, &devices, err);
+	if (!ret)
+		sign_meta(p, s, p->meta->generation);
+	return ret;
+}
+
 // ---- detach ----
 
 int pt_setup_detach(const char *dir, struct pt_err *err)
@@ -286,7 +317,7 @@ int pt_setup_detach(const char *dir, struct pt_err *err)
 	ret = pt_pin_lock(dir, PT_PIN_LOCK_WATCH, &watch, err);
 	if (ret == -EBUSY)
 		return pt_err_set(err, ret, "%s: pt-failover watch runs here; stop it first", dir);
-	if (!ret)
+	if (!ret || ret == -ENOENT) // a plane that lost its links/
 		ret = pt_pin_lock_wait(dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
 	if (ret)
 		return ret;

@@ -35,6 +35,14 @@ int pt_setup_check(const struct pt_setup *s, struct pt_err *err);
 int pt_setup_attach(
 	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err);
 
+// For the daemon. Programs to attach to devices that come back; they take the timers over.
+int pt_setup_load(
+	struct pt_plane *p, const struct pt_setup *s, struct pt_programs *out, struct pt_err *err);
+// Brings tables and hooks up to date with devices and addresses, and with the network if `groups`.
+// What cannot fit is refused before anything changes.
+int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+	bool groups, struct pt_err *err);
+
 // Removes hooks and pins. Works on planes of another ABI, too, as far as they can be read.
 int pt_setup_detach(const char *dir, struct pt_err *err);
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "plane/bank.h"
+#include "plane/block.h"
 #include "plane/dest.h"
 #include "plane/rule.h"
 
@@ -57,6 +58,28 @@ static bool kept(const char *id, uint32_t index, const uint32_t *indexes, const 
 	((t)->member[position(name, (t)->setup->net->array, (t)->setup->net->n_##array, \
 		sizeof(*(t)->setup->net->array))])
 
+// Indexes of paths that the kernel holds down stay taken after their path has gone.
+static int fits(const struct pt_table *t, struct pt_err *err)
+{
+	const struct pt_setup *s = t->setup;
+	const struct pt_plane *p = t->plane;
+	uint32_t paths = 0, prefixes = 2 * s->links->n_addr, taken = 0;
+
+	for (uint32_t i = 0; i < s->net->n_paths; i++)
+		paths += is_self(s, s->net->paths[i].source);
+	for (uint32_t i = 1; i < p->meta->path_cap; i++)
+		taken += p->live->down[i] && !pt_names_id(&t->names, PT_NAME_PATH, i);
+	for (uint32_t i = 0; i < s->net->n_sites; i++)
+		prefixes += s->net->sites[i].n_prefixes;
+	if (paths + taken < p->meta->path_cap && s->net->n_sites < p->meta->site_cap &&
+		prefixes <= p->entries[PT_MAP_DEST4] && prefixes <= p->entries[PT_MAP_DEST6])
+		return 0;
+	return pt_err_set(err, -ENOSPC,
+		"%s: the tables hold %u paths, %u sites, %u prefixes; "
+		"detach, then attach to make larger ones",
+		p->dir, p->meta->path_cap - 1, p->meta->site_cap - 1, p->entries[PT_MAP_DEST4]);
+}
+
 int pt_table_init(
 	struct pt_table *t, const struct pt_setup *s, struct pt_plane *p, struct pt_err *err)
 {
@@ -73,6 +96,9 @@ int pt_table_init(
 	t->old_policy = calloc(net->n_policies + 1, sizeof(*t->old_policy));
 	if (!t->site || !t->path || !t->uplink || !t->old_policy)
 		return pt_err_set(err, -ENOMEM, "out of memory");
+	ret = fits(t, err);
+	if (ret)
+		return ret;
 	for (uint32_t i = 0; i < net->n_policies; i++)
 		t->old_policy[i] = pt_names_index(&t->names, PT_NAME_POLICY, net->policies[i].id);
 	return 0;
@@ -121,14 +147,6 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	*out = hop;
 }
 
-static void set_why(__u8 *byte, __u8 why, bool on)
-{
-	if (on)
-		(void)__atomic_fetch_or(byte, why, __ATOMIC_SEQ_CST);
-	else
-		(void)__atomic_fetch_and(byte, (__u8)~why, __ATOMIC_SEQ_CST);
-}
-
 static int put_session(
 	struct pt_plane *p, const struct pt_hop *hop, uint32_t path, struct pt_err *err)
 {
@@ -160,7 +178,7 @@ static int put_path(struct pt_table *t, uint32_t at, struct pt_err *err)
 	hop.uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
 	if (memcmp(&p->hop[i], &hop, sizeof(hop)))
 		p->hop[i] = hop;
-	set_why(&p->block->path[i], PT_BLOCK_MAINTENANCE, path->maintenance);
+	(void)pt_block_path(p, i, PT_BLOCK_MAINTENANCE, path->maintenance);
 	return put_session(p, &hop, i, err);
 }
 
@@ -203,7 +221,7 @@ static void make_group(
 
 	*out = (struct pt_group){};
 	if (net->policies[policy].none_inside == PT_NONE_DROP)
-		out->flags = PT_GROUP_DROP;
+		out->flags = PT_GROUP_DROP | PT_GROUP_POLICY_DROP;
 	for (uint32_t i = 0; i < n && i < PT_GROUP_PATHS; i++)
 		out->path[out->count++] = (uint16_t)t->path[path[i] - net->paths];
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "plane/order.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "plane/bank.h"
+
+#define LOCK_WAIT_MS 2000
+
+static int find(const struct pt_names *n, enum pt_name_kind kind, const char *what, const char *id,
+	uint32_t *out, struct pt_err *err)
+{
+	*out = pt_names_index(n, kind, id);
+	if (*out == PT_NAMES_NONE)
+		return pt_err_set(err, -ENOENT, "%s %s: unknown here", what, id);
+	return 0;
+}
+
+static int add_path(
+	const struct pt_names *n, struct pt_order *o, const char *id, struct pt_err *err)
+{
+	uint32_t path;
+	int ret = find(n, PT_NAME_PATH, "path", id, &path, err);
+
+	if (ret)
+		return ret;
+	if (n->plane->hop[path].site != o->site)
+		return pt_err_set(err, -EINVAL, "path %s: does not lead to that site", id);
+	for (uint32_t i = 0; i < o->group.count; i++)
+		if (o->group.path[i] == path)
+			return pt_err_set(err, -EINVAL, "path %s: named twice", id);
+	if (o->group.count == PT_GROUP_PATHS)
+		return pt_err_set(
+			err, -EINVAL, "path %s: more than %d candidates", id, PT_GROUP_PATHS);
+	o->group.path[o->group.count++] = (uint16_t)path;
+	return 0;
+}
+
+int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, struct pt_order *out,
+	struct pt_err *err)
+{
+	struct pt_order o = {};
+	const struct pt_group *now;
+	int ret = find(n, PT_NAME_SITE, "site", d->site, &o.site, err);
+
+	if (!ret)
+		ret = find(n, PT_NAME_POLICY, "policy", d->policy, &o.policy, err);
+	for (uint32_t i = 0; i < d->n_paths && !ret && !d->drop; i++)
+		ret = add_path(n, &o, d->paths[i], err);
+	if (!ret && !o.group.count && !d->drop)
+		ret = pt_err_set(
+			err, -EINVAL, "site %s, policy %s: no paths given", d->site, d->policy);
+	if (ret)
+		return ret;
+	now = pt_group_active(n->plane, o.site, o.policy);
+	if (now)
+		o.group.flags = now->flags & PT_GROUP_POLICY_DROP;
+	if (d->drop || o.group.flags)
+		o.group.flags |= PT_GROUP_DROP;
+	*out = o;
+	return 0;
+}
+
+static bool in_place(const struct pt_plane *p, const struct pt_order *o)
+{
+	const struct pt_group *now = pt_group_active(p, o->site, o->policy);
+
+	return now && !memcmp(now, &o->group, sizeof(*now));
+}
+
+int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n, uint32_t *changed,
+	struct pt_err *err)
+{
+	pt_autofd lock = -1;
+	struct pt_bank bank;
+	uint32_t news = 0;
+	int ret;
+
+	for (uint32_t i = 0; i < n; i++)
+		news += !in_place(p, &orders[i]);
+	*changed = news;
+	if (!news)
+		return 0;
+	ret = pt_pin_lock_wait(p->dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
+	if (!ret)
+		ret = pt_bank_begin(p, &bank, err);
+	if (ret)
+		return ret;
+	for (uint32_t i = 0; i < n; i++) {
+		struct pt_group *to = pt_bank_group(&bank, orders[i].site, orders[i].policy);
+
+		if (to)
+			*to = orders[i].group;
+	}
+	pt_bank_commit(&bank);
+	return 0;
+}

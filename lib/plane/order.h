@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// The order of a group's candidates, by decision or by hand.
+#pragma once
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/records.h"
+#include "plane/names.h"
+
+struct pt_order {
+	uint32_t site, policy;
+	struct pt_group group;
+};
+
+// Turns names into indexes. -ENOENT: a name that this plane does not know; -EINVAL: no path without
+// `drop`, a path twice, a path of another site, or too many. err says which.
+int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, struct pt_order *out,
+	struct pt_err *err);
+
+// Writes all of them as one batch, visible to packets at once. *changed counts those that were not
+// in place already; for 0 nothing is written.
+int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n, uint32_t *changed,
+	struct pt_err *err);
