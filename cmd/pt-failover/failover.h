@@ -36,3 +36,16 @@ struct attach_opts {
 };
 extern const struct argp_option attach_options[];
 int attach_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+
+struct switch_opts {
+	const char *policy;
+	bool block, unblock;
+};
+extern const struct argp_option switch_options[];
+int switch_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+
+struct events_opts {
+	bool follow;
+};
+extern const struct argp_option events_options[];
+int events_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// The daemon: kernel events, device changes and decisions in; records, blocks and groups out.
+// watch.c wires the loop, watch_paths.c holds the state of paths, watch_devices.c follows devices,
+// watch_records.c reads and writes.
+#pragma once
+#include "base/loop.h"
+#include "base/record.h"
+#include "failover.h"
+#include "model/records.h"
+#include "net/link.h"
+#include "plane/choices.h"
+#include "plane/event.h"
+#include "plane/names.h"
+#include "plane/order.h"
+
+// What the daemon knows of a path beyond the plane.
+struct guard {
+	enum pt_path_status status; // last told
+	int64_t hold_until_ns;      // damped until then; 0: not, or still down
+	struct pt_count told;       // traffic already in records
+};
+
+// A switch that is still gathering: paths that fall together are one event.
+struct gathering {
+	bool open;
+	uint32_t n_paths;
+	uint32_t *paths; // path_cap
+	struct pt_moved moved;
+	const char *cause;
+	int64_t last_reply_ns, detected_ns, committed_ns, first_packet_ns;
+};
+
+struct watch {
+	struct pt_ctx *ctx; // borrowed
+	struct pt_loop *loop;
+	struct pt_plane *plane;
+	struct pt_inputs *in;
+	struct pt_programs progs;
+	struct pt_names names;
+	struct pt_choices choices;
+	struct pt_link_monitor *monitor;
+	struct pt_events *events;
+	struct pt_record_writer *out;
+	struct pt_record_reader *reader; // NULL: no decisions come in
+	struct guard *guard;             // path_cap
+	struct gathering now;
+	struct pt_order *orders; // of the records being read
+	uint32_t n_orders;
+	struct pt_timer *hold, *gather, *tick, *settle; // settle: devices and addresses
+	bool devices_changed;                           // hooks and sessions need a refresh
+	int lock;
+};
+
+// ---- watch_paths.c ----
+
+int watch_paths_init(struct watch *w, struct pt_err *err);
+void watch_paths_done(struct watch *w);
+void watch_on_event(void *ctx, const struct pt_event *event);
+// After anything that may have moved traffic: tells what moved.
+void watch_look(struct watch *w, const char *cause);
+// Tells a transition when the path's status is another than last told.
+void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silence_us);
+// Holds a path back that has just come back.
+void watch_hold(struct watch *w, uint32_t path);
+void watch_on_hold(void *ctx, uint64_t expirations);
+void watch_on_gather(void *ctx, uint64_t expirations);
+
+// ---- watch_devices.c ----
+
+void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *link);
+// Reads devices anew; tables, hooks and blocks follow. A failure is told and leaves all as it was.
+int watch_refresh(struct watch *w, const struct pt_inputs *in, bool strict, struct pt_err *err);
+void watch_on_settle(void *ctx, uint64_t expirations);
+
+// ---- watch_records.c ----
+
+int watch_records_init(struct watch *w, struct pt_err *err);
+void watch_records_done(struct watch *w);
+void watch_on_records(void *ctx, int fd, uint32_t events);
+void watch_tell(
+	struct watch *w, const char *type, const struct pt_schema *schema, const void *body);
+void watch_on_tick(void *ctx, uint64_t expirations);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "plane/block.h"
+#include "watch.h"
+
+// Devices and addresses change in flurries; tables follow when a flurry is over.
+#define SETTLE_NS (20 * PT_NS_PER_MS)
+
+static void for_device(struct watch *w, const char *device,
+	void (*fn)(struct watch *, uint32_t path, bool usable), bool usable)
+{
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
+		const char *own = pt_names_id(&w->names, PT_NAME_PATH_DEVICE, i);
+
+		if (own && !strcmp(own, device))
+			fn(w, i, usable);
+	}
+}
+
+static void carrier_of_path(struct watch *w, uint32_t path, bool usable)
+{
+	watch_note(w, path, "carrier", PT_NULL);
+	if (usable)
+		watch_hold(w, path);
+}
+
+static void block_path(struct watch *w, uint32_t path, bool usable)
+{
+	(void)pt_block_path(w->plane, path, PT_BLOCK_CARRIER, !usable);
+}
+
+// Uplinks are blocked as such, so that one store takes all their paths out of use; a path over a
+// device of its own (a tunnel) is blocked by itself.
+static bool block_device(struct watch *w, const struct pt_link *link)
+{
+	const struct pt_network *net = &w->in->net;
+	bool usable = pt_link_usable(link), changed = false, is_uplink = false;
+
+	for (uint32_t i = 0; i < net->n_uplinks; i++) {
+		const struct pt_uplink *u = &net->uplinks[i];
+		uint32_t index;
+
+		if (strcmp(u->device, link->name) != 0 || strcmp(u->site, w->in->self->id) != 0)
+			continue;
+		index = pt_names_index(&w->names, PT_NAME_UPLINK, u->id);
+		if (index == PT_NAMES_NONE)
+			continue;
+		is_uplink = true;
+		changed |= pt_block_uplink(w->plane, index, PT_BLOCK_CARRIER, !usable);
+	}
+	if (is_uplink)
+		return changed;
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
+		if (w->plane->hop[i].ifindex == link->ifindex)
+			changed |= !(w->plane->block->path[i] & PT_BLOCK_CARRIER) != usable;
+	if (changed)
+		for_device(w, link->name, block_path, usable);
+	return changed;
+}
+
+static void on_new(struct watch *w, const struct pt_link *link)
+{
+	if (block_device(w, link)) {
+		watch_look(w, "carrier");
+		for_device(w, link->name, carrier_of_path, pt_link_usable(link));
+	}
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
+		const char *own = pt_names_id(&w->names, PT_NAME_PATH_DEVICE, i);
+
+		if (own && !strcmp(own, link->name) &&
+			(w->plane->hop[i].ifindex != link->ifindex ||
+				w->plane->hop[i].mtu > link->mtu))
+			w->devices_changed = true;
+	}
+	for (uint32_t i = 0; i < w->in->self->n_lan; i++)
+		if (!strcmp(w->in->self->lan[i], link->name))
+			w->devices_changed = true;
+}
+
+static void gone_path(struct watch *w, uint32_t path, bool usable)
+{
+	(void)usable;
+	watch_note(w, path, "device", PT_NULL);
+}
+
+static void on_gone(struct watch *w, const struct pt_link *link)
+{
+	bool ours = false;
+
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
+		if (w->plane->hop[i].ifindex != link->ifindex)
+			continue;
+		__atomic_store_n(&w->plane->hop[i].ifindex, 0, __ATOMIC_RELEASE);
+		ours = true;
+	}
+	if (!ours)
+		return;
+	watch_look(w, "device");
+	for_device(w, link->name, gone_path, false);
+	w->devices_changed = true;
+}
+
+static int follow_links(struct watch *w, const struct pt_links *links)
+{
+	for (uint32_t i = 0; i < links->n_link; i++)
+		if (block_device(w, &links->link[i]))
+			for_device(w, links->link[i].name, carrier_of_path,
+				pt_link_usable(&links->link[i]));
+	watch_look(w, "carrier");
+	return 0;
+}
+
+int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err)
+{
+	pt_autolinks links = {};
+	pt_autonames names = {};
+	int ret = pt_links_read(&links, err);
+	const struct pt_setup setup = {
+		.net = &in->net,
+		.cfg = &in->cfg,
+		.self = in->self,
+		.links = &links,
+	};
+
+	if (!ret)
+		ret = pt_setup_check(&setup, err);
+	if (!ret)
+		ret = pt_setup_refresh(w->plane, &setup, &w->progs, groups, err);
+	if (!ret)
+		ret = pt_names_read(w->plane, &names, err);
+	if (ret)
+		return ret;
+	pt_names_done(&w->names);
+	w->names = names;
+	names = (struct pt_names){};
+	return 0;
+}
+
+static void settle(struct watch *w)
+{
+	pt_autolinks links = {};
+	struct pt_err err = {};
+	int ret = watch_refresh(w, w->in, false, &err);
+
+	if (!ret)
+		ret = pt_links_read(&links, &err);
+	if (ret) {
+		pt_log(PT_LOG_WARN, "%s", err.msg);
+		return;
+	}
+	follow_links(w, &links);
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
+		if (w->plane->hop[i].flags & PT_HOP_USED)
+			watch_note(w, i, "device", PT_NULL);
+}
+
+void watch_on_settle(void *ctx, uint64_t expirations)
+{
+	(void)expirations;
+	settle(ctx);
+}
+
+void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *link)
+{
+	struct watch *w = ctx;
+
+	w->devices_changed = false;
+	switch (change) {
+	case PT_LINK_NEW:
+		on_new(w, link);
+		break;
+	case PT_LINK_GONE:
+		on_gone(w, link);
+		break;
+	case PT_LINK_ADDR:
+	case PT_LINK_LOST:
+		w->devices_changed = true;
+		break;
+	}
+	if (w->devices_changed)
+		(void)pt_loop_timer_set(w->settle, pt_mono_add(pt_mono_now(), SETTLE_NS), 0);
+}
