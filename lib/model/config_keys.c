@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 // A member of one of pt_config's sections, counted from the section's start.
+// NOLINTNEXTLINE(bugprone-macro-parentheses): offsetof takes no parentheses
 #define IN(section, member) \
 	.offset = offsetof(struct pt_config, section.member) - offsetof(struct pt_config, section)
 #define SIZE(section) sizeof(((const struct pt_config *)NULL)->section)

@@ -48,8 +48,8 @@ int pt_network_load(
 		marks = pt_marks_new(a, path);
 		rc = load_json(path, &text, a, &n, err);
 	} else {
-		rc = pt_yaml_parse(
-			path, pt_buf_str(&text), text.len, &pt_network_schema, a, &marks, &n, err);
+		struct pt_yaml_text in = { path, pt_buf_str(&text), text.len };
+		rc = pt_yaml_parse(&in, &pt_network_schema, a, &marks, &n, err);
 	}
 	if (rc == 0)
 		rc = pt_network_check(&n, a, marks, err);

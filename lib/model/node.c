@@ -10,6 +10,7 @@
 struct builder {
 	yaml_parser_t parser;
 	const char *name, *text;
+	size_t len;
 	struct pt_arena *arena;
 	struct pt_node *stack[PT_YAML_MAX_DEPTH]; // open maps and lists
 	unsigned depth;
@@ -29,7 +30,7 @@ static int fail_reader(struct builder *b)
 {
 	yaml_mark_t at = { 0 };
 
-	for (size_t i = 0; i < b->parser.problem_offset && b->text[i]; i++) {
+	for (size_t i = 0; i < b->parser.problem_offset && i < b->len; i++) {
 		if (b->text[i] == '\n') {
 			at.line++;
 			at.column = 0;
@@ -37,7 +38,8 @@ static int fail_reader(struct builder *b)
 			at.column++;
 		}
 	}
-	bool utf8 = strstr(b->parser.problem, "control") == NULL;
+	const char *problem = b->parser.problem ? b->parser.problem : "";
+	bool utf8 = !strstr(problem, "control");
 	return fail_at(b, at, utf8 ? "not valid UTF-8" : "control character");
 }
 
@@ -186,6 +188,7 @@ int pt_node_parse(const char *name, const char *text, size_t len, struct pt_aren
 		len -= 3;
 	}
 	b.text = text;
+	b.len = len;
 	if (!yaml_parser_initialize(&b.parser))
 		return pt_err_set(err, -ENOMEM, "%s: out of memory", name);
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);

@@ -85,8 +85,14 @@ void pt_schema_defaults(const struct pt_schema *s, void *obj);
 // anchors, tags, several documents and files over 16 MiB fail with `file:line:col: key: why`.
 int pt_yaml_load(const char *path, const struct pt_schema *s, struct pt_arena *a,
 	struct pt_marks **marks, void *obj, struct pt_err *err);
-int pt_yaml_parse(const char *name, const char *text, size_t len, const struct pt_schema *s,
-	struct pt_arena *a, struct pt_marks **marks, void *obj, struct pt_err *err);
+// The same from memory; marks may be NULL. On failure obj is undefined.
+struct pt_yaml_text {
+	const char *name; // stands for the file in messages
+	const char *text;
+	size_t len;
+};
+int pt_yaml_parse(const struct pt_yaml_text *in, const struct pt_schema *s, struct pt_arena *a,
+	struct pt_marks **marks, void *obj, struct pt_err *err);
 // Writes obj as YAML; fields equal to their default are left out.
 int pt_yaml_write(const struct pt_schema *s, const void *obj, struct pt_buf *out);
 

@@ -167,17 +167,17 @@ static int read_object(const struct reader *r, const struct pt_schema *s,
 	return check_required(r, s, seen, node, up);
 }
 
-int pt_yaml_parse(const char *name, const char *text, size_t len, const struct pt_schema *s,
-	struct pt_arena *a, struct pt_marks **marks, void *obj, struct pt_err *err)
+int pt_yaml_parse(const struct pt_yaml_text *in, const struct pt_schema *s, struct pt_arena *a,
+	struct pt_marks **marks, void *obj, struct pt_err *err)
 {
 	static const struct pt_node nothing = { .kind = PT_NODE_MAP, .line = 1, .column = 1 };
 	pt_autoarena scratch = { 0 };
-	struct pt_marks *m = pt_marks_new(a, name);
+	struct pt_marks *m = pt_marks_new(a, in->name);
 	struct pt_node *root = NULL;
 	struct pt_err own = { 0 };
-	struct reader r = { .arena = a, .marks = m, .file = name, .err = err ? err : &own };
+	struct reader r = { .arena = a, .marks = m, .file = in->name, .err = err ? err : &own };
 
-	int rc = pt_node_parse(name, text, len, &scratch, &root, r.err);
+	int rc = pt_node_parse(in->name, in->text, in->len, &scratch, &root, r.err);
 	if (rc < 0)
 		return rc;
 	const struct pt_node *top = root ? root : &nothing;
@@ -216,6 +216,8 @@ int pt_yaml_load(const char *path, const struct pt_schema *s, struct pt_arena *a
 	pt_autobuf text = { 0 };
 	int rc = pt_file_read(path, &text, err);
 
-	return rc < 0 ? rc
-		      : pt_yaml_parse(path, pt_buf_str(&text), text.len, s, a, marks, obj, err);
+	if (rc < 0)
+		return rc;
+	struct pt_yaml_text in = { path, pt_buf_str(&text), text.len };
+	return pt_yaml_parse(&in, s, a, marks, obj, err);
 }

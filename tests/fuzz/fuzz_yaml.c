@@ -17,7 +17,8 @@ static bool same_again(
 		(void)snprintf(why, n, "%s: read but cannot be written", s->name);
 		return false;
 	}
-	if (pt_yaml_parse("again", pt_buf_str(&text), text.len, s, a, NULL, again, &err) < 0) {
+	if (pt_yaml_parse(&(struct pt_yaml_text){ "again", pt_buf_str(&text), text.len }, s, a,
+		    NULL, again, &err) < 0) {
 		(void)snprintf(why, n, "%s: written but not read: %.300s", s->name, err.msg);
 		return false;
 	}
@@ -47,7 +48,8 @@ static bool try_schema(
 	struct pt_err err = { 0 };
 	void *obj = pt_arena_alloc(&a, s->size);
 
-	int rc = pt_yaml_parse("seed", bytes, len, s, &a, &marks, obj, &err);
+	int rc = pt_yaml_parse(
+		&(struct pt_yaml_text){ "seed", bytes, len }, s, &a, &marks, obj, &err);
 	if (rc == 0 && s == &pt_network_schema)
 		rc = pt_network_check(obj, &a, marks, &err);
 	if (rc < 0)

@@ -158,5 +158,6 @@ static const char full_yaml[] = "id: a.b-c_1\n"
 static inline int sample_parse(
 	const char *text, struct pt_arena *a, struct sample *s, struct pt_err *err)
 {
-	return pt_yaml_parse("f.yaml", text, strlen(text), &sample_schema, a, NULL, s, err);
+	return pt_yaml_parse(&(struct pt_yaml_text){ "f.yaml", text, strlen(text) }, &sample_schema,
+		a, NULL, s, err);
 }

@@ -238,8 +238,8 @@ static void check_bounds(const struct pt_schema *section, const char *name, unsi
 			struct pt_config c;
 			struct pt_err err = { 0 };
 			pt_buf_printf(&text, "%s:\n  %s: %" PRId64 "\n", name, f->key, values[k]);
-			int rc = pt_yaml_parse(
-				"f", text.data, text.len, &pt_config_schema, &a, NULL, &c, &err);
+			int rc = pt_yaml_parse(&(struct pt_yaml_text){ "f", text.data, text.len },
+				&pt_config_schema, &a, NULL, &c, &err);
 			if ((rc == 0) != (k < 2))
 				T_FAIL("%s.%s: %" PRId64 ": %s", name, f->key, values[k],
 					rc ? err.msg : "taken");

@@ -222,7 +222,8 @@ static void check_example(const char *path, const struct pt_schema *s)
 	from += sizeof(start) - 1;
 	const char *to = strstr(from, ".Ed");
 	T_NEED(to);
-	int rc = pt_yaml_parse(path, from, (size_t)(to - from), s, &a, &m, obj, &err);
+	int rc = pt_yaml_parse(
+		&(struct pt_yaml_text){ path, from, (size_t)(to - from) }, s, &a, &m, obj, &err);
 	if (rc == 0 && s == &pt_network_schema)
 		rc = pt_network_check(obj, &a, m, &err);
 	if (rc < 0)

@@ -80,8 +80,8 @@ static int open_with(struct rig *r, const char *policies, struct pt_select **out
 
 	pt_buf_puts(&text, sites);
 	pt_buf_puts(&text, policies);
-	rc = pt_yaml_parse(
-		"test", text.data, text.len, &pt_network_schema, &r->arena, &marks, network, &err);
+	rc = pt_yaml_parse(&(struct pt_yaml_text){ "test", text.data, text.len },
+		&pt_network_schema, &r->arena, &marks, network, &err);
 	if (rc == 0)
 		rc = pt_network_check(network, &r->arena, marks, &err);
 	if (rc == 0)

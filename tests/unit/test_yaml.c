@@ -186,7 +186,8 @@ static void refuses_nul_byte(void)
 	struct sample s;
 	struct pt_err err = { 0 };
 
-	T_EQ(pt_yaml_parse("f.yaml", text, sizeof(text) - 1, &sample_schema, &a, NULL, &s, &err),
+	T_EQ(pt_yaml_parse(&(struct pt_yaml_text){ "f.yaml", text, sizeof(text) - 1 },
+		     &sample_schema, &a, NULL, &s, &err),
 		-EINVAL);
 	T_STR(err.msg, "f.yaml:1:10: control character");
 }
@@ -200,8 +201,8 @@ static void survives_truncation(void)
 		pt_autoarena a = { 0 };
 		struct sample s;
 		struct pt_err err = { 0 };
-		int rc = pt_yaml_parse(
-			"f.yaml", full_yaml, len, &sample_schema, &a, NULL, &s, &err);
+		int rc = pt_yaml_parse(&(struct pt_yaml_text){ "f.yaml", full_yaml, len },
+			&sample_schema, &a, NULL, &s, &err);
 		if (rc == 0)
 			good++;
 		else if (strncmp(err.msg, "f.yaml:", 7) == 0)
@@ -337,8 +338,8 @@ static void marks_lead_back(void)
 	struct pt_marks *m = NULL;
 	struct pt_err err = { 0 };
 
-	T_NEED(pt_yaml_parse("f.yaml", text, sizeof(text) - 1, &sample_schema, &a, &m, &s, &err) ==
-		0);
+	T_NEED(pt_yaml_parse(&(struct pt_yaml_text){ "f.yaml", text, sizeof(text) - 1 },
+		       &sample_schema, &a, &m, &s, &err) == 0);
 	T_STR(pt_marks_where(m, &s.number), "f.yaml:1:9");
 	T_STR(pt_marks_where(m, &s.items[0].id), "f.yaml:4:9");
 	T_STR(pt_marks_where(m, &s.items[0].weight), "f.yaml:3:13");
