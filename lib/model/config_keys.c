@@ -6,9 +6,10 @@
 #include "base/log.h"
 
 // A member of one of pt_config's sections, counted from the section's start.
-// NOLINTNEXTLINE(bugprone-macro-parentheses): offsetof takes no parentheses
+// NOLINTBEGIN(bugprone-macro-parentheses): offsetof takes none
 #define IN(section, member) \
 	.offset = offsetof(struct pt_config, section.member) - offsetof(struct pt_config, section)
+// NOLINTEND(bugprone-macro-parentheses)
 #define SIZE(section) sizeof(((const struct pt_config *)NULL)->section)
 #define SCHEMA(name_, table)                                                                     \
 	{                                                                                        \

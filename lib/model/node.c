@@ -13,7 +13,7 @@ struct builder {
 	size_t len;
 	struct pt_arena *arena;
 	struct pt_node *stack[PT_YAML_MAX_DEPTH]; // open maps and lists
-	unsigned depth;
+	unsigned depth, nodes;
 	struct pt_node *key; // of the innermost map, waiting for its value
 	struct pt_node *root;
 	struct pt_err *err;
@@ -91,6 +91,8 @@ static int place(struct builder *b, struct pt_node *n, yaml_mark_t at)
 
 static int open_node(struct builder *b, enum pt_node_kind kind, const yaml_event_t *e)
 {
+	if (++b->nodes > PT_YAML_MAX_NODES)
+		return fail_at(b, e->start_mark, "too many values");
 	struct pt_node *n = pt_arena_alloc(b->arena, sizeof(*n));
 
 	n->kind = kind;

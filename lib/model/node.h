@@ -5,6 +5,7 @@
 
 #define PT_YAML_MAX_BYTES (16u << 20)
 #define PT_YAML_MAX_DEPTH 16
+#define PT_YAML_MAX_NODES (2u << 20) // some 200 MB; the largest fleet has a third of it
 
 enum pt_node_kind { PT_NODE_SCALAR, PT_NODE_MAP, PT_NODE_LIST };
 

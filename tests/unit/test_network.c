@@ -363,6 +363,21 @@ static void round_trips(void)
 	T_STR(pt_network_path(&m, "east-west-lte")->device, "wan2");
 }
 
+// The database checks what was checked before: nothing may move.
+static void a_second_check_changes_nothing(void)
+{
+	pt_autoarena a = { 0 };
+	struct pt_network n;
+	struct pt_err err = { 0 };
+	char first[17], second[17];
+
+	T_NEED(load(MANY, &a, &n, &err) == 0);
+	pt_schema_hash(&pt_network_schema, &n, first);
+	T_EQ(pt_network_check(&n, &a, NULL, &err), 0);
+	pt_schema_hash(&pt_network_schema, &n, second);
+	T_STR(second, first);
+}
+
 static void too_many(void)
 {
 	static const struct {
@@ -461,5 +476,6 @@ T_MAIN({ "what is refused, and where", refuses }, { "the example loads", example
 	{ "sessions are stable", sessions_are_stable },
 	{ "colliding sessions", colliding_sessions },
 	{ "candidates in order", candidates_in_order }, { "who I am", self },
-	{ "written and read again", round_trips }, { "too many", too_many },
-	{ "a fleet is not quadratic", a_fleet_is_not_quadratic })
+	{ "written and read again", round_trips },
+	{ "a second check changes nothing", a_second_check_changes_nothing },
+	{ "too many", too_many }, { "a fleet is not quadratic", a_fleet_is_not_quadratic })

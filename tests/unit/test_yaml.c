@@ -349,6 +349,21 @@ static void marks_lead_back(void)
 	T_STR(pt_marks_where(m, NULL), "f.yaml");
 }
 
+// 16 MiB of the smallest values would take a gigabyte: they are counted.
+static void too_many_values(void)
+{
+	pt_autoarena a = { 0 };
+	pt_autobuf text = { 0 };
+	struct sample s;
+	struct pt_err err = { 0 };
+
+	pt_buf_puts(&text, "words: [");
+	for (unsigned i = 0; i < 2u << 20; i++)
+		pt_buf_add(&text, "a,", 2);
+	T_EQ(sample_parse(text.data, &a, &s, &err), -EINVAL);
+	T_STR(err.msg, "f.yaml:1:4194307: too many values");
+}
+
 static void files(void)
 {
 	char path[] = "/tmp/pt-test-yaml-XXXXXX";
@@ -381,4 +396,5 @@ T_MAIN({ "unknown, duplicate, missing and odd keys", refuses_keys },
 	{ "written, read and written again", round_trip },
 	{ "awkward texts come back", awkward_texts_come_back },
 	{ "what no reader takes is not written", writer_refuses_what_no_reader_takes },
-	{ "marks lead back to the file", marks_lead_back }, { "files", files })
+	{ "marks lead back to the file", marks_lead_back }, { "too many values", too_many_values },
+	{ "files", files })
