@@ -64,6 +64,7 @@ struct pt_block {
 
 #define PT_GROUP_DROP        1 // no usable candidate, or none at all: drop instead of the last resort
 #define PT_GROUP_POLICY_DROP 2 // the policy wants PT_GROUP_DROP whatever is decided; user space's
+#define PT_GROUP_DECIDED     4 // the order is a decision, not the file's; user space's
 
 // pt_group[(bank * site_cap + site) * PT_MAX_POLICY + policy], memory-mapped.
 struct pt_group {
@@ -269,6 +270,7 @@ enum pt_stat {
 enum pt_event_kind {
 	PT_EVENT_DOWN,
 	PT_EVENT_UP,
+	PT_EVENT_FIRST_REPLY,  // a path that nothing was known of answers
 	PT_EVENT_FIRST_PACKET, // the first user packet that avoided a dead path
 	PT_EVENT_COUNT,
 };

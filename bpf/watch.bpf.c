@@ -67,6 +67,21 @@ static __always_inline __u64 pt_patience(const struct pt_watch *watch, const str
 	return wait < hop->timeout_ns ? wait : hop->timeout_ns;
 }
 
+static __always_inline void pt_witness(
+	const struct pt_slot *s, __u64 now, enum pt_event_kind kind, struct pt_verdict *out)
+{
+	const struct pt_watch *watch = s->watch;
+
+	out->kind = kind;
+	out->path = s->path;
+	out->detected_ns = now;
+	out->last_reply_ns = watch->last_reply_ns;
+	out->srtt_ns = watch->srtt_ns;
+	out->rttvar_ns = watch->rttvar_ns;
+	out->newest = watch->newest;
+	out->answered = watch->answered;
+}
+
 // The callers hold the slot's lock, so that a reply and a timer never both have the last word.
 static __always_inline void pt_judge(const struct pt_slot *s, __u32 down, __u64 now,
 	enum pt_event_kind kind, struct pt_verdict *out)
@@ -78,14 +93,7 @@ static __always_inline void pt_judge(const struct pt_slot *s, __u32 down, __u64 
 	watch->run = 0;
 	if (down)
 		watch->first_packet_ns = 0;
-	out->kind = kind;
-	out->path = s->path;
-	out->detected_ns = now;
-	out->last_reply_ns = watch->last_reply_ns;
-	out->srtt_ns = watch->srtt_ns;
-	out->rttvar_ns = watch->rttvar_ns;
-	out->newest = watch->newest;
-	out->answered = watch->answered;
+	pt_witness(s, now, kind, out);
 }
 
 static __always_inline void pt_announce(const struct pt_verdict *verdict)
@@ -202,9 +210,9 @@ static __always_inline void pt_smooth(struct pt_watch *watch, __u64 rtt)
 	watch->srtt_ns = (7 * watch->srtt_ns + rtt) / 8;
 }
 
-// A reply arrives. Returns the outcome to be counted; *rose when it made the path live again.
+// A reply arrives. Returns the outcome to be counted; *news when the verdict is to be announced.
 static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
-	const struct pt_stamp_reply *reply, __u64 now, struct pt_verdict *verdict, int *rose)
+	const struct pt_stamp_reply *reply, __u64 now, struct pt_verdict *verdict, int *news)
 {
 	struct pt_watch *watch = s->watch;
 	__u32 seq = bpf_ntohl(reply->sender_seq), due;
@@ -217,7 +225,10 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 	pt_smooth(watch, now > probe->sent_ns ? now - probe->sent_ns : 0);
 	probe->sent_ns = 0;
 	watch->last_reply_ns = now;
-	watch->replies++;
+	if (!watch->replies++) {
+		pt_witness(s, now, PT_EVENT_FIRST_REPLY, verdict);
+		*news = 1;
+	}
 	watch->run = seq == watch->answered + 1 ? watch->run + 1 : 1;
 	if ((__s32)(seq - watch->answered) > 0) {
 		watch->answered = seq;
@@ -228,7 +239,7 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 	}
 	if (pt_is_down(s) && watch->run >= s->hop->up_count) {
 		pt_judge(s, 0, now, PT_EVENT_UP, verdict);
-		*rose = 1;
+		*news = 1;
 	}
 	return PT_STAT_REPLY_OK;
 }
@@ -319,7 +330,7 @@ static __always_inline enum pt_stat pt_reply(
 	struct pt_verdict verdict;
 	enum pt_stat outcome;
 	struct pt_slot s;
-	int rose = 0;
+	int news = 0;
 	__u64 now;
 
 	if (bpf_skb_load_bytes(
@@ -333,9 +344,9 @@ static __always_inline enum pt_stat pt_reply(
 		return PT_STAT_REPLY_SOURCE;
 	now = bpf_ktime_get_ns();
 	bpf_spin_lock(&s.watch->lock);
-	outcome = pt_answer(&s, &reply, now, &verdict, &rose);
+	outcome = pt_answer(&s, &reply, now, &verdict, &news);
 	bpf_spin_unlock(&s.watch->lock);
-	if (rose)
+	if (news)
 		pt_announce(&verdict);
 	return outcome;
 }

@@ -114,7 +114,7 @@ static bool holds(const struct pt_group *g, uint32_t path)
 // Those named come first, in the order given; the others follow in the order they have.
 static void reorder(const struct job *j, const struct pt_group *was, struct pt_group *out)
 {
-	*out = (struct pt_group){ .flags = was->flags };
+	*out = (struct pt_group){ .flags = was->flags | PT_GROUP_DECIDED };
 	for (uint32_t i = 0; i < j->n; i++)
 		if (holds(was, j->path[i]))
 			out->path[out->count++] = (uint16_t)j->path[i];

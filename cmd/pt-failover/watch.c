@@ -68,8 +68,8 @@ static void reload(struct watch *w)
 	free(w->in);
 	w->in = next;
 	set_tick(w);
-	watch_on_settle(w, 1);
 	watch_look(w, "reload");
+	watch_on_settle(w, 1);
 	pt_log(PT_LOG_INFO, "reloaded");
 }
 

@@ -68,8 +68,9 @@ void watch_on_gather(void *ctx, uint64_t expirations);
 // ---- watch_devices.c ----
 
 void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *link);
-// Reads devices anew; tables, hooks and blocks follow. A failure is told and leaves all as it was.
-int watch_refresh(struct watch *w, const struct pt_inputs *in, bool strict, struct pt_err *err);
+// Reads devices anew; tables and hooks follow, with `groups` the network too. A failure leaves all
+// as it was.
+int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err);
 void watch_on_settle(void *ctx, uint64_t expirations);
 
 // ---- watch_records.c ----

@@ -22,16 +22,37 @@ static void for_device(struct watch *w, const char *device,
 	}
 }
 
-static void carrier_of_path(struct watch *w, uint32_t path, bool usable)
+static void note_carrier(struct watch *w, uint32_t path, bool usable)
 {
+	(void)usable;
 	watch_note(w, path, "carrier", PT_NULL);
-	if (usable)
-		watch_hold(w, path);
+}
+
+static void hold_path(struct watch *w, uint32_t path, bool usable)
+{
+	(void)usable;
+	watch_hold(w, path);
 }
 
 static void block_path(struct watch *w, uint32_t path, bool usable)
 {
 	(void)pt_block_path(w->plane, path, PT_BLOCK_CARRIER, !usable);
+}
+
+// Any path of the device lacks its carrier, as far as packets are concerned.
+static bool is_blocked(const struct watch *w, const char *device)
+{
+	const struct pt_block *block = w->plane->block;
+
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
+		const char *own = pt_names_id(&w->names, PT_NAME_PATH_DEVICE, i);
+
+		if (own && !strcmp(own, device) &&
+			(block->path[i] | block->uplink[w->plane->hop[i].uplink]) &
+				PT_BLOCK_CARRIER)
+			return true;
+	}
+	return false;
 }
 
 // Uplinks are blocked as such, so that one store takes all their paths out of use; a path over a
@@ -41,6 +62,8 @@ static bool block_device(struct watch *w, const struct pt_link *link)
 	const struct pt_network *net = &w->in->net;
 	bool usable = pt_link_usable(link), changed = false, is_uplink = false;
 
+	if (usable && is_blocked(w, link->name)) // held before it is free, or it would be used
+		for_device(w, link->name, hold_path, true);
 	for (uint32_t i = 0; i < net->n_uplinks; i++) {
 		const struct pt_uplink *u = &net->uplinks[i];
 		uint32_t index;
@@ -55,9 +78,7 @@ static bool block_device(struct watch *w, const struct pt_link *link)
 	}
 	if (is_uplink)
 		return changed;
-	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
-		if (w->plane->hop[i].ifindex == link->ifindex)
-			changed |= !(w->plane->block->path[i] & PT_BLOCK_CARRIER) != usable;
+	changed = is_blocked(w, link->name) == usable;
 	if (changed)
 		for_device(w, link->name, block_path, usable);
 	return changed;
@@ -67,7 +88,7 @@ static void on_new(struct watch *w, const struct pt_link *link)
 {
 	if (block_device(w, link)) {
 		watch_look(w, "carrier");
-		for_device(w, link->name, carrier_of_path, pt_link_usable(link));
+		for_device(w, link->name, note_carrier, pt_link_usable(link));
 	}
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
 		const char *own = pt_names_id(&w->names, PT_NAME_PATH_DEVICE, i);
@@ -105,14 +126,17 @@ static void on_gone(struct watch *w, const struct pt_link *link)
 	w->devices_changed = true;
 }
 
-static int follow_links(struct watch *w, const struct pt_links *links)
+static void follow_links(struct watch *w, const struct pt_links *links)
 {
+	bool changed = false;
+
 	for (uint32_t i = 0; i < links->n_link; i++)
-		if (block_device(w, &links->link[i]))
-			for_device(w, links->link[i].name, carrier_of_path,
-				pt_link_usable(&links->link[i]));
-	watch_look(w, "carrier");
-	return 0;
+		if (block_device(w, &links->link[i])) {
+			for_device(w, links->link[i].name, note_carrier, true);
+			changed = true;
+		}
+	if (changed)
+		watch_look(w, "carrier");
 }
 
 int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err)
@@ -154,9 +178,11 @@ static void settle(struct watch *w)
 		return;
 	}
 	follow_links(w, &links);
+	// What the kernel judged is told when its event is read.
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
-		if (w->plane->hop[i].flags & PT_HOP_USED)
+		if (w->plane->hop[i].flags & PT_HOP_USED && !w->plane->live->down[i])
 			watch_note(w, i, "device", PT_NULL);
+	watch_look(w, "device");
 }
 
 void watch_on_settle(void *ctx, uint64_t expirations)

@@ -23,10 +23,10 @@ static const char *path_id(const struct watch *w, uint32_t path)
 
 // ---- transitions ----
 
-void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silence_us)
+static void become(struct watch *w, uint32_t path, enum pt_path_status now, const char *cause,
+	int64_t silence_us)
 {
 	struct guard *g = &w->guard[path];
-	enum pt_path_status now = pt_state_status(w->plane, path, g->status != PT_STATUS_UNKNOWN);
 	struct pt_transition t;
 
 	if (now == PT_STATUS_UNKNOWN || now == g->status || !path_id(w, path))
@@ -40,6 +40,13 @@ void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silen
 	};
 	g->status = now;
 	watch_tell(w, "transition", &pt_transition_schema, &t);
+}
+
+void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silence_us)
+{
+	bool known = w->guard[path].status != PT_STATUS_UNKNOWN;
+
+	become(w, path, pt_state_status(w->plane, path, known), cause, silence_us);
 }
 
 // ---- switches ----
@@ -149,8 +156,6 @@ static void on_down(struct watch *w, const struct pt_event *event)
 	(void)pt_block_path(
 		w->plane, event->path, PT_BLOCK_DAMPED, pt_config_hold_ms(&w->in->cfg) > 0);
 	w->guard[event->path].hold_until_ns = 0;
-	if (event->last_reply_ns && w->guard[event->path].status == PT_STATUS_UNKNOWN)
-		w->guard[event->path].status = PT_STATUS_UP; // its first reply makes no event
 	watch_note(w, event->path, "timeout", silence_us(event));
 	if (n->open && n->detected_ns == PT_NULL)
 		tell_switch(w); // of another cause
@@ -171,6 +176,15 @@ static void on_up(struct watch *w, const struct pt_event *event)
 	watch_hold(w, event->path);
 }
 
+static void on_first_reply(struct watch *w, const struct pt_event *event)
+{
+	struct guard *g = &w->guard[event->path];
+
+	if (g->status != PT_STATUS_UNKNOWN || w->plane->live->down[event->path])
+		return; // known since, or dead from the start and not yet up
+	become(w, event->path, PT_STATUS_UP, "reply", PT_NULL);
+}
+
 static void on_first_packet(struct watch *w, const struct pt_event *event)
 {
 	struct gathering *n = &w->now;
@@ -185,6 +199,7 @@ void watch_on_event(void *ctx, const struct pt_event *event)
 	static void (*const handler[PT_EVENT_COUNT])(struct watch *, const struct pt_event *) = {
 		[PT_EVENT_DOWN] = on_down,
 		[PT_EVENT_UP] = on_up,
+		[PT_EVENT_FIRST_REPLY] = on_first_reply,
 		[PT_EVENT_FIRST_PACKET] = on_first_packet,
 	};
 	struct watch *w = ctx;

@@ -148,18 +148,6 @@ static void tell_traffic(struct watch *w, uint32_t path)
 
 	if (pt_state_read(w->plane, path, &s, NULL))
 		return;
-	if (w->guard[path].status == PT_STATUS_UNKNOWN && s.status != PT_STATUS_UNKNOWN) {
-		struct pt_transition first = {
-			.path = pt_names_id(&w->names, PT_NAME_PATH, path),
-			.from = PT_STATUS_UNKNOWN,
-			.to = (int)s.status,
-			.cause = "reply",
-			.silence_us = PT_NULL,
-		};
-
-		w->guard[path].status = s.status;
-		watch_tell(w, "transition", &pt_transition_schema, &first);
-	}
 	t = (struct pt_traffic){
 		.path = pt_names_id(&w->names, PT_NAME_PATH, path),
 		.tx_packets = (int64_t)(s.traffic.tx_packets - told->tx_packets),

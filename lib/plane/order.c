@@ -59,6 +59,7 @@ int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, stru
 		o.group.flags = now->flags & PT_GROUP_POLICY_DROP;
 	if (d->drop || o.group.flags)
 		o.group.flags |= PT_GROUP_DROP;
+	o.group.flags |= PT_GROUP_DECIDED;
 	*out = o;
 	return 0;
 }

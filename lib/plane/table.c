@@ -201,14 +201,28 @@ int pt_table_paths(struct pt_table *t, struct pt_err *err)
 
 // ---- groups ----
 
-static bool same_paths(const struct pt_group *a, const struct pt_group *b)
+static bool holds(const struct pt_group *g, uint32_t path)
 {
-	uint32_t hits = 0;
+	for (uint32_t i = 0; i < g->count && i < PT_GROUP_PATHS; i++)
+		if (g->path[i] == path)
+			return true;
+	return false;
+}
 
-	for (uint32_t i = 0; i < a->count; i++)
-		for (uint32_t j = 0; j < b->count; j++)
-			hits += a->path[i] == b->path[j];
-	return a->count == b->count && hits == a->count;
+// A decided order survives: of the new candidates, those it knew keep their places before the rest.
+static void keep_decision(const struct pt_group *was, struct pt_group *to)
+{
+	struct pt_group kept = { .flags = to->flags | PT_GROUP_DECIDED };
+
+	for (uint32_t i = 0; i < was->count && i < PT_GROUP_PATHS; i++)
+		if (holds(to, was->path[i]))
+			kept.path[kept.count++] = was->path[i];
+	if (!kept.count)
+		return;
+	for (uint32_t i = 0; i < to->count; i++)
+		if (!holds(was, to->path[i]))
+			kept.path[kept.count++] = to->path[i];
+	*to = kept;
 }
 
 static void make_group(
@@ -237,8 +251,8 @@ static void put_groups(const struct pt_table *t, const struct pt_bank *bank, uin
 		const struct pt_group *was = pt_group_active(t->plane, index, t->old_policy[i]);
 
 		make_group(t, site, i, &to[i]);
-		if (was && same_paths(was, &to[i]))
-			memcpy(to[i].path, was->path, sizeof(was->path)); // a decision stays
+		if (was && was->flags & PT_GROUP_DECIDED)
+			keep_decision(was, &to[i]);
 	}
 }
 
