@@ -41,7 +41,7 @@ edge_start a
 edge_start b
 check "b attached" edge_attach b
 wait_until 10 all_up a || not_ok "paths come up" "$(status a)"
-cut fibre
+sever fibre
 check "the path goes down" wait_until 3 path_is a a-fibre down
 heal fibre
 for s in a b; do

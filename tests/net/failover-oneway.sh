@@ -12,7 +12,7 @@ for dir in ab ba; do
 	[[ $dir = ab ]] && other=ba || other=ab
 	hold 0.3
 	stream_mark
-	cut fibre:$dir $dir
+	sever fibre:$dir $dir
 	for s in a b; do
 		check "$dir cut: edge $s leaves the path" wait_until 3 path_is $s $s-fibre down
 	done

@@ -25,7 +25,7 @@ spawn invent "$SPOOF" invent "$SCRATCH/replies" --netns "$(ns isp)" --device a0 
 spawn cross "$SPOOF" replay "$SCRATCH/replies" --netns "$(ns isp)" --device a1 --duration-ms 3000
 hold 0.2
 stream_mark
-cut fibre
+sever fibre
 check "the dead path goes down all the same" wait_until 2 path_is a a-fibre down
 hold 0.1
 felt_clean "cut among lies" 40000

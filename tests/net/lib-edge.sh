@@ -123,7 +123,7 @@ switch_after() { # SIDE NS
 has_switched() { [[ -n $(switch_after "$1" "$2") ]]; }
 
 # shellcheck disable=SC2034 # for the scripts
-cut() { relay_set "$1" blackhole=1; CUT_NS=$(relay_get "${1%:*}:${2:-ab}" changed_ns); } # WAN[:DIR] [DIR]
+sever() { relay_set "$1" blackhole=1; CUT_NS=$(relay_get "${1%:*}:${2:-ab}" changed_ns); } # WAN[:DIR] [DIR]
 heal() { relay_set "$1" blackhole=0; }
 
 # What the interval must have been like for users, both ways.
