@@ -18,13 +18,13 @@ for dir in ab ba; do
 	done
 	hold 0.1
 	stream_mark
-	between "$dir cut: longest silence, us" "$(mark_of $dir gap_us)" 0 40000
+	between "$dir cut: longest outage, us" "$(mark_of $dir gap_send_us)" 10000 40000
 	is "$dir cut: the other way loses nothing" "$(mark_of "$other" lost)" 0
 	is "$dir cut: nothing doubled or out of order" "$(mark_of ab duplicated) $(mark_of ab reordered) \
 $(mark_of ba duplicated) $(mark_of ba reordered)" "0 0 0 0"
 	heal fibre
 	for s in a b; do
-		check "$dir healed: edge $s takes the path again" wait_until 10 path_is $s $s-fibre up
+		check "$dir healed: edge $s takes the path again" wait_until 10 uses $s $s-fibre
 	done
 done
 done_testing

@@ -26,5 +26,8 @@ spawn reflect-b "$BIN/pt-probe" reflect --netns "$(ns eb)"
 for path in a-fibre a-lte; do
 	check "answered again: $path" wait_until 10 path_is a $path up
 done
-felt_nothing "the reflector is back"
+stream_mark
+for dir in ab ba; do
+	is "the reflector is back: lost, doubled $dir" "$(mark_of $dir lost) $(mark_of $dir duplicated)" "0 0"
+done
 done_testing

@@ -6,7 +6,7 @@
 # edge_start SIDE                      reflect-, probe-, select-, failover- (each -SIDE) as services
 # status SIDE [JQ]                     pt-failover status --json, from the pin directory alone
 # path_state SIDE PATH                 up, down, ...
-# carrier_of SIDE                      the path that user traffic takes now
+# uses SIDE PATH                       user traffic takes this path now
 # stream_start [OPTIONS...]            a UDP packet a millisecond, each way, between the hosts
 # stream_mark                          closes an interval; then mark_of ab|ba FIELD
 # snapshot SIDE                        what attach may change and detach must restore
@@ -52,6 +52,7 @@ status() { # SIDE [JQ-FILTER]
 	"$BIN/pt-failover" status --pin-dir "$(pin_dir "$1")" --json | jq -r "${2:-.}"
 }
 path_state() { status "$1" ".paths[] | select(.path == \"$2\") | .status"; }
+uses() { [[ $(status "$1" '.groups[0].uses') = "$2" ]]; } # SIDE PATH: where users' packets go
 path_is() { [[ $(path_state "$1" "$2") = "$3" ]]; } # SIDE PATH STATE
 counter() { status "$1" ".counters[] | select(.counter == \"$2\") | .value"; } # SIDE COUNTER
 all_up() { status "$1" '[.paths[].status == "up"] | all' | grep -q true; } # SIDE
@@ -126,12 +127,13 @@ has_switched() { [[ -n $(switch_after "$1" "$2") ]]; }
 sever() { relay_set "$1" blackhole=1; CUT_NS=$(relay_get "${1%:*}:${2:-ab}" changed_ns); } # WAN[:DIR] [DIR]
 heal() { relay_set "$1" blackhole=0; }
 
-# What the interval must have been like for users, both ways.
-felt_clean() { # NAME MOST-GAP-US
+# What the interval must have been like for users, both ways. The outage is the time for which what
+# was sent got lost; the silence at the receiver also has this machine's own stalls in it.
+felt_clean() { # NAME MOST-OUTAGE-US
 	local dir
 	stream_mark
 	for dir in ab ba; do
-		between "$1: longest silence $dir, us" "$(mark_of $dir gap_us)" 0 "$2"
+		between "$1: longest outage $dir, us" "$(mark_of $dir gap_send_us)" 0 "$2"
 		is "$1: doubled, reordered $dir" \
 			"$(mark_of $dir duplicated) $(mark_of $dir reordered)" "0 0"
 	done
@@ -143,10 +145,4 @@ felt_nothing() { # NAME
 		is "$1: lost, doubled, reordered $dir" "$(mark_of $dir lost) $(mark_of $dir duplicated) \
 $(mark_of $dir reordered)" "0 0 0"
 	done
-}
-# The kernel's own route to the other site goes by this device.
-kernel_route_by() { # SIDE DEVICE
-	local far
-	far=$(site_of "$(peer_of "$1")")
-	ip -n "$(ns "e$1")" route get "10.$far.0.2" | grep -q "dev $2 "
 }
