@@ -71,6 +71,7 @@ values() { # UNIT KEY: the values of a key, one a line
 
 @test "stages that are told to reload by SIGHUP survive it" {
 	for stage in "${stages[@]}"; do
+		# shellcheck disable=SC2016 # systemd expands it
 		[ "$(values "$stage" ExecReload)" = 'kill -HUP $MAINPID' ] || continue
 		read -r tool _ < <(values "$stage" ExecStart)
 		grep -rq SIGHUP "cmd/$tool" "cmd/$tool.c" 2>/dev/null
