@@ -129,7 +129,7 @@ refused_by_all() { # FILE REGEX
 		run --separate-stderr timeout 10 $tool --config "$dir/config.yaml" <<<'this is not JSON'
 		echo "$tool: exit $status: $stderr"
 		[ "$status" -eq 2 ]
-		[[ $stderr =~ line\ 1: ]]
+		[[ $stderr =~ stdin:1:\  ]]
 		[ "$(sqlite3 "$dir/db" .dump)" = "$before" ]
 	done
 }
