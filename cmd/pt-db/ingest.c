@@ -104,10 +104,10 @@ struct run {
 
 static void report_bad(struct run *r, uint64_t line, const char *why)
 {
-	const char *where = r->current->spool ? r->current->spool : "standard input";
+	const char *where = r->current->spool ? r->current->spool : "stdin";
 
 	if (r->bad++ < BAD_SHOWN)
-		pt_log(PT_LOG_WARN, "%s: line %" PRIu64 ": %s: skipped", where, line, why);
+		pt_log(PT_LOG_WARN, "%s:%" PRIu64 ": %s: skipped", where, line, why);
 	else if (r->bad == BAD_SHOWN + 1)
 		pt_log(PT_LOG_WARN, "%s: more malformed lines are only counted", where);
 }
@@ -388,6 +388,17 @@ static void summary(const struct run *r)
 		c->rows, c->duplicates, c->not_due, c->unknown, r->bad);
 }
 
+// Input that held nothing but malformed lines was not what the caller meant to give.
+static int all_was_noise(const struct run *r, struct pt_err *err)
+{
+	const struct pt_ingest_counts *c = pt_ingest_counts(r->ingest);
+
+	if (!r->bad || c->rows + c->duplicates + c->not_due + c->unknown)
+		return 0;
+	return pt_err_set(err, -EBADMSG,
+		"not one valid record in the input: %" PRIu64 " lines skipped", r->bad);
+}
+
 int db_ingest(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
 	const struct db_ingest_opts *o = opts;
@@ -409,6 +420,8 @@ int db_ingest(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 		pt_notify("READY=1");
 		code = pt_loop_run(r.loop);
 		summary(&r);
+		if (!code)
+			code = all_was_noise(&r, &ctx->err);
 	}
 	tear_down(&r);
 	return code ? PT_EXIT_FAIL : PT_EXIT_OK;

@@ -137,9 +137,9 @@ refused_by_all() { # FILE REGEX
 @test "a database of a newer version" {
 	sqlite3 "$dir/db" 'PRAGMA user_version = 9999;'
 	cp "$dir/db" "$dir/before"
-	for tool in "pt-db apply $dir/good.yaml --no-publish" "pt-db export" "pt-db ingest" "pt-db query SELECT+1"; do
+	for tool in "pt-db apply $dir/good.yaml --no-publish" "pt-db export" "pt-db ingest" "pt-db query VALUES(1)"; do
 		# shellcheck disable=SC2086 # words of the table above
-		run --separate-stderr timeout 10 ${tool/+/ } --db "$dir/db" --config "$dir/config.yaml" </dev/null
+		run --separate-stderr timeout 10 $tool --db "$dir/db" --config "$dir/config.yaml" </dev/null
 		echo "$tool: exit $status: $stderr"
 		[ "$status" -eq 2 ]
 		[ "${#stderr_lines[@]}" -eq 1 ]
