@@ -121,7 +121,7 @@ static const struct {
 		"stale_secs" },
 	{ "{\"sites\":[{\"id\":\"a\"},{\"id\":\"a\"}]}",
 		" sites[1].id: \"a\" is taken by sites[0]" },
-	{ "{\"sites\":[{\"id\":5}]}", " sites[0].id: needs a text, has a whole number" },
+	{ "\n {\"sites\":[{\"id\":5}]}", " sites[0].id: needs a text, has a whole number" },
 	{ "{\"sites\":[],\"sites\":[]}", "1:19: duplicate object key near '\"sites\"'" },
 };
 
@@ -321,6 +321,59 @@ static void candidates_in_order(void)
 	}
 }
 
+static void look_ups(void)
+{
+	pt_autoarena a = { 0 };
+	struct pt_network n;
+	struct pt_err err = { 0 };
+
+	T_NEED(load(MANY, &a, &n, &err) == 0);
+	for (int sorted = 1; sorted >= 0; sorted--) {
+		T_STR(pt_network_uplink(&n, "u3")->device, "wan3");
+		T_OK(!pt_network_uplink(&n, "u4"));
+		T_STR(pt_network_path(&n, "p2")->uplink, "u2");
+		T_OK(!pt_network_path(&n, "p"));
+		T_STR(pt_network_site(&n, "b")->id, "b");
+		T_OK(!pt_network_site(&n, NULL));
+		n.by_pair = NULL; // as before the check
+	}
+	T_EQ(pt_protocol_number(PT_PROTO_ANY), 0);
+	T_EQ(pt_protocol_number(PT_PROTO_TCP), 6);
+	T_EQ(pt_protocol_number(PT_PROTO_UDP), 17);
+	T_EQ(pt_protocol_number(PT_PROTO_ICMP), 1);
+	T_EQ(pt_protocol_number(PT_PROTO_ICMP6), 58);
+	T_EQ(pt_protocol_number(PT_PROTO_SCTP), 132);
+	T_EQ(pt_protocol_number(99), 0);
+}
+
+// A network that came from no file: the message starts with the key. Of many ids none is listed.
+static void without_marks(void)
+{
+	enum { N = 30 };
+	pt_autoarena a = { 0 };
+	struct pt_site sites[N];
+	struct pt_uplink uplink;
+	struct pt_network n = { .sites = sites, .n_sites = N, .uplinks = &uplink, .n_uplinks = 1 };
+	struct pt_err err = { 0 };
+
+	for (unsigned i = 0; i < N; i++) {
+		pt_schema_defaults(&pt_site_schema, &sites[i]);
+		sites[i].id = pt_arena_printf(&a, "site-%u", i);
+	}
+	pt_schema_defaults(&pt_uplink_schema, &uplink);
+	uplink.id = "u";
+	uplink.device = "wan0";
+	uplink.site = "nowhere";
+	T_EQ(pt_network_check(&n, &a, NULL, &err), -EINVAL);
+	T_STR(err.msg, "uplinks[0].site: there is no site \"nowhere\"");
+	uplink.site = "site30";
+	T_EQ(pt_network_check(&n, &a, NULL, &err), -EINVAL);
+	T_HAS(err.msg, "there is no site \"site30\"; did you mean site-");
+	uplink.site = "site-29";
+	T_EQ(pt_network_check(&n, &a, NULL, &err), 0);
+	T_EQ(pt_network_load("/nonexistent.yaml", &a, &n, &err), -ENOENT);
+}
+
 static void self(void)
 {
 	char host[256] = { 0 }, text[512];
@@ -475,7 +528,8 @@ T_MAIN({ "what is refused, and where", refuses }, { "the example loads", example
 	{ "policies by priority, then id", policies_by_priority_then_id },
 	{ "sessions are stable", sessions_are_stable },
 	{ "colliding sessions", colliding_sessions },
-	{ "candidates in order", candidates_in_order }, { "who I am", self },
+	{ "candidates in order", candidates_in_order }, { "look-ups", look_ups },
+	{ "a network without a file", without_marks }, { "who I am", self },
 	{ "written and read again", round_trips },
 	{ "a second check changes nothing", a_second_check_changes_nothing },
 	{ "too many", too_many }, { "a fleet is not quadratic", a_fleet_is_not_quadratic })

@@ -40,6 +40,21 @@ static void json_round_trip(void)
 	T_HAS(text, "\"ports\":\"1000-2000\"");
 }
 
+static void json_integers_for_words(void)
+{
+	pt_autoarena a = { 0 };
+	pt_autobuf yaml = { 0 };
+	struct sample s;
+	struct pt_err err = { 0 };
+
+	T_NEED(from_json("{\"ports\": 22, \"dscp\": 2}", &a, &s, &err) == 0);
+	T_EQ(s.ports.lo, 22);
+	T_EQ(s.ports.hi, 22);
+	T_EQ(s.dscp, 2);
+	T_EQ(pt_yaml_write(&sample_schema, &s, &yaml), 0);
+	T_STR(yaml.data, "dscp: 2\nports: 22\n"); // no name for this code point
+}
+
 static void json_nulls(void)
 {
 	pt_autoarena a = { 0 };
@@ -225,7 +240,8 @@ static void tables_are_sound(void)
 	T_OK(seen > 140);
 }
 
-T_MAIN({ "JSON round trip", json_round_trip }, { "JSON nulls", json_nulls },
+T_MAIN({ "JSON round trip", json_round_trip },
+	{ "JSON integers for words", json_integers_for_words }, { "JSON nulls", json_nulls },
 	{ "thousandths do not drift", json_thousandths }, { "JSON that is refused", json_refuses },
 	{ "JSON of a newer writer", json_passes_unknown_keys },
 	{ "every field counts in comparison and hash", every_field_counts },

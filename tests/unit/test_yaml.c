@@ -93,6 +93,10 @@ static const struct refused values[] = {
 	{ "text: \"a\\0b\"\n", "f.yaml:1:7: text: control character 0x00 in a text" },
 	{ "number: \"1\\0\"\n", "f.yaml:1:9: number: control character 0x00 in a text" },
 	{ "text: \"\\e[31m\"\n", "f.yaml:1:7: text: control character 0x1b in a text" },
+	// 39 letters and one of two bytes: the quote ends before it, not within
+	{ "number: 123456789012345678901234567890123456789\xc3\xa9\n",
+		"f.yaml:1:9: number: \"123456789012345678901234567890123456789...\" is not a whole "
+		"number" },
 	{ "hist: [[1, 2]]\n", "f.yaml:1:7: hist: needs a single value, has a list" },
 	{ "hist: 1\n", "f.yaml:1:7: hist: a single value cannot stand here" },
 };
