@@ -241,7 +241,8 @@ static void common_fields_pass(void)
 	T_NEED(j);
 	T_EQ(pt_json_read(j, &pt_traffic_schema, &a, &t, &err), 0);
 	T_EQ(t.tx_bytes, 3);
-	T_EQ(t.rx_bytes, 0);
+	T_EQ(t.tx_packets, 0);
+	T_EQ(t.rx_bytes, PT_NULL);
 	T_OK(!t.policy);
 }
 
