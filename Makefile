@@ -52,7 +52,7 @@ deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
 
 # Objects, archives, BPF
-$(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/plane/*.c lib/probe/*.c tests/bpf/*.c)): | $(SKELS)
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/plane/*.c lib/probe/*.c lib/bench/*.c tests/bpf/*.c)): | $(SKELS)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $Q,@echo "  CC    $<")
@@ -60,7 +60,7 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/lib%.a: $$(patsubst $$(p).c,$(BUILD)/$$(p).o,$$(wildcard lib/$$*/*.c))
 	$(if $Q,@echo "  AR    $@")
-	$Q$(AR) rcsD $@ $^
+	$Qrm -f $@ && $(AR) rcsD $@ $^
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// A steady one-way UDP stream, as a user would send it, and the truth about what arrived. Arrivals
+// carry the kernel's receive stamps, so that a slow reader does not look like a slow network.
+#pragma once
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+struct pt_feed_opts {
+	const char *from_netns, *to_netns;
+	struct pt_addr from, to;
+	uint16_t port;
+	int64_t interval_ns; // one packet; absolute deadlines
+};
+
+struct pt_feed;
+
+// Starts both threads, real-time where that is allowed; they end with pt_feed_free. The calling
+// thread's namespace is left as it was.
+int pt_feed_new(const struct pt_feed_opts *o, struct pt_feed **out, struct pt_err *err);
+void pt_feed_free(struct pt_feed *s);
+
+struct pt_feed_look {
+	int64_t gap_ns; // longest silence between two arrivals
+	uint64_t sent, lost, duplicated, reordered;
+};
+
+// What became of the packets sent from `from` to `to`, as far as remembered.
+#define PT_FEED_MEMORY (1u << 17) // packets; half of them can be looked at
+struct pt_feed_look pt_feed_look(const struct pt_feed *s, struct pt_mono from, struct pt_mono to);
+// How many packets that were sent at or after `since` have arrived.
+uint64_t pt_feed_arrived(const struct pt_feed *s, struct pt_mono since);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Two sites and N WANs in network namespaces of this process:
+//
+//   ha ──lan0── ea ══wan0..N-1══ isp (cables) ══wan0..N-1══ eb ──lan0── hb
+//   10.1.0.2    10.1.0.1    10.9.i.1          10.9.i.2    10.2.0.1      10.2.0.2
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define PT_SITES_WANS 8
+
+enum pt_node { PT_NODE_HA, PT_NODE_EA, PT_NODE_ISP, PT_NODE_EB, PT_NODE_HB, PT_NODE_COUNT };
+
+struct pt_sites {
+	unsigned wans;
+	unsigned made; // namespaces, in the order of enum pt_node
+	char netns[PT_NODE_COUNT][32];
+	char scratch[64]; // a directory
+	int home;         // the namespace we came from
+	struct pt_cables *cables;
+};
+
+// Needs root and `ip`. After an error pt_sites_down has been called.
+int pt_sites_up(unsigned wans, struct pt_sites *out, struct pt_err *err);
+void pt_sites_down(struct pt_sites *s);
+// Both ways of a WAN at once.
+void pt_sites_cut(struct pt_sites *s, unsigned wan, bool cut);
+// Runs fn inside a node; the thread is back home when this returns.
+int pt_sites_in(const struct pt_sites *s, enum pt_node node, int (*fn)(void *ctx, struct pt_err *),
+	void *ctx, struct pt_err *err);
+// scratch/config.yaml and network.yaml for the edge of site a: wan0 is preferred to wan1 and so on.
+int pt_sites_configure(const struct pt_sites *s, int64_t interval_us, unsigned threshold,
+	unsigned port, struct pt_err *err);
