@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# pt-probe refuses what it cannot mean, in one line, before it sends anything.
+# shellcheck disable=SC2154 # run sets stderr and stderr_lines
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	probe=$PT_BUILD/bin/pt-probe
+	[ -x "$probe" ]
+}
+
+refused() { # WORDS-OF-THE-LINE ARGS...
+	local want=$1
+	shift
+	run --separate-stderr timeout 5 "$probe" "$@"
+	echo "pt-probe $*: $status: $stderr"
+	[ "$status" -eq 64 ]
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ $stderr == "pt-probe: "*"$want"* ]]
+}
+
+@test "ping refuses what is no number, time, class or port" {
+	refused "needs HOST" ping
+	refused "--count: '0'" ping -c 0 127.0.0.1
+	refused "--count: '-1'" ping -c -1 127.0.0.1
+	refused "--count: '3x'" ping -c 3x 127.0.0.1
+	refused "--interval: '10us'" ping -i 10us 127.0.0.1
+	refused "--interval: 'fast'" ping -i fast 127.0.0.1
+	refused "--timeout: '2h'" ping -W 2h 127.0.0.1
+	refused "--size: '65001'" ping -s 65001 127.0.0.1
+	refused "--dscp: '64'" ping --dscp 64 127.0.0.1
+	refused "--ttl: '0'" ping --ttl 0 127.0.0.1
+	refused "--stamp: '65536'" ping --stamp 65536 127.0.0.1
+	refused "at least 44" ping --stamp 862 -s 43 127.0.0.1
+}
+
+@test "reflect refuses what is no port, address or prefix" {
+	refused "--port: '0'" reflect --port 0
+	refused "--bind: 'here'" reflect --bind here
+	refused "--allow: '10.0.0.0/33' is no prefix" reflect --allow 10.0.0.0/33
+	refused "--allow: '10.0.0.1/8' has host bits set" reflect --allow 10.0.0.1/8
+	refused "--rate: '0'" reflect --rate 0
+	refused "one word too many: 'x'" reflect x
+}
+
+@test "watch takes files that load, or fails with one line" {
+	refused "one word too many" watch x
+	refused "unknown option '--from'" watch --from x
+	run --separate-stderr timeout 5 "$probe" watch --config /nonexistent/c.yaml --network /nonexistent/n.yaml
+	[ "$status" -eq 2 ]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ $stderr == "pt-probe: /nonexistent/c.yaml: "* ]]
+	dir=$(mktemp -d)
+	printf 'edge: a\n' >"$dir/c.yaml"
+	printf 'sites:\n  - { id: a, colour: red }\n' >"$dir/n.yaml"
+	run --separate-stderr timeout 5 "$probe" watch --config "$dir/c.yaml" --network "$dir/n.yaml"
+	[ "$status" -eq 2 ]
+	[[ $stderr == "pt-probe: $dir/n.yaml:2:"*"colour"* ]]
+	rm -r "$dir"
+}
+
+@test "loopback answers, with a record that holds every field" {
+	run --separate-stderr timeout 5 "$probe" ping -c 2 -i 10ms --json 127.0.0.1
+	[ "$status" -eq 0 ] || [[ $stderr == *CAP_NET_RAW* ]] || false
+	[ "$status" -eq 0 ] || skip "no right to ICMP here"
+	keys=$(jq -r 'keys_unsorted | join(" ")' <<<"$output")
+	[ "$keys" = "type v ts mono_ns boot src seq path target family dscp probe window_ms sent received late loss_ppm loss_out_ppm loss_back_ppm rtt_us rtt_hist owd_out_us owd_back_us owd_error_us jitter_us pdv_us reordered duplicates mtu mos score timestamps" ]
+	jq -e '.type == "health" and .probe == "icmp" and .received == 2' <<<"$output"
+}
