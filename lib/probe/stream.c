@@ -194,22 +194,22 @@ static void on_icmp(
 	settle(s, NULL, rx, cookie, &e);
 }
 
-static void drain_events(struct pt_stream *s)
+// One entry of the error queue. False: it is empty.
+static bool take_event(struct pt_stream *s)
 {
 	struct pt_tsock_event ev;
-	while (pt_tsock_event(&s->sock, &ev) == 0) {
-		if (ev.kind == PT_TSOCK_EVENT_ICMP) {
-			emit(s,
-				&(struct pt_stream_event){
-					.kind = PT_STREAM_ICMP, .code = ev.code, .from = ev.from });
-			continue;
-		}
-		struct pt_sent_probe *p = pt_track_find(&s->track, s->first_key_seq + ev.tx_key);
-		if (p &&
-			ev.kernel_ns >=
-				p->real_ns) // else the clock was stepped, or the key slipped
-			p->kernel_ns = ev.kernel_ns;
+	if (pt_tsock_event(&s->sock, &ev))
+		return false;
+	if (ev.kind == PT_TSOCK_EVENT_ICMP) {
+		emit(s,
+			&(struct pt_stream_event){
+				.kind = PT_STREAM_ICMP, .code = ev.code, .from = ev.from });
+		return true;
 	}
+	struct pt_sent_probe *p = pt_track_find(&s->track, s->first_key_seq + ev.tx_key);
+	if (p && ev.kernel_ns >= p->real_ns) // else the clock was stepped, or the key slipped
+		p->kernel_ns = ev.kernel_ns;
+	return true;
 }
 
 static void receive(struct pt_stream *s)
@@ -232,7 +232,8 @@ static void on_socket(void *ctx, int fd, uint32_t events)
 	if (events & EPOLLERR) {
 		int fault;
 		socklen_t len = sizeof(fault);
-		drain_events(s);
+		while (take_event(s))
+			;
 		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &len); // clears it: the next
 									  // send will tell
 	}
@@ -313,7 +314,7 @@ static int transmit(struct pt_stream *s)
 	s->first_key_seq = p->seq - key;
 	s->n.sent++;
 	if (s->sock.tx_kernel)
-		drain_events(s); // most devices have stamped it by now: saves a wake-up
+		(void)take_event(s); // most devices have stamped it by now: saves a wake-up
 	return 0;
 }
 
