@@ -62,13 +62,13 @@ $(BUILD)/lib%.a: $$(patsubst $$(p).c,$(BUILD)/$$(p).o,$$(wildcard lib/$$*/*.c))
 	$(if $Q,@echo "  AR    $@")
 	$Qrm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) lib/wire/stamp_layout.h
 	@mkdir -p $(@D)
 	$(if $Q,@echo "  BPF   $<")
 	$Q$(CLANG) $(BPF_CFLAGS) -c -o $@ $< && llvm-strip -g $@
 
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
-	$Q$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$Q{ echo "// NOLINTBEGIN: generated" && $(BPFTOOL) gen skeleton $< name $*_bpf && echo "// NOLINTEND"; } > $@
 
 # Binaries: cmd/pt-x.c or cmd/pt-x/*.c
 $(BUILD)/bin/%: $$(patsubst $$(p).c,$(BUILD)/$$(p).o,$$(wildcard cmd/$$*.c cmd/$$*/*.c)) $(ARCHIVES)

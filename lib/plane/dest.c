@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "base/arena.h"
 
 // One key shape for both tries: the kernel's begin alike.
 struct key {
@@ -67,22 +67,19 @@ static bool wanted(const struct pt_dest *want, uint32_t n, uint8_t family, const
 	return false;
 }
 
-static int sweep(struct pt_plane *p, const struct pt_dest *want, uint32_t n, uint8_t family,
-	struct pt_err *err)
+static void sweep(struct pt_plane *p, const struct pt_dest *want, uint32_t n, uint8_t family)
 {
 	enum pt_map map = family == AF_INET ? PT_MAP_DEST4 : PT_MAP_DEST6;
 	uint32_t cap = p->entries[map], stale = 0;
-	pt_autofree struct key *gone = calloc(cap, sizeof(*gone));
+	pt_autoarena arena = {};
+	struct key *gone = pt_arena_alloc(&arena, cap * sizeof(*gone));
 	struct key key = {}, *prev = NULL;
 
-	if (!gone)
-		return pt_err_set(err, -ENOMEM, "out of memory");
 	for (; stale < cap && !bpf_map_get_next_key(p->fd[map], prev, &key); prev = &key)
 		if (!wanted(want, n, family, &key))
 			gone[stale++] = key;
 	for (uint32_t i = 0; i < stale; i++)
 		(void)bpf_map_delete_elem(p->fd[map], &gone[i]); // -ENOENT: as wished
-	return 0;
 }
 
 int pt_dest_sync(struct pt_plane *p, struct pt_dest *want, uint32_t n, struct pt_err *err)
@@ -93,9 +90,9 @@ int pt_dest_sync(struct pt_plane *p, struct pt_dest *want, uint32_t n, struct pt
 	for (uint32_t i = 0; i < n && !ret; i++)
 		if (i == 0 || pt_prefix_cmp(&want[i].prefix, &want[i - 1].prefix))
 			ret = insert(p, &want[i], err);
-	if (!ret)
-		ret = sweep(p, want, n, AF_INET, err);
-	if (!ret)
-		ret = sweep(p, want, n, AF_INET6, err);
-	return ret;
+	if (ret)
+		return ret;
+	sweep(p, want, n, AF_INET);
+	sweep(p, want, n, AF_INET6);
+	return 0;
 }

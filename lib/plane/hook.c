@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 
 // linux/bpf.h of Debian 12 is older than the kernel feature.
@@ -162,13 +163,12 @@ int pt_hook_remove(struct pt_plane *p, const struct pt_hook_key *key, struct pt_
 int pt_hook_sweep(struct pt_plane *p, pt_hook_keep_fn *keep, void *ctx, struct pt_err *err)
 {
 	uint32_t cap = p->entries[PT_MAP_HOOK], n = 0;
-	pt_autofree struct pt_hook_key *keys = calloc(cap, sizeof(*keys));
+	pt_autoarena arena = {};
+	struct pt_hook_key *keys = pt_arena_alloc(&arena, cap * sizeof(*keys));
 	struct pt_hook_key key, *prev = NULL;
 	struct pt_hook hook;
 	int ret = 0;
 
-	if (!keys)
-		return pt_err_set(err, -ENOMEM, "out of memory");
 	// Collected first: removing while walking would begin the walk anew.
 	for (; n < cap && !bpf_map_get_next_key(p->fd[PT_MAP_HOOK], prev, &key); prev = &key)
 		keys[n++] = key;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "plane/bank.h"
@@ -176,7 +177,7 @@ static int put_path(struct pt_table *t, uint32_t at, struct pt_err *err)
 	pt_table_hop(t->setup, path, &hop);
 	hop.site = INDEX_OF(t, site, sites, path->dest);
 	hop.uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
-	if (memcmp(&p->hop[i], &hop, sizeof(hop)))
+	if (memcmp(&p->hop[i], &hop, sizeof(hop)) != 0)
 		p->hop[i] = hop;
 	(void)pt_block_path(p, i, PT_BLOCK_MAINTENANCE, path->maintenance);
 	return put_session(p, &hop, i, err);
@@ -368,14 +369,13 @@ static int retire_names(struct pt_table *t, const struct retired *r, struct pt_e
 	return ret;
 }
 
-static int retire_sessions(struct pt_plane *p, struct pt_err *err)
+static void retire_sessions(struct pt_plane *p)
 {
 	uint32_t cap = p->entries[PT_MAP_SESSION], n = 0, path;
-	pt_autofree struct pt_session_key *gone = calloc(cap, sizeof(*gone));
+	pt_autoarena arena = {};
+	struct pt_session_key *gone = pt_arena_alloc(&arena, cap * sizeof(*gone));
 	struct pt_session_key key, *prev = NULL;
 
-	if (!gone)
-		return pt_err_set(err, -ENOMEM, "out of memory");
 	for (; n < cap && !bpf_map_get_next_key(p->fd[PT_MAP_SESSION], prev, &key); prev = &key) {
 		const struct pt_hop *hop;
 
@@ -388,7 +388,6 @@ static int retire_sessions(struct pt_plane *p, struct pt_err *err)
 	}
 	for (uint32_t i = 0; i < n; i++)
 		(void)bpf_map_delete_elem(p->fd[PT_MAP_SESSION], &gone[i]); // -ENOENT: as wished
-	return 0;
 }
 
 // A device with one path tells whose the arriving traffic is; with several it cannot.
@@ -422,7 +421,8 @@ int pt_table_retire(struct pt_table *t, struct pt_err *err)
 
 	for (size_t i = 0; i < PT_ARRAY_LEN(kinds) && !ret; i++)
 		ret = retire_names(t, &kinds[i], err);
-	if (!ret)
-		ret = retire_sessions(t->plane, err);
-	return ret ? ret : put_rx(t->plane, err);
+	if (ret)
+		return ret;
+	retire_sessions(t->plane);
+	return put_rx(t->plane, err);
 }
