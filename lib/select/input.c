@@ -74,7 +74,7 @@ static int take_health(struct pt_input *in, const json_t *record, struct pt_aren
 	struct pt_err *err)
 {
 	struct pt_health h;
-	int64_t at_ns;
+	int64_t at_ns = 0;
 	int rc = when(in, record, &at_ns, err);
 
 	if (rc == 0)
@@ -88,7 +88,7 @@ static int take_transition(struct pt_input *in, const json_t *record, struct pt_
 	int64_t seq, struct pt_err *err)
 {
 	struct pt_transition t;
-	int64_t at_ns;
+	int64_t at_ns = 0;
 	int rc = when(in, record, &at_ns, err);
 
 	if (rc == 0)
@@ -102,7 +102,7 @@ static int take_decision(struct pt_input *in, const json_t *record, struct pt_ar
 	struct pt_err *err)
 {
 	struct pt_decision d;
-	int64_t at_ns;
+	int64_t at_ns = 0;
 	int rc;
 
 	(void)seq; // decisions arrive in their order
