@@ -12,8 +12,11 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "bench/failover.h"
+#include "bench/sites.h"
 
 #define MAX_INTERVALS 4
+#define MAX_CUTS      10000
+#define MAX_THRESHOLD 50
 
 enum {
 	KEY_ITERATIONS = 'n',
@@ -21,6 +24,7 @@ enum {
 	KEY_THRESHOLD = 't',
 	KEY_BASELINE = 'b',
 	KEY_STREAM = 's',
+	KEY_PREFIXES = 'p',
 	KEY_TOOLS = 0x100,
 	KEY_BASELINE_ITERATIONS
 };
@@ -44,6 +48,10 @@ static const struct argp_option failover_options[] = {
 		.key = KEY_BASELINE_ITERATIONS,
 		.arg = "N",
 		.doc = "Cuts for the baseline (default as --iterations, 3 for ping)" },
+	{ .name = "prefixes",
+		.key = KEY_PREFIXES,
+		.arg = "N",
+		.doc = "Prefixes of the far site, up to 4000 (default 1)" },
 	{ .name = "stream",
 		.key = KEY_STREAM,
 		.arg = "TIME",
@@ -56,7 +64,7 @@ static const struct argp_option failover_options[] = {
 };
 
 struct failover_args {
-	uint32_t runs, baseline_runs, threshold;
+	uint32_t runs, baseline_runs, threshold, prefixes;
 	int64_t interval_ms[MAX_INTERVALS];
 	unsigned n_intervals;
 	enum pt_failover_baseline baseline;
@@ -64,10 +72,11 @@ struct failover_args {
 	const char *tools;
 };
 
-static int count_of(struct pt_ctx *ctx, const char *option, const char *arg, uint32_t *out)
+static int count_of(
+	struct pt_ctx *ctx, const char *option, const char *arg, uint32_t max, uint32_t *out)
 {
-	if (pt_parse_u32(arg, 1, 100000, out))
-		return pt_err_set(&ctx->err, -EINVAL, "--%s: 1 to 100000, not '%s'", option, arg);
+	if (pt_parse_u32(arg, 1, max, out))
+		return pt_err_set(&ctx->err, -EINVAL, "--%s: 1 to %u, not '%s'", option, max, arg);
 	return 0;
 }
 
@@ -110,11 +119,13 @@ static int failover_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 
 	switch (key) {
 	case KEY_ITERATIONS:
-		return count_of(ctx, "iterations", arg, &a->runs);
+		return count_of(ctx, "iterations", arg, MAX_CUTS, &a->runs);
 	case KEY_BASELINE_ITERATIONS:
-		return count_of(ctx, "baseline-iterations", arg, &a->baseline_runs);
+		return count_of(ctx, "baseline-iterations", arg, MAX_CUTS, &a->baseline_runs);
 	case KEY_THRESHOLD:
-		return count_of(ctx, "threshold", arg, &a->threshold);
+		return count_of(ctx, "threshold", arg, MAX_THRESHOLD, &a->threshold);
+	case KEY_PREFIXES:
+		return count_of(ctx, "prefixes", arg, PT_SITES_PREFIXES, &a->prefixes);
 	case KEY_INTERVAL:
 		return add_interval(ctx, arg, a);
 	case KEY_BASELINE:
@@ -138,6 +149,8 @@ static void set_defaults(struct failover_args *a)
 		a->baseline_runs = a->baseline == PT_FAILOVER_PING ? 3 : a->runs;
 	if (!a->threshold)
 		a->threshold = 3;
+	if (!a->prefixes)
+		a->prefixes = 1;
 	if (!a->stream_ns)
 		a->stream_ns = 100 * PT_NS_PER_US;
 	if (!a->n_intervals) {
@@ -164,6 +177,7 @@ static int measure(const struct failover_args *a, bool tell, struct pt_failover_
 		struct pt_failover_opts o = {
 			.interval_ms = a->interval_ms[i],
 			.threshold = a->threshold,
+			.prefixes = a->prefixes,
 			.runs = a->runs,
 			.baseline_runs = a->baseline_runs,
 			.baseline = a->baseline,

@@ -25,6 +25,8 @@
 #define PRIORITY    20
 #define ECHO_ID     0x5042
 #define NETLINK_BUF 4096
+#define BATCH_BUF   16384
+#define ROUTE_ROOM  128 // bytes, more than one route message takes
 
 struct pt_daemon {
 	struct pt_daemon_opts o;
@@ -37,32 +39,59 @@ struct pt_daemon {
 	atomic_int error;
 };
 
-static int replace_route(const struct pt_daemon *d, const struct pt_addr *via)
+static void put_route(struct mnl_nlmsg_batch *b, const struct pt_prefix *prefix,
+	const struct pt_addr *via, bool last)
 {
-	_Alignas(struct nlmsghdr) char buf[NETLINK_BUF];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	unsigned seq = (unsigned)pt_mono_now().ns;
+	struct nlmsghdr *h = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(b));
 
 	h->nlmsg_type = RTM_NEWROUTE;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK;
-	h->nlmsg_seq = seq;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
+	if (last)
+		h->nlmsg_flags |= NLM_F_ACK;
 	struct rtmsg *r = mnl_nlmsg_put_extra_header(h, sizeof(*r));
 	*r = (struct rtmsg){ .rtm_family = AF_INET,
-		.rtm_dst_len = d->o.prefix.len,
+		.rtm_dst_len = prefix->len,
 		.rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = RTPROT_BOOT, // as `ip route` does, so that it is the same route
 		.rtm_scope = RT_SCOPE_UNIVERSE,
 		.rtm_type = RTN_UNICAST };
-	mnl_attr_put(h, RTA_DST, 4, d->o.prefix.addr.bytes);
+	mnl_attr_put(h, RTA_DST, 4, prefix->addr.bytes);
 	mnl_attr_put(h, RTA_GATEWAY, 4, via->bytes);
-	if (mnl_socket_sendto(d->route, h, h->nlmsg_len) < 0)
+	(void)mnl_nlmsg_batch_next(b); // the caller leaves room for one more
+}
+
+// The last message of a batch is acknowledged; an earlier one that failed reports itself.
+static int send_batch(const struct pt_daemon *d, struct mnl_nlmsg_batch *b)
+{
+	_Alignas(struct nlmsghdr) char reply[NETLINK_BUF];
+
+	if (mnl_socket_sendto(d->route, mnl_nlmsg_batch_head(b), mnl_nlmsg_batch_size(b)) < 0)
 		return -errno;
-	ssize_t n = mnl_socket_recvfrom(d->route, buf, sizeof(buf));
+	mnl_nlmsg_batch_reset(b);
+	ssize_t n = mnl_socket_recvfrom(d->route, reply, sizeof(reply));
 	if (n < 0)
 		return -errno;
-	return mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(d->route), NULL, NULL) < 0
-		? -errno
-		: 0;
+	return mnl_cb_run(reply, (size_t)n, 0, 0, NULL, NULL) < 0 ? -errno : 0;
+}
+
+static int replace_routes(const struct pt_daemon *d, const struct pt_addr *via)
+{
+	_Alignas(struct nlmsghdr) char buf[BATCH_BUF + ROUTE_ROOM];
+	struct mnl_nlmsg_batch *b = mnl_nlmsg_batch_start(buf, sizeof(buf));
+	unsigned n = d->o.prefixes;
+	int code = b ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; !code && i < n; i++) {
+		// The user's prefix is neither first nor last of many: as in a real table.
+		struct pt_prefix p = d->o.prefix((i + n / 2) % n);
+		bool full = i + 1 == n || mnl_nlmsg_batch_size(b) + 2 * ROUTE_ROOM > BATCH_BUF;
+		put_route(b, &p, via, full);
+		if (full)
+			code = send_batch(d, b);
+	}
+	if (b)
+		mnl_nlmsg_batch_stop(b);
+	return code;
 }
 
 static void decide(struct pt_daemon *d)
@@ -73,7 +102,7 @@ static void decide(struct pt_daemon *d)
 	if (atomic_load(&d->decided_ns) || now - atomic_load(&d->last_reply_ns) < limit)
 		return;
 	atomic_store(&d->decided_ns, now);
-	int code = replace_route(d, &d->o.second);
+	int code = replace_routes(d, &d->o.second);
 	atomic_store(&d->error, code);
 	atomic_store(&d->committed_ns, pt_mono_now().ns);
 }
@@ -230,7 +259,7 @@ bool pt_daemon_alive(const struct pt_daemon *d)
 // The thread rests between its verdict and this, so the route socket is ours.
 int pt_daemon_rearm(struct pt_daemon *d, struct pt_err *err)
 {
-	int code = replace_route(d, &d->o.first);
+	int code = replace_routes(d, &d->o.first);
 
 	if (code)
 		return pt_err_errno(err, code, "baseline daemon: route");

@@ -15,7 +15,8 @@ struct pt_daemon_opts {
 	struct pt_addr target;      // IPv4, answers echo requests
 	int64_t interval_ns;
 	unsigned threshold;
-	struct pt_prefix prefix; // whose route moves
+	struct pt_prefix (*prefix)(unsigned n); // whose routes move, n < prefixes
+	unsigned prefixes;
 	struct pt_addr first, second;
 };
 

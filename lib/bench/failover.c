@@ -298,11 +298,12 @@ static int prepare_baseline(void *ctx, struct pt_err *err)
 			? PING_INTERVAL
 			: r->o->interval_ms * PT_NS_PER_MS,
 		.threshold = r->o->threshold,
+		.prefix = pt_sites_prefix,
+		.prefixes = r->o->prefixes,
 	};
 
 	// Constants of ours: they parse.
 	(void)pt_addr_parse("10.9.0.2", &o.target);
-	(void)pt_prefix_parse("10.2.0.0/24", &o.prefix);
 	(void)pt_addr_parse("10.9.0.2", &o.first);
 	(void)pt_addr_parse("10.9.1.2", &o.second);
 	int code = pt_daemon_new(&o, &r->daemon, err);
@@ -362,8 +363,13 @@ static int open_rig(struct rig *r, struct pt_err *err)
 	(void)snprintf(r->network, sizeof(r->network), "%s/network.yaml", r->sites.scratch);
 	(void)snprintf(
 		r->pin_dir, sizeof(r->pin_dir), "/sys/fs/bpf/pt-bench-%d/plane", (int)getpid());
-	code = pt_sites_configure(
-		&r->sites, r->o->interval_ms * 1000, r->o->threshold, STAMP_PORT, err);
+	const struct pt_sites_profile profile = {
+		.interval_ms = r->o->interval_ms,
+		.threshold = r->o->threshold,
+		.port = STAMP_PORT,
+		.prefixes = r->o->prefixes,
+	};
+	code = pt_sites_configure(&r->sites, &profile, err);
 	const char *const reflect[] = { r->probe_tool, "reflect", "--netns",
 		r->sites.netns[PT_NODE_EB], NULL };
 	if (!code)
@@ -391,8 +397,8 @@ static void set_targets(const struct pt_failover_opts *o, struct pt_failover_rep
 			targets[i].threshold == o->threshold)
 			out->metrics[targets[i].metric].target = targets[i].target;
 	}
-	(void)snprintf(out->workload, sizeof(out->workload), "failover-%" PRId64 "ms-x%u",
-		o->interval_ms, o->threshold);
+	(void)snprintf(out->workload, sizeof(out->workload), "failover-%" PRId64 "ms-x%u-%up",
+		o->interval_ms, o->threshold, o->prefixes);
 }
 
 int pt_failover_bench(

@@ -25,6 +25,7 @@ extern const char *const pt_failover_baselines[]; // their names, NULL at the en
 struct pt_failover_opts {
 	int64_t interval_ms; // between probes
 	unsigned threshold;  // unanswered ones that make a path down
+	unsigned prefixes;   // of the far site, 1 to PT_SITES_PREFIXES
 	unsigned runs, baseline_runs;
 	enum pt_failover_baseline baseline;
 	int64_t stream_ns;     // between user packets

@@ -74,12 +74,12 @@ void pt_bench_skip(
 		};
 }
 
-int64_t pt_bench_ratio_milli(const struct pt_bench_result *r)
+int64_t pt_bench_ratio_ppm(const struct pt_bench_result *r)
 {
 	if (r->skipped || !r->has_baseline || r->baseline.value == 0)
 		return PT_BENCH_NONE;
 	double ratio = (double)r->subject.value / (double)r->baseline.value;
-	return (int64_t)(ratio * 1000 + (ratio < 0 ? -0.5 : 0.5));
+	return (int64_t)(ratio * 1e6 + (ratio < 0 ? -0.5 : 0.5));
 }
 
 enum pt_bench_verdict pt_bench_judge(const struct pt_bench_result *r)
@@ -105,7 +105,7 @@ static json_t *integer_or_null(bool known, int64_t value)
 json_t *pt_bench_to_json(const struct pt_bench_result *r)
 {
 	enum pt_bench_verdict verdict = pt_bench_judge(r);
-	int64_t ratio = pt_bench_ratio_milli(r);
+	int64_t ratio = pt_bench_ratio_ppm(r);
 	bool ran = !r->skipped;
 	json_t *j = json_object();
 
@@ -120,7 +120,7 @@ json_t *pt_bench_to_json(const struct pt_bench_result *r)
 	set(j, "runs", json_integer((json_int_t)r->subject.runs));
 	set(j, "baseline", integer_or_null(r->has_baseline, r->baseline.value));
 	set(j, "baseline_name", r->has_baseline ? json_string(r->baseline_name) : json_null());
-	set(j, "ratio", ratio == PT_BENCH_NONE ? json_null() : json_real((double)ratio / 1000));
+	set(j, "ratio", ratio == PT_BENCH_NONE ? json_null() : json_real((double)ratio / 1e6));
 	set(j, "target", integer_or_null(r->metric->target != PT_BENCH_NONE, r->metric->target));
 	set(j, "pass",
 		verdict == PT_BENCH_NO_TARGET ? json_null()
@@ -140,7 +140,7 @@ static const struct pt_column columns[] = {
 	{ .key = "spread", .heading = "SPREAD", .right = true },
 	{ .key = "runs", .heading = "RUNS", .right = true },
 	{ .key = "baseline", .heading = "BASELINE", .right = true },
-	{ .key = "ratio_milli", .heading = "RATIO", .right = true },
+	{ .key = "ratio_ppm", .heading = "RATIO", .right = true },
 	{ .key = "target", .heading = "TARGET", .right = true },
 	{ .key = "verdict", .heading = "VERDICT" },
 	{ .key = NULL },
@@ -161,10 +161,11 @@ static void print_row(struct pt_emit *e, const struct pt_bench_result *r)
 		[PT_BENCH_PASS] = "pass",
 		[PT_BENCH_FAIL] = "FAIL",
 	};
-	int64_t ratio = pt_bench_ratio_milli(r);
+	int64_t ratio = pt_bench_ratio_ppm(r);
 	bool ran = !r->skipped;
-	char limit[32];
+	char limit[32], times[32];
 
+	(void)snprintf(times, sizeof(times), "%.3g", (double)ratio / 1e6);
 	(void)snprintf(limit, sizeof(limit), "%s %" PRId64,
 		r->metric->higher_better ? ">=" : "<=", r->metric->target);
 	pt_emit_row(e);
@@ -181,7 +182,7 @@ static void print_row(struct pt_emit *e, const struct pt_bench_result *r)
 	if (ratio == PT_BENCH_NONE)
 		pt_emit_null(e);
 	else
-		pt_emit_milli(e, ratio);
+		pt_emit_i64_as(e, ratio, times);
 	if (r->metric->target == PT_BENCH_NONE)
 		pt_emit_null(e);
 	else

@@ -62,8 +62,8 @@ int pt_bench_run(
 void pt_bench_skip(
 	const struct pt_bench_plan *plan, const char *why, struct pt_bench_result *results);
 
-// Subject over baseline, in thousandths; PT_BENCH_NONE where there is none or it is 0.
-int64_t pt_bench_ratio_milli(const struct pt_bench_result *r);
+// Subject over baseline, in millionths; PT_BENCH_NONE where there is none or it is 0.
+int64_t pt_bench_ratio_ppm(const struct pt_bench_result *r);
 
 enum pt_bench_verdict { PT_BENCH_NO_TARGET, PT_BENCH_PASS, PT_BENCH_FAIL };
 enum pt_bench_verdict pt_bench_judge(const struct pt_bench_result *r);

@@ -148,8 +148,16 @@ static int lay_cables(void *ctx, struct pt_err *err)
 
 static int build(struct pt_sites *s, struct pt_err *err)
 {
-	if (!mkdtemp(s->scratch))
-		return pt_err_errno(err, -errno, "%s", s->scratch);
+	const char *tmp = getenv("TMPDIR");
+	int n = snprintf(s->scratch, sizeof(s->scratch), "%s/pt-bench-XXXXXX", tmp ? tmp : "/tmp");
+
+	if (n < 0 || (size_t)n >= sizeof(s->scratch))
+		return pt_err_set(err, -ENAMETOOLONG, "TMPDIR: too long");
+	if (!mkdtemp(s->scratch)) {
+		int code = pt_err_errno(err, -errno, "%s", s->scratch);
+		s->scratch[0] = '\0';
+		return code;
+	}
 	s->home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (s->home < 0)
 		return pt_err_errno(err, -errno, "/proc/thread-self/ns/net");
@@ -171,7 +179,7 @@ static int build(struct pt_sites *s, struct pt_err *err)
 
 int pt_sites_up(unsigned wans, struct pt_sites *out, struct pt_err *err)
 {
-	struct pt_sites s = { .wans = wans, .home = -1, .scratch = "/tmp/pt-bench-XXXXXX" };
+	struct pt_sites s = { .wans = wans, .home = -1 };
 
 	if (wans < 1 || wans > PT_SITES_WANS)
 		return pt_err_set(err, -ERANGE, "1 to %d WANs", PT_SITES_WANS);
@@ -194,11 +202,12 @@ void pt_sites_down(struct pt_sites *s)
 		const char *const argv[] = { "ip", "netns", "del", s->netns[--s->made], NULL };
 		(void)pt_proc_run(argv, NULL, IP_TIMEOUT_NS, NULL); // the next one all the same
 	}
-	for (size_t i = 0; i < PT_ARRAY_LEN(files); i++) {
+	for (size_t i = 0; s->scratch[0] && i < PT_ARRAY_LEN(files); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", s->scratch, files[i]);
 		(void)unlink(path);
 	}
-	(void)rmdir(s->scratch); // stays when somebody else put something there
+	if (s->scratch[0])
+		(void)rmdir(s->scratch); // stays when somebody else put something there
 	if (s->home >= 0)
 		close(s->home);
 	s->home = -1;
@@ -235,20 +244,44 @@ static int write_file(
 	return 0;
 }
 
-int pt_sites_configure(const struct pt_sites *s, int64_t interval_us, unsigned threshold,
-	unsigned port, struct pt_err *err)
+struct pt_prefix pt_sites_prefix(unsigned n)
+{
+	struct pt_prefix p = { .addr = { .family = AF_INET, .bytes = { 10, 2, 0 } }, .len = 24 };
+
+	if (n) { // 172.16.1.0/24 and on, of 172.16.0.0/12
+		p.addr.bytes[0] = 172;
+		p.addr.bytes[1] = (uint8_t)(16 + n / 256);
+		p.addr.bytes[2] = (uint8_t)(n % 256);
+	}
+	return p;
+}
+
+static void list_prefixes(struct pt_buf *b, unsigned n)
+{
+	char text[PT_PREFIX_LEN];
+
+	for (unsigned i = 0; i < n; i++) {
+		struct pt_prefix p = pt_sites_prefix(i);
+		pt_prefix_format(&p, text);
+		pt_buf_printf(b, "%s%s", i ? ", " : "", text);
+	}
+}
+
+int pt_sites_configure(
+	const struct pt_sites *s, const struct pt_sites_profile *profile, struct pt_err *err)
 {
 	pt_autobuf config = { 0 }, network = { 0 };
 
 	pt_buf_printf(&config,
 		"edge: a\nhealth:\n  probe_timeout_ms: %d\nfailover:\n  detection_interval_ms: "
 		"%" PRId64 "\n  detection_threshold: %u\n",
-		PROBE_TIMEOUT_MS, interval_us / 1000, threshold);
+		PROBE_TIMEOUT_MS, profile->interval_ms, profile->threshold);
 	pt_buf_puts(&network,
 		"sites:\n"
 		"  - { id: a, lan: [lan0], prefixes: [10.1.0.0/24] }\n"
-		"  - { id: b, lan: [lan0], prefixes: [10.2.0.0/24] }\n"
-		"uplinks:\n");
+		"  - { id: b, lan: [lan0], prefixes: [");
+	list_prefixes(&network, profile->prefixes);
+	pt_buf_puts(&network, "] }\nuplinks:\n");
 	for (unsigned i = 0; i < s->wans; i++)
 		pt_buf_printf(&network, "  - { id: wan%u, site: a, device: wan%u }\n", i, i);
 	pt_buf_puts(&network, "paths:\n");
@@ -256,7 +289,7 @@ int pt_sites_configure(const struct pt_sites *s, int64_t interval_us, unsigned t
 		pt_buf_printf(&network,
 			"  - { id: wan%u, source: a, dest: b, uplink: wan%u, preference: %u, "
 			"next_hop: 10.9.%u.2, target: 10.9.%u.2, port: %u }\n",
-			i, i, 100 - i, i, i, port);
+			i, i, 100 - i, i, i, profile->port);
 	pt_buf_puts(&network,
 		"policies:\n"
 		"  - { id: default, priority: 100, strategy: ordered, sla: {} }\n");

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 
 #define PT_SITES_WANS 8
@@ -17,8 +18,8 @@ struct pt_sites {
 	unsigned wans;
 	unsigned made; // namespaces, in the order of enum pt_node
 	char netns[PT_NODE_COUNT][32];
-	char scratch[64]; // a directory
-	int home;         // the namespace we came from
+	char scratch[128]; // a directory in $TMPDIR or /tmp
+	int home;          // the namespace we came from
 	struct pt_cables *cables;
 };
 
@@ -30,6 +31,16 @@ void pt_sites_cut(struct pt_sites *s, unsigned wan, bool cut);
 // Runs fn inside a node; the thread is back home when this returns.
 int pt_sites_in(const struct pt_sites *s, enum pt_node node, int (*fn)(void *ctx, struct pt_err *),
 	void *ctx, struct pt_err *err);
+#define PT_SITES_PREFIXES 4000
+// Prefix n of site b, n from 0: the first is the one that hb is in.
+struct pt_prefix pt_sites_prefix(unsigned n);
+
+struct pt_sites_profile {
+	int64_t interval_ms; // between probes
+	unsigned threshold;
+	unsigned port;     // of the reflector
+	unsigned prefixes; // of site b
+};
 // scratch/config.yaml and network.yaml for the edge of site a: wan0 is preferred to wan1 and so on.
-int pt_sites_configure(const struct pt_sites *s, int64_t interval_us, unsigned threshold,
-	unsigned port, struct pt_err *err);
+int pt_sites_configure(
+	const struct pt_sites *s, const struct pt_sites_profile *profile, struct pt_err *err);

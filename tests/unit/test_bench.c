@@ -117,7 +117,7 @@ static void subject_and_baseline(void)
 	T_EQ(r[0].subject.value, 60);
 	T_EQ(r[0].subject.min, 36);
 	T_EQ(r[0].baseline.value, 192);
-	T_EQ(pt_bench_ratio_milli(&r[0]), 313); // 60 / 192, rounded
+	T_EQ(pt_bench_ratio_ppm(&r[0]), 312500); // 60 / 192
 	T_EQ(pt_bench_judge(&r[0]), PT_BENCH_PASS);
 	T_EQ(r[1].subject.value, 84);
 	T_EQ(r[1].baseline.value, 240);
@@ -157,7 +157,7 @@ static void as_records(void)
 	T_STR(text,
 		"{\"workload\":\"test\",\"metric\":\"p50\",\"value\":60,\"unit\":\"us\","
 		"\"median\":60,\"min\":36,\"max\":84,\"spread\":24,\"runs\":5,"
-		"\"baseline\":192,\"baseline_name\":\"them\",\"ratio\":0.313,\"target\":60,"
+		"\"baseline\":192,\"baseline_name\":\"them\",\"ratio\":0.3125,\"target\":60,"
 		"\"pass\":true,\"skipped\":null}");
 	pt_autojson json_t *fails = pt_bench_to_json(&r[1]);
 	T_OK(json_is_false(json_object_get(fails, "pass")));
