@@ -18,6 +18,7 @@ struct guard {
 	enum pt_path_status status; // last told
 	int64_t hold_until_ns;      // damped until then; 0: not, or still down
 	struct pt_count told;       // traffic already in records
+	bool gone;                  // its device has been told to be missing
 };
 
 // A switch that is still gathering: paths that fall together are one event.

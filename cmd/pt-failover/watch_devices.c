@@ -106,6 +106,7 @@ static void on_new(struct watch *w, const struct pt_link *link)
 static void gone_path(struct watch *w, uint32_t path, bool usable)
 {
 	(void)usable;
+	w->guard[path].gone = true;
 	watch_note(w, path, "device", PT_NULL);
 }
 
@@ -178,10 +179,14 @@ static void settle(struct watch *w)
 		return;
 	}
 	follow_links(w, &links);
-	// What the kernel judged is told when its event is read.
-	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
-		if (w->plane->hop[i].flags & PT_HOP_USED && !w->plane->live->down[i])
-			watch_note(w, i, "device", PT_NULL);
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
+		bool gone = w->plane->hop[i].flags & PT_HOP_USED && !w->plane->hop[i].ifindex;
+
+		if (gone == w->guard[i].gone)
+			continue;
+		w->guard[i].gone = gone;
+		watch_note(w, i, "device", PT_NULL);
+	}
 	watch_look(w, "device");
 }
 
