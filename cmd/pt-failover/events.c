@@ -18,6 +18,10 @@
 #include "model/records.h"
 
 const struct argp_option events_options[] = {
+	{ .name = "from",
+		.key = 'd',
+		.arg = "DIR",
+		.doc = "Read records from this spool instead of standard input" },
 	{ .name = "follow", .key = 'f', .doc = "Go on as events happen (with --from)" },
 	{},
 };
@@ -26,12 +30,16 @@ int events_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 {
 	struct events_opts *o = opts;
 
-	(void)ctx;
-	(void)arg;
-	if (key != 'f')
+	switch (key) {
+	case 'd':
+		ctx->from = arg;
+		return 0;
+	case 'f':
+		o->follow = true;
+		return 0;
+	default:
 		return ARGP_ERR_UNKNOWN;
-	o->follow = true;
-	return 0;
+	}
 }
 
 struct telling {

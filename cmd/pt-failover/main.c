@@ -47,7 +47,6 @@ static const struct pt_verb verbs[] = {
 		.parse = events_parse,
 		.opts_size = sizeof(struct events_opts),
 		.args = "",
-		.need = PT_NEED_RECORDS,
 		.doc = "Tell in words what happened" },
 	{ .name = NULL },
 };
