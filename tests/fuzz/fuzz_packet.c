@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Any bytes as a STAMP request, a STAMP reply, its TLVs, an ICMP message and a raw IPv4 packet:
+// refused, or read to what gives the same bytes when written.
+#include "fuzz.h"
+
+#include <sys/socket.h>
+
+#include "wire/icmp.h"
+#include "wire/stamp.h"
+
+static bool fail(char *why, size_t n, const char *what)
+{
+	(void)snprintf(why, n, "%s", what);
+	return false;
+}
+
+// Bytes [from, to) are the same in both.
+static bool same(const uint8_t *a, const void *b, size_t from, size_t to)
+{
+	return memcmp(a + from, (const uint8_t *)b + from, to - from) == 0;
+}
+
+static bool try_stamp(const char *bytes, size_t len, char *why, size_t n)
+{
+	struct pt_stamp_sent sent;
+	struct pt_stamp_reflected reply;
+	uint8_t again[PT_STAMP_LEN];
+	bool whole = len >= PT_STAMP_LEN;
+
+	if ((pt_stamp_request_read(bytes, len, &sent) == PT_STAMP_LEN) != whole ||
+		(pt_stamp_reply_read(bytes, len, &reply) == PT_STAMP_LEN) != whole)
+		return fail(why, n, "length not checked");
+	if (!whole)
+		return true;
+	(void)pt_stamp_request_write(&sent, again, sizeof(again)); // it has room
+	if (!same(again, bytes, 0, 16))
+		return fail(why, n, "request changed on the way");
+	(void)pt_stamp_reply_write(&reply, again, sizeof(again)); // it has room
+	if (!same(again, bytes, 0, 38) || again[40] != (uint8_t)bytes[40])
+		return fail(why, n, "reply changed on the way");
+	return true;
+}
+
+static bool try_tlvs(const char *bytes, size_t len, char *why, size_t n)
+{
+	pt_autofree uint8_t *once = malloc(len ? len : 1), *twice = malloc(len ? len : 1);
+	size_t base = len < PT_STAMP_LEN ? len : PT_STAMP_LEN, changed = 0;
+
+	if (!once || !twice)
+		return fail(why, n, "out of memory");
+	memcpy(once, bytes, len);
+	pt_stamp_tlvs_reflect(once, len);
+	memcpy(twice, once, len);
+	pt_stamp_tlvs_reflect(twice, len);
+	if (memcmp(once, twice, len) != 0)
+		return fail(why, n, "TLVs: reflecting twice differs");
+	if (!same(once, bytes, 0, base))
+		return fail(why, n, "TLVs: base packet touched");
+	for (size_t i = base; i < len; i++) {
+		changed += once[i] != (uint8_t)bytes[i];
+		if (once[i] != (uint8_t)bytes[i] && once[i] & 0x3f)
+			return fail(why, n, "TLVs: more than flags written");
+	}
+	return changed <= (len - base) / 4 ? true : fail(why, n, "TLVs: too many flags");
+}
+
+static bool try_icmp(int family, const char *bytes, size_t len, char *why, size_t n)
+{
+	struct pt_icmp_echo echo;
+	pt_autofree uint8_t *again = malloc(len + 1);
+
+	if (!again)
+		return fail(why, n, "out of memory");
+	if (pt_icmp_echo_read(family, bytes, len, &echo))
+		return true;
+	if (echo.payload_len != len - PT_ICMP_HEADER_LEN)
+		return fail(why, n, "ICMP: payload length");
+	int wrote = pt_icmp_echo_write(&echo, again, len);
+	if (wrote < 0)
+		return echo.payload_len > 0xffff ? true : fail(why, n, "ICMP: not written");
+	if ((size_t)wrote != len || !same(again, bytes, 0, 2) || !same(again, bytes, 4, len))
+		return fail(why, n, "ICMP: changed on the way");
+	return true;
+}
+
+static bool try_all(const char *bytes, size_t len, char *why, size_t n)
+{
+	int header = pt_ip4_header_len(bytes, len);
+
+	if (header >= 0 && ((size_t)header > len || header < 20))
+		return fail(why, n, "IPv4: header past the packet");
+	return try_stamp(bytes, len, why, n) && try_tlvs(bytes, len, why, n) &&
+		try_icmp(AF_INET, bytes, len, why, n) && try_icmp(AF_INET6, bytes, len, why, n);
+}
+
+int main(int argc, char **argv)
+{
+	return fuzz_main(argc, argv, try_all, "tests/fuzz/corpus/packet");
+}
