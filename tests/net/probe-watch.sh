@@ -24,6 +24,8 @@ count() { health "$1" "$2" | wc -l; }
 at_least() { (($(count "$1" "$2") >= $3)); }
 nth() { health "$1" "$2" | sed -n "$3p" | jq -r "$4"; } # NAME PATH N FILTER
 newest() { health "$1" "$2" | tail -n 1 | jq -r "$3"; }
+# In all of the N newest records.
+heard_since() { health "$1" "$2" | tail -n "$3" | jq -es 'map(.received > 0 and .loss_ppm == 0) | all' >/dev/null; }
 newest_is() { [[ $(newest "$1" "$2" "$3") = "$4" ]]; }
 heard() { [[ $(newest "$1" "$2" .received) -gt 0 ]]; }
 all() { health "$1" "$2" | jq -s -r "$3"; }
@@ -115,6 +117,13 @@ check "the other path goes on" heard gone a-wan1
 wan_up a 0
 check "the device is back: measured again within 5 s" wait_until 5 heard gone a-wan0
 check "and that is said" told gone 'path a-wan0: probes leave again'
+n=$(count gone a-wan0)
+must ip -n "$(ns ea)" addr del 10.9.0.1/24 dev wan0
+must ip -n "$(ns ea)" addr add 10.9.0.33/24 dev wan0
+wait_until 5 at_least gone a-wan0 $((n + 4))
+check "a new address on the device: measured again" wait_until 5 heard_since gone a-wan0 3
+must ip -n "$(ns ea)" addr del 10.9.0.33/24 dev wan0
+must ip -n "$(ns ea)" addr add 10.9.0.1/24 dev wan0
 reap reflect
 wait_until 4 newest_is gone a-wan1 .loss_ppm 1000000
 is "reflector gone: all lost, score 0" "$(newest gone a-wan1 '[.loss_ppm, .score, .mos] | @csv')" "1000000,0,1"
