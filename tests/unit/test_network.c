@@ -51,6 +51,10 @@ static const struct {
 	{ SITES "  - {id: c, prefixes: [10.9.0.0/16, 10.1.0.0/16]}\n",
 		"4:37: sites[2].prefixes[1]: 10.1.0.0/16 is also site \"a\"'s: give one of them a "
 		"higher preference" },
+	{ SITES "  - {id: c, prefixes: [10.1.0.0/16], preference: 1}\n"
+		"  - {id: d, prefixes: [10.1.0.0/16]}\n",
+		"5:24: sites[3].prefixes[0]: 10.1.0.0/16 is also site \"a\"'s: give one of them a "
+		"higher preference" },
 	{ SITES "  - {id: c, prefixes: [10.9.0.0/16, 10.9.0.0/16]}\n",
 		"4:37: sites[2].prefixes[1]: 10.9.0.0/16 is given twice" },
 	{ SITES "  - {id: c, prefixes: [\"2001:db8::1/32\"]}\n",

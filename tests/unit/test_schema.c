@@ -110,6 +110,7 @@ static void json_refuses(void)
 		{ "{\"colour\": \"pink\"}",
 			"colour: \"pink\" is not a word for this; valid here: red, green, blue" },
 		{ "{\"dscp\": 64}", "dscp: 64 is out of range 0 to 63" },
+		{ "{\"ports\": 0}", "ports: 0 is out of range 1 to 65535" },
 		{ "{\"ports\": 65536}", "ports: 65536 is out of range 1 to 65535" },
 		{ "{\"addr\": \"x\"}",
 			"addr: \"x\" is not an address, such as 192.0.2.1 or 2001:db8::1" },
