@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "bench/failover.h"
 #include "bench/sites.h"
+#include "cmd/pt-bench/selection.h"
 
 #define MAX_INTERVALS 4
 #define MAX_CUTS      10000
@@ -270,6 +271,14 @@ static const struct pt_verb verbs[] = {
 		.args = "",
 		.need = PT_NEED_ROOT | PT_NEED_JSON,
 		.doc = "Cut a WAN silently, again and again: how long does the traffic stop?" },
+	{ .name = "path-selection",
+		.run = bench_selection,
+		.options = selection_options,
+		.parse = selection_parse,
+		.opts_size = sizeof(struct selection_args),
+		.args = "",
+		.need = PT_NEED_JSON,
+		.doc = "Change the verdict of one path: how long until the best of all is known?" },
 	{ .name = NULL },
 };
 
