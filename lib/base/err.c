@@ -5,22 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-int pt_err_set(struct pt_err *err, int code, const char *fmt, ...)
+void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...)
 {
 	if (!err)
-		return code;
+		return;
 	va_list ap;
 	va_start(ap, fmt);
 	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap); // a cut message is still a message
 	va_end(ap);
 	err->code = code;
-	return code;
 }
 
-int pt_err_errno(struct pt_err *err, int code, const char *fmt, ...)
+void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...)
 {
 	if (!err)
-		return code;
+		return;
 	va_list ap;
 	va_start(ap, fmt);
 	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
@@ -28,7 +27,6 @@ int pt_err_errno(struct pt_err *err, int code, const char *fmt, ...)
 	size_t used = strlen(err->msg);
 	(void)snprintf(err->msg + used, sizeof(err->msg) - used, ": %s", strerrordesc_np(-code));
 	err->code = code;
-	return code;
 }
 
 int pt_err_wrap(struct pt_err *err, const char *fmt, ...)

@@ -7,13 +7,27 @@ struct pt_err {
 	char msg[512];
 };
 
-// Fills err (NULL is allowed) and returns code, so that a caller can write
+// Fills err (NULL is allowed) and yields code, so that a caller can write
 // `return pt_err_set(err, -EINVAL, "paths[%u].gateway: not an address", i);`
-int pt_err_set(struct pt_err *err, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+// A macro, so that compilers and analyzers see which code comes back.
+#define pt_err_set(err, code, ...)                      \
+	({                                              \
+		int code_ = (code);                     \
+		pt_err_fill((err), code_, __VA_ARGS__); \
+		code_;                                  \
+	})
 
 // As pt_err_set, with ": strerror(-code)" appended.
-int pt_err_errno(struct pt_err *err, int code, const char *fmt, ...)
+#define pt_err_errno(err, code, ...)                          \
+	({                                                    \
+		int code_ = (code);                           \
+		pt_err_fill_errno((err), code_, __VA_ARGS__); \
+		code_;                                        \
+	})
+
+void pt_err_fill(struct pt_err *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void pt_err_fill_errno(struct pt_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 // Puts "what: " in front of the message of an error already set; returns its code.
