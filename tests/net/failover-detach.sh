@@ -37,15 +37,16 @@ done
 
 check "attach" edge_attach a
 check "attach again" edge_attach a
+check "b attached" edge_attach b
 edge_start a
 edge_start b
-check "b attached" edge_attach b
 wait_until 10 all_up a || not_ok "paths come up" "$(status a)"
 sever fibre
 check "the path goes down" wait_until 3 path_is a a-fibre down
 heal fibre
 for s in a b; do
-	for name in failover select probe reflect; do reap "$name-$s"; done
+	edge_stop $s
+	is "services of edge $s end well when asked" "$BADLY" ""
 done
 check "detach after work" edge_detach a
 unchanged "attach twice, work, a cut, detach"

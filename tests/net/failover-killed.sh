@@ -8,7 +8,7 @@
 edges_up
 stream_start
 hold 0.3
-for name in select failover; do
+for name in select failover db; do
 	stream_mark
 	for s in a b; do
 		slay "$name-$s"

@@ -31,9 +31,11 @@ hold 0.5
 felt_nothing "on lte"
 
 heal fibre
+healed_ms=$((${EPOCHREALTIME/[.,]/} / 1000))
 for s in a b; do
 	check "edge $s: back after the cooldown" wait_until 10 uses $s $s-fibre
 done
+between "the cooldown of 1 s was kept, ms" $((${EPOCHREALTIME/[.,]/} / 1000 - healed_ms)) 1000 3000
 on_fibre() {
 	stream_mark
 	hold 0.1
@@ -51,5 +53,18 @@ for dir in ab ba; do
 	between "IPv6 $dir: longest outage of the whole run, us" \
 		"$(jq "select(.type == \"final\" and .dir == \"$dir\") | .gap_send_us" "$SCRATCH/six.out")" \
 		10000 40000
+done
+
+for s in a b; do
+	edge_stop $s
+	is "services of edge $s end well when asked" "$BADLY" ""
+done
+for s in a b; do
+	is "edge $s: pt-db kept the switch and what followed" \
+		"$(kept $s 'SELECT from_path_id, to_path_id, cause FROM switches ORDER BY mono_ns LIMIT 1')" \
+		"$s-fibre,$s-lte,timeout"
+	is "edge $s: and both changes of the path" "$(kept $s "SELECT group_concat(to_status, ' ') FROM
+		(SELECT to_status FROM (SELECT to_status, mono_ns FROM transitions WHERE path_id = '$s-fibre'
+		ORDER BY mono_ns DESC LIMIT 2) ORDER BY mono_ns)")" "down up"
 done
 done_testing

@@ -3,7 +3,8 @@
 # The real tools on both edges of lib.sh's two sites, and a stream that measures what users feel.
 #
 # edge_attach SIDE, edge_detach SIDE   write_config first
-# edge_start SIDE                      reflect-, probe-, select-, failover- (each -SIDE) as services
+# edge_start SIDE                      reflect-, probe-, select-, failover- and db-SIDE as services
+# edge_stop SIDE                       asks them to end; BADLY names those that did not end well
 # status SIDE [JQ]                     pt-failover status --json, from the pin directory alone
 # path_state SIDE PATH                 up, down, ...
 # uses SIDE PATH                       user traffic takes this path now
@@ -30,21 +31,33 @@ edge_detach() {
 	"$BIN/pt-failover" detach $(edge_opts "$1")
 }
 
+SERVICES=(db failover select probe reflect)
+
 # The services of one edge, each of its own, joined by spools as under systemd.
 edge_start() {
-	local s=$1 spool=$SCRATCH/$1/spool net
+	local s=$1 spool=$SCRATCH/$1/spool net db=$SCRATCH/$1/sdwan.db
 	net="--netns $(ns "e$s")"
-	mkdir -p "$spool"
+	mkdir -p "$spool/probe" "$spool/select" "$spool/failover"
+	must "$BIN/pt-db" init --quiet --db "$db"
 	# shellcheck disable=SC2046,SC2086 # words
 	{
 		spawn "reflect-$s" "$BIN/pt-probe" reflect $net
 		spawn "probe-$s" "$BIN/pt-probe" watch $net $(files_of "$s") --spool "$spool/probe"
 		spawn "select-$s" "$BIN/pt-select" watch $(files_of "$s") --from "$spool/probe" \
-			--spool "$spool/select"
+			"$spool/failover" --spool "$spool/select"
 		spawn "failover-$s" "$BIN/pt-failover" watch $(edge_opts "$s") $(files_of "$s") \
 			--from "$spool/select" --spool "$spool/failover"
+		spawn "db-$s" "$BIN/pt-db" ingest --db "$db" --from "$spool/probe" \
+			--from "$spool/select" --from "$spool/failover"
 	}
 }
+edge_stop() { # SIDE; BADLY: those that did not end with 0
+	local name
+	BADLY=''
+	for name in "${SERVICES[@]}"; do reap "$name-$1" || BADLY+="$name-$1: $? "; done
+}
+# Rows that pt-db kept, as CSV.
+kept() { "$BIN/pt-db" query --csv --db "$SCRATCH/$1/sdwan.db" "$2" | tail -n +2 | tr -d '\r'; } # SIDE SQL
 
 records() { cat "$SCRATCH/$1/spool/$2"/*.ndjson 2>/dev/null; } # SIDE STAGE
 
