@@ -16,6 +16,7 @@
 #include "bench/sites.h"
 #include "bench/feed.h"
 #include "plane/event.h"
+#include "plane/names.h"
 #include "plane/plane.h"
 #include "plane/state.h"
 
@@ -103,7 +104,8 @@ struct rig {
 	bool attached;
 	struct pt_plane *plane;
 	struct pt_events *events;
-	struct pt_event down; // the newest; detected_ns 0: none
+	uint32_t cut_path;    // index of wan0's path
+	struct pt_event down; // its first since the last cut; detected_ns 0: none
 	struct pt_daemon *daemon;
 	unsigned seed;
 };
@@ -173,8 +175,20 @@ static void on_event(void *ctx, const struct pt_event *event)
 {
 	struct rig *r = ctx;
 
-	if (event->kind == PT_EVENT_DOWN && !r->down.detected_ns)
+	if (event->kind == PT_EVENT_DOWN && event->path == r->cut_path && !r->down.detected_ns)
 		r->down = *event;
+}
+
+static int find_cut_path(struct rig *r, struct pt_err *err)
+{
+	pt_autonames names = { 0 };
+	int code = pt_names_read(r->plane, &names, err);
+
+	if (code)
+		return code;
+	r->cut_path = pt_names_index(&names, PT_NAME_PATH, "wan0");
+	return r->cut_path == PT_NAMES_NONE ? pt_err_set(err, -ENOENT, "failover: no path wan0")
+					    : 0;
 }
 
 static int attach(struct rig *r, struct pt_err *err)
@@ -187,6 +201,8 @@ static int attach(struct rig *r, struct pt_err *err)
 		return code;
 	r->attached = true;
 	code = pt_plane_open(r->pin_dir, PT_PLANE_READ, &r->plane, err);
+	if (!code)
+		code = find_cut_path(r, err);
 	return code ? code : pt_events_new(r->plane, on_event, r, &r->events, err);
 }
 
@@ -252,6 +268,20 @@ static int cut_and_look(struct rig *r, int64_t limit_ns, struct pt_mono *cut,
 	return 0;
 }
 
+// A false alarm just before the cut had already moved the traffic: such a cut measures nothing. One
+// that nobody noticed stays, with the whole time waited as its outage.
+static void note_verdict(struct pt_mono decided, struct pt_mono committed, struct pt_mono cut,
+	int64_t out[PT_BENCH_SERIES])
+{
+	if (decided.ns && decided.ns < cut.ns)
+		for (unsigned k = 0; k < PT_BENCH_SERIES; k++)
+			out[k] = PT_BENCH_NONE;
+	if (!committed.ns || decided.ns < cut.ns)
+		return;
+	out[DETECT_US] = pt_mono_diff(decided, cut) / PT_NS_PER_US;
+	out[SWITCH_NS] = pt_mono_diff(committed, decided);
+}
+
 static int64_t limit_of(int64_t interval_ns, unsigned threshold)
 {
 	return BACK_INTERVALS * interval_ns * threshold + BACK_SLACK_NS;
@@ -260,14 +290,16 @@ static int64_t limit_of(int64_t interval_ns, unsigned threshold)
 static int cut_subject(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
 {
 	struct rig *r = ctx;
-	struct pt_mono cut;
+	struct pt_mono cut = { 0 };
 	int code = settle(r, err);
 
 	if (!code)
 		code = pt_proc_check(&r->watch, err);
 	if (code)
 		return code;
-	(void)pt_events_read(r->events); // what came before the cut: false alarms, ups
+	if (!paths_answer(r)) // a false alarm a moment ago
+		return 0;
+	(void)pt_events_read(r->events); // what came before
 	r->down = (struct pt_event){ 0 };
 	code = cut_and_look(
 		r, limit_of(r->o->interval_ms * PT_NS_PER_MS, r->o->threshold), &cut, out, err);
@@ -277,10 +309,8 @@ static int cut_subject(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *e
 	code = pt_events_read(r->events);
 	if (code < 0)
 		return pt_err_errno(err, code, "failover: events");
-	if (r->down.detected_ns >= (uint64_t)cut.ns) {
-		out[DETECT_US] = ((int64_t)r->down.detected_ns - cut.ns) / PT_NS_PER_US;
-		out[SWITCH_NS] = (int64_t)(r->down.committed_ns - r->down.detected_ns);
-	}
+	note_verdict((struct pt_mono){ (int64_t)r->down.detected_ns },
+		(struct pt_mono){ (int64_t)r->down.committed_ns }, cut, out);
 	code = wait_for(r, paths_answer, READY_NS, err);
 	return code == -ETIMEDOUT ? pt_err_set(err, code, "failover: the healed path stays down")
 				  : code;
@@ -325,7 +355,7 @@ static int cut_baseline(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *
 	struct rig *r = ctx;
 	int64_t interval_ns = r->o->baseline == PT_FAILOVER_PING ? PING_INTERVAL
 								 : r->o->interval_ms * PT_NS_PER_MS;
-	struct pt_mono cut;
+	struct pt_mono cut = { 0 };
 	int code = settle(r, err);
 
 	if (!code)
@@ -336,10 +366,7 @@ static int cut_baseline(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *
 	struct pt_daemon_verdict v = pt_daemon_verdict(r->daemon);
 	if (v.error)
 		return pt_err_errno(err, v.error, "baseline: moving the route");
-	if (v.committed.ns) {
-		out[DETECT_US] = pt_mono_diff(v.decided, cut) / PT_NS_PER_US;
-		out[SWITCH_NS] = pt_mono_diff(v.committed, v.decided);
-	}
+	note_verdict(v.decided, v.committed, cut, out);
 	code = wait_for(r, daemon_sees_target, READY_NS, err);
 	return code ? code : pt_daemon_rearm(r->daemon, err);
 }
