@@ -10,15 +10,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "probe/measure.h"
 #include "wire/icmp.h"
 #include "wire/stamp.h"
 
-#define RETRY_NS      PT_NS_PER_S
-#define SILENT_NS     (5 * PT_NS_PER_S) // then the socket may be stale: its address or route changed
-#define NOISE_BITS    12                // of the sender's timestamp: 0.95 us
-#define REMEMBERED    4                 // timeouts' worth of probes, for late answers
-#define STEP_SLACK_NS (100 * PT_NS_PER_US)
-#define ICMP_ID       0x5054
+#define RETRY_NS   PT_NS_PER_S
+#define SILENT_NS  (5 * PT_NS_PER_S) // then the socket may be stale: its address or route changed
+#define NOISE_BITS 12                // of the sender's timestamp: 0.95 us
+#define REMEMBERED 4                 // timeouts' worth of probes, for late answers
+#define ICMP_ID    0x5054
 
 struct pt_stream {
 	struct pt_stream_opts o;
@@ -64,60 +64,7 @@ static void close_socket(struct pt_stream *s)
 
 // ---- what comes back ----
 
-// Both clocks must be synchronised, and in the same format, for one-way delays.
-static void one_way(struct pt_stream *s, const struct pt_stamp_reflected *r, int64_t tx_ns,
-	int64_t rx_ns, struct pt_sample *out)
-{
-	struct pt_clock_error theirs;
-	const struct pt_clock_error *ours = &s->env->clock.error;
-	if (!ours->synced || pt_clock_error_decode(r->error, &theirs) || !theirs.synced ||
-		theirs.ptp)
-		return;
-	out->out_ns = pt_ntp_to_unix_ns(r->received_ntp) - tx_ns;
-	out->back_ns = rx_ns - pt_ntp_to_unix_ns(r->ntp);
-	if (__builtin_add_overflow(ours->bound_ns, theirs.bound_ns, &out->owd_error_ns))
-		out->owd_error_ns = INT64_MAX;
-}
-
-// Time the reflector held the packet, as far as it can be believed.
-static int64_t residence(const struct pt_stamp_reflected *r, int64_t most_ns)
-{
-	struct pt_clock_error theirs;
-	bool ptp = pt_clock_error_decode(r->error, &theirs) == 0 && theirs.ptp;
-	int64_t ns = ptp ? pt_ptp_to_unix_ns(r->ntp) - pt_ptp_to_unix_ns(r->received_ntp)
-			 : pt_ntp_to_unix_ns(r->ntp) - pt_ntp_to_unix_ns(r->received_ntp);
-	return ns > 0 && ns < most_ns ? ns : 0;
-}
-
 // r is NULL for ICMP.
-static struct pt_sample measure(struct pt_stream *s, const struct pt_sent_probe *p,
-	const struct pt_tsock_rx *rx, const struct pt_stamp_reflected *r)
-{
-	struct pt_mono now = pt_mono_now();
-	int64_t real_ns = pt_wall_ns(), user_ns = pt_mono_diff(now, p->at);
-	int64_t tx_ns = p->kernel_ns ? p->kernel_ns : p->real_ns;
-	int64_t rx_ns = rx->kernel_ns ? rx->kernel_ns : real_ns;
-	int64_t rtt = rx_ns - tx_ns;
-	struct pt_sample out = {
-		.rtt_ns = rtt,
-		.out_ns = PT_NULL,
-		.back_ns = PT_NULL,
-		.owd_error_ns = PT_NULL,
-		.kernel = p->kernel_ns && rx->kernel_ns,
-	};
-	// Kernel stamps are wall time: when that was stepped on the way, only ours can be trusted.
-	int64_t step = llabs(real_ns - p->real_ns - user_ns);
-	if (step > STEP_SLACK_NS + user_ns / 1000 || rtt < 0 || rtt > user_ns + STEP_SLACK_NS) {
-		out.rtt_ns = user_ns;
-		out.kernel = false;
-	} else if (r) {
-		one_way(s, r, tx_ns, rx_ns, &out);
-	}
-	if (r)
-		out.rtt_ns -= residence(r, out.rtt_ns);
-	return out;
-}
-
 static void settle(struct pt_stream *s, const struct pt_stamp_reflected *r,
 	const struct pt_tsock_rx *rx, uint64_t cookie, struct pt_stream_event *e)
 {
@@ -134,7 +81,8 @@ static void settle(struct pt_stream *s, const struct pt_stamp_reflected *r,
 		s->stats.duplicates++;
 		e->kind = PT_STREAM_DUPLICATE;
 	} else {
-		e->sample = measure(s, p, rx, r);
+		struct pt_arrival at = { pt_mono_now(), pt_wall_ns(), rx->kernel_ns };
+		e->sample = pt_measure(p, &at, r, &s->env->clock.error);
 		e->kind = answer == PT_ANSWER_LATE ? PT_STREAM_LATE : PT_STREAM_ANSWER;
 	}
 	if (answer == PT_ANSWER_LATE)
