@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "verbs.h"
 
 #define MAX_WINDOW_NS (24 * 3600 * PT_NS_PER_S)
+#define MAX_TOLD      100 // bad lines of one source
 
 enum { KEY_SHORT = 0x100, KEY_LONG, KEY_FROM };
 
@@ -98,6 +100,9 @@ static int load(struct select_setup *s, const struct pt_ctx *ctx,
 	rc = choose_windows(s, windows, err);
 	if (rc == 0)
 		rc = pt_select_new(&s->network, s->self, &s->opts, sink, &s->select, err);
+	if (rc == 0 && !pt_select_group(s->select, 0, &(struct pt_select_view){ 0 }))
+		pt_log(PT_LOG_WARN, "%s: no path starts at site %s: there is nothing to decide",
+			ctx->network, s->self->id);
 	return rc;
 }
 
@@ -120,6 +125,23 @@ void select_setup_done(struct select_setup *s)
 	*s = (struct select_setup){ 0 };
 }
 
+// Each bad line is told by its number, up to a point: a broken writer must not fill the journal.
+__attribute__((format(printf, 2, 3))) static void tell_bad(
+	struct select_source *s, const char *fmt, ...)
+{
+	pt_autobuf text = { 0 };
+	va_list ap;
+
+	if (++s->bad > MAX_TOLD)
+		return;
+	va_start(ap, fmt);
+	pt_buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	pt_log(PT_LOG_WARN, "%s:%s: skipped", s->name, pt_buf_str(&text));
+	if (s->bad == MAX_TOLD)
+		pt_log(PT_LOG_WARN, "%s: further bad lines are skipped in silence", s->name);
+}
+
 static int on_record(void *ctx, const json_t *record, const char *type, const char *line)
 {
 	struct select_source *s = ctx;
@@ -130,9 +152,7 @@ static int on_record(void *ctx, const json_t *record, const char *type, const ch
 		s->records++;
 		return 0;
 	}
-	s->bad++;
-	pt_log(PT_LOG_WARN, "%s:%" PRIu64 ": %s: %s: skipped", s->name,
-		pt_record_reader_line(s->reader), type, err.msg);
+	tell_bad(s, "%" PRIu64 ": %s: %s", pt_record_reader_line(s->reader), type, err.msg);
 	return 0;
 }
 
@@ -140,8 +160,7 @@ static void on_bad(void *ctx, uint64_t line_number, const char *why)
 {
 	struct select_source *s = ctx;
 
-	s->bad++;
-	pt_log(PT_LOG_WARN, "%s:%" PRIu64 ": %s: skipped", s->name, line_number, why);
+	tell_bad(s, "%" PRIu64 ": %s", line_number, why);
 }
 
 static bool is_dir(const char *name)

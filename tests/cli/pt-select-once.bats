@@ -86,6 +86,18 @@ teardown() {
 	[ "$stderr" = "pt-select: $D/absent: No such file or directory" ]
 }
 
+@test "once: a flood of bad lines is told up to a hundred times" {
+	{
+		second 100 0
+		yes nonsense | head -n 5000
+		second 101 0
+	} >"$D/records"
+	run --separate-stderr pt-select once "${files[@]}" "$D/records"
+	[ "$status" -eq 0 ]
+	[ "${#stderr_lines[@]}" -eq 101 ]
+	[ "${stderr_lines[-1]}" = "pt-select: $D/records: further bad lines are skipped in silence" ]
+}
+
 @test "once: an order in force is the incumbent" {
 	for t in {100..110}; do second "$t" 0; done >"$D/records"
 	echo '{"type":"decision","mono_ns":99000000000,"boot":"then","site":"branch","policy":"voice","paths":["hq-sat","hq-fibre","hq-lte"],"previous":["hq-fibre","hq-lte","hq-sat"],"reason":"test"}' >"$D/decision"
@@ -142,6 +154,13 @@ teardown() {
 	pt-select check --json --short 5s --long 1m "${files[@]}" | jq -e '
 		.values[0].short_window_ns == 5000000000 and .values[0].long_window_ns == 60000000000
 		and .groups[0].paths == ["hq-fibre", "hq-lte", "hq-sat"]'
+}
+
+@test "check: an edge without a path is told" {
+	sed 's/^edge: hq/edge: branch/' "$D/config.yaml" >"$D/branch.yaml"
+	run --separate-stderr pt-select check --config "$D/branch.yaml" --network "$D/network.yaml"
+	[ "$status" -eq 0 ]
+	[ "$stderr" = "pt-select: $D/network.yaml: no path starts at site branch: there is nothing to decide" ]
 }
 
 @test "check: bad files are exit 2 and one line with the place" {
