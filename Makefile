@@ -2,6 +2,8 @@
 # Patronus. `make` builds, `make check` tests, `make demo` shows the failover live.
 VERSION  := 0.1.0
 BUILD    ?= build
+# One name for one place: dependency files must not know two.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 prefix   ?= /usr/local
 DESTDIR  ?=
 CC       ?= gcc
