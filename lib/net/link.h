@@ -12,7 +12,7 @@ struct pt_link {
 	uint32_t ifindex;
 	char name[IFNAMSIZ];
 	uint32_t mtu;
-	uint32_t flags; // IFF_*, from linux/if.h
+	uint32_t flags; // IFF_*
 	uint16_t type;  // ARPHRD_*
 };
 

@@ -92,7 +92,7 @@ static int rig_start(void)
 
 // ---- maps ----
 
-static uint64_t rig_stat(enum pt_stat stat)
+static inline uint64_t rig_stat(enum pt_stat stat)
 {
 	uint64_t value[RIG_CPUS] = {}, sum = 0;
 	uint32_t key = stat;

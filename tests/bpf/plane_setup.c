@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: MIT
+// Attach, reload, decisions and detach against the kernel's own tables, with devices of a network
+// namespace of the test's own.
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "model/records.h"
+#include "plane/bank.h"
+#include "plane/order.h"
+#include "plane/setup.h"
+#include "plane/state.h"
+#include "tests/unit/test.h"
+
+#define HEAD                                                                                      \
+	"sites:\n"                                                                                \
+	"  - { id: a, lan: [lan0], prefixes: [10.1.0.0/24, 'fd00:1::/64'] }\n"                    \
+	"  - { id: b, lan: [x], prefixes: [10.2.0.0/24, 'fd00:2::/64'] }\n"                       \
+	"  - { id: c, lan: [x], prefixes: [10.3.0.0/24] }\n"                                      \
+	"uplinks:\n"                                                                              \
+	"  - { id: u0, site: a, device: wan0 }\n"                                                 \
+	"  - { id: u1, site: a, device: wan1 }\n"                                                 \
+	"  - { id: u2, site: b, device: wan0 }\n"                                                 \
+	"policies:\n"                                                                             \
+	"  - { id: voice, priority: 10, match: { dscp: ef }, prefer: [u1], none_inside: drop }\n" \
+	"  - { id: rest, priority: 100 }\n"                                                       \
+	"paths:\n"
+#define PATH_B0                                                                            \
+	"  - { id: b0, source: a, dest: b, uplink: u0, preference: 9, next_hop: 10.9.0.2," \
+	" next_hop6: 'fd00:9::2', target: 10.9.0.2, port: 862, mtu: 1400 }\n"
+#define PATH_B1 \
+	"  - { id: b1, source: a, dest: b, uplink: u1, next_hop: 10.9.1.2, target: 10.9.1.2 }\n"
+#define PATH_C1 \
+	"  - { id: c1, source: a, dest: c, uplink: u1, next_hop: 10.9.1.3, target: 10.9.1.3 }\n"
+#define BOTH PATH_B0 PATH_B1 PATH_C1
+
+static char dir[64];
+static struct pt_arena arena;
+static struct pt_network net;
+static struct pt_config cfg;
+static struct pt_links links;
+static struct pt_setup setup;
+static struct pt_plane *plane;
+static struct pt_err err;
+
+// ---- the world ----
+
+static int run(const char *const *argv)
+{
+	extern char **environ;
+	union {
+		const char *const *in;
+		char *const *out;
+	} words = { .in = argv }; // posix_spawn does not write them
+	int status = -1;
+	pid_t pid;
+
+	if (posix_spawnp(&pid, argv[0], NULL, NULL, words.out, environ))
+		return -1;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+#define IP(...) run((const char *const[]){ "ip", __VA_ARGS__, NULL })
+
+static int make_devices(void)
+{
+	return IP("link", "add", "lan0", "type", "veth", "peer", "name", "lan1") ||
+		IP("link", "add", "wan0", "type", "veth", "peer", "name", "far0") ||
+		IP("link", "add", "wan1", "type", "veth", "peer", "name", "far1") ||
+		IP("addr", "add", "10.1.0.1/24", "dev", "lan0") ||
+		IP("addr", "add", "10.9.0.1/24", "dev", "wan0");
+}
+
+static bool use(const char *yaml)
+{
+	const struct pt_yaml_text text = { "test", yaml, strlen(yaml) };
+	struct pt_marks *marks;
+
+	net = (struct pt_network){};
+	err = (struct pt_err){};
+	pt_links_done(&links);
+	if (pt_yaml_parse(&text, &pt_network_schema, &arena, &marks, &net, &err) ||
+		pt_network_check(&net, &arena, marks, &err) ||
+		pt_config_load(NULL, &arena, &cfg, &err) || pt_links_read(&links, &err)) {
+		T_FAIL("%s", err.msg);
+		return false;
+	}
+	cfg.failover.detection_interval_ms = 10;
+	setup = (struct pt_setup){ .net = &net, .cfg = &cfg, .links = &links, .strict = true };
+	setup.self = pt_network_site(&net, "a");
+	return true;
+}
+
+static void forget(void)
+{
+	pt_plane_free(plane);
+	plane = NULL;
+}
+
+static bool attach(const char *yaml)
+{
+	struct pt_setup_result done;
+
+	forget();
+	if (!use(yaml))
+		return false;
+	if (pt_setup_attach(dir, &setup, &done, &err) ||
+		pt_plane_open(dir, PT_PLANE_WRITE, &plane, &err)) {
+		T_FAIL("%s", err.msg);
+		return false;
+	}
+	return true;
+}
+
+static bool nothing_left(void)
+{
+	return access(dir, F_OK) < 0 && errno == ENOENT;
+}
+
+static void detach(void)
+{
+	forget();
+	T_EQ(pt_setup_detach(dir, &err), 0);
+	T_OK(nothing_left());
+}
+
+static uint32_t path_index(const char *id)
+{
+	pt_autonames names = {};
+
+	T_EQ(pt_names_read(plane, &names, &err), 0);
+	return pt_names_index(&names, PT_NAME_PATH, id);
+}
+
+// "b0,b1" for a group's order; policies by their position.
+static const char *order_of(const char *site, uint32_t policy)
+{
+	static char text[128];
+	pt_autonames names = {};
+	const struct pt_group *g;
+
+	text[0] = 0;
+	T_EQ(pt_names_read(plane, &names, &err), 0);
+	g = pt_group_active(plane, pt_names_index(&names, PT_NAME_SITE, site), policy);
+	for (uint32_t i = 0; g && i < g->count; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? "," : "",
+			pt_names_id(&names, PT_NAME_PATH, g->path[i]));
+	return text;
+}
+
+static uint32_t site_of(enum pt_map map, const void *key)
+{
+	uint32_t site = UINT32_MAX;
+
+	return bpf_map_lookup_elem(plane->fd[map], key, &site) ? UINT32_MAX : site;
+}
+
+static uint32_t site_of4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+	struct pt_dest4 key = { .prefix_len = 32, .addr = { a, b, c, d } };
+
+	return site_of(PT_MAP_DEST4, &key);
+}
+
+static uint32_t hooks(void)
+{
+	struct pt_hook_key key, *prev = NULL;
+	uint32_t n = 0;
+
+	for (; !bpf_map_get_next_key(plane->fd[PT_MAP_HOOK], prev, &key); prev = &key)
+		n++;
+	return n;
+}
+
+static int decide(
+	const char *site, const char *policy, const char *const *paths, uint32_t n, bool drop)
+{
+	const struct pt_decision d = {
+		.site = site, .policy = policy, .paths = paths, .n_paths = n, .drop = drop
+	};
+	pt_autonames names = {};
+	struct pt_order order;
+	uint32_t changed;
+	int ret = pt_names_read(plane, &names, &err);
+
+	if (!ret)
+		ret = pt_order_resolve(&names, &d, &order, &err);
+	if (!ret)
+		ret = pt_order_apply(plane, &order, 1, &changed, &err);
+	return ret ? ret : (int)changed;
+}
+#define PATHS(...)                            \
+	(const char *const[]){ __VA_ARGS__ }, \
+		sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
+
+// ---- tests ----
+
+static void test_tables(void)
+{
+	const struct pt_hop *hop;
+	const struct pt_link *wan0;
+
+	T_NEED(attach(HEAD BOTH));
+	hop = &plane->hop[path_index("b0")];
+	wan0 = pt_links_named(&links, "wan0");
+	T_EQ(hop->ifindex, wan0->ifindex);
+	T_EQ(hop->mtu, 1400);
+	T_EQ(hop->flags, PT_HOP_USED | PT_HOP_VIA4 | PT_HOP_VIA6);
+	T_OK(!memcmp(hop->via4, (uint8_t[]){ 10, 9, 0, 2 }, 4));
+	T_EQ(hop->interval_ns, 10000000);
+	T_EQ(hop->port, 862);
+	T_EQ(plane->hop[path_index("b1")].mtu, 1500);
+	T_STR(order_of("b", 0), "b1,b0"); // voice prefers u1
+	T_STR(order_of("b", 1), "b0,b1"); // the rest goes by preference
+	T_STR(order_of("c", 1), "c1");
+	T_OK(site_of4(10, 2, 0, 7) != site_of4(10, 3, 0, 7));
+	T_EQ(site_of4(10, 1, 0, 7), PT_SITE_LOCAL); // this site
+	T_EQ(site_of4(10, 9, 0, 2), PT_SITE_LOCAL); // a connected network
+	T_EQ(site_of4(8, 8, 8, 8), UINT32_MAX);
+	T_EQ(hooks(), 5); // steer lan0, in and out of wan0 and wan1
+	T_OK(plane->meta->config_hash == pt_setup_hash(&net, &cfg));
+	detach();
+}
+
+static void test_attach_again(void)
+{
+	uint64_t hash;
+
+	T_NEED(attach(HEAD BOTH));
+	hash = plane->meta->config_hash;
+	T_EQ(decide("b", "rest", PATHS("b1", "b0"), false), 1);
+	T_NEED(attach(HEAD BOTH));
+	T_EQ(plane->meta->generation, 2); // the programs are new ones
+	T_OK(plane->meta->config_hash == hash);
+	T_EQ(hooks(), 5);
+	T_STR(order_of("b", 1), "b1,b0"); // what was decided stays
+	detach();
+}
+
+static void test_reload_keeps_indexes(void)
+{
+	uint32_t b1;
+
+	T_NEED(attach(HEAD BOTH));
+	b1 = path_index("b1");
+	T_EQ(decide("b", "rest", PATHS("b1", "b0"), false), 1);
+	T_NEED(attach(HEAD PATH_B1));
+	T_EQ(path_index("b1"), b1);
+	T_EQ(path_index("b0"), PT_NAMES_NONE);
+	T_STR(order_of("b", 1), "b1");
+	T_STR(order_of("c", 1), "");
+	T_EQ(hooks(), 3); // wan0 is no path's any longer
+	T_NEED(attach(HEAD BOTH));
+	T_EQ(path_index("b1"), b1);
+	T_STR(order_of("b", 1), "b1,b0"); // behind the one that was decided
+	detach();
+}
+
+static void refused(const char *yaml, const char *why)
+{
+	struct pt_setup_result done;
+
+	T_NEED(use(yaml));
+	T_OK(pt_setup_attach(dir, &setup, &done, &err) < 0);
+	T_HAS(err.msg, why);
+	T_OK(nothing_left());
+}
+
+static void set_rp_filter(const char *value)
+{
+	int fd = open("/proc/sys/net/ipv4/conf/wan1/rp_filter", O_WRONLY | O_CLOEXEC);
+
+	T_EQ(write(fd, value, 1), 1);
+	close(fd);
+}
+
+static void test_refused(void)
+{
+	refused(HEAD "  - { id: b0, source: a, dest: b, uplink: u0, device: wan7, "
+		     "next_hop: 10.9.0.2, target: 10.9.0.2 }\n",
+		"b0: device wan7: there is none");
+	refused(HEAD "  - { id: b0, source: a, dest: b, uplink: u0, target: 10.9.0.2 }\n",
+		"needs a next_hop");
+	refused(HEAD "  - { id: x, source: b, dest: a, uplink: u2, target: 10.9.0.2 }\n",
+		"no path starts here");
+	set_rp_filter("1");
+	refused(HEAD BOTH, "strict reverse path filter on wan1");
+	set_rp_filter("0");
+}
+
+// The device goes between the reading of devices and the attaching: too late for any check.
+static void test_failure_leaves_nothing(void)
+{
+	struct pt_setup_result done;
+
+	T_NEED(use(HEAD BOTH));
+	for (uint32_t i = 0; i < links.n_link; i++)
+		if (!strcmp(links.link[i].name, "wan1"))
+			links.link[i].ifindex = 4242;
+	T_OK(pt_setup_attach(dir, &setup, &done, &err) < 0);
+	T_HAS(err.msg, "wan1: attaching");
+	T_OK(nothing_left());
+}
+
+static void test_decisions(void)
+{
+	uint32_t bank;
+
+	T_NEED(attach(HEAD BOTH));
+	bank = plane->meta->bank;
+	T_EQ(decide("b", "rest", PATHS("b1", "b0"), false), 1);
+	T_EQ(plane->meta->bank, !bank);
+	T_STR(order_of("b", 1), "b1,b0");
+	T_STR(order_of("b", 0), "b1,b0"); // the other groups came along
+	T_STR(order_of("c", 1), "c1");
+	T_EQ(decide("b", "rest", PATHS("b1", "b0"), false), 0); // in place already
+	T_EQ(plane->meta->bank, !bank);
+	T_EQ(decide("b", "rest", PATHS("b0"), false), 1);
+	T_STR(order_of("b", 1), "b0");
+	T_EQ(decide("nowhere", "rest", PATHS("b0"), false), -ENOENT);
+	T_EQ(decide("b", "nothing", PATHS("b0"), false), -ENOENT);
+	T_EQ(decide("b", "rest", PATHS("b9"), false), -ENOENT);
+	T_EQ(decide("b", "rest", PATHS("c1"), false), -EINVAL); // leads elsewhere
+	T_EQ(decide("b", "rest", PATHS("b0", "b0"), false), -EINVAL);
+	T_EQ(decide("b", "rest", NULL, 0, false), -EINVAL); // missing data changes nothing
+	T_STR(order_of("b", 1), "b0");
+	detach();
+}
+
+static void test_drop_decisions(void)
+{
+	uint32_t site;
+	const struct pt_group *voice, *rest;
+
+	T_NEED(attach(HEAD BOTH));
+	site = plane->hop[path_index("b0")].site;
+	T_EQ(decide("b", "voice", NULL, 0, true), 1);
+	T_EQ(decide("b", "rest", NULL, 0, true), 1);
+	voice = pt_group_active(plane, site, 0);
+	rest = pt_group_active(plane, site, 1);
+	T_OK(voice->count == 0 && voice->flags & PT_GROUP_DROP);
+	T_OK(rest->count == 0 && rest->flags & PT_GROUP_DROP);
+	T_EQ(decide("b", "voice", PATHS("b0"), false), 1);
+	T_EQ(decide("b", "rest", PATHS("b0"), false), 1);
+	voice = pt_group_active(plane, site, 0);
+	rest = pt_group_active(plane, site, 1);
+	T_OK(voice->flags & PT_GROUP_DROP);   // none_inside: drop is the policy's own wish
+	T_OK(!(rest->flags & PT_GROUP_DROP)); // this one falls back to the last resort
+	detach();
+}
+
+static void test_device_returns(void)
+{
+	struct pt_programs progs = PT_PROGRAMS_NONE;
+	struct pt_session_key key;
+	uint32_t path, was, found = 0;
+
+	T_NEED(attach(HEAD BOTH));
+	path = path_index("b0");
+	was = plane->hop[path].ifindex;
+	key = (struct pt_session_key){ was, AF_INET, plane->hop[path].ssid };
+	setup.strict = false;
+	T_EQ(pt_setup_load(plane, &setup, &progs, &err), 0);
+	T_EQ(bpf_map_lookup_elem(plane->fd[PT_MAP_SESSION], &key, &found), 0);
+	T_EQ(found, path);
+	T_EQ(IP("link", "del", "wan0"), 0);
+	T_NEED(use(HEAD BOTH));
+	setup.strict = false;
+	T_EQ(pt_setup_refresh(plane, &setup, &progs, false, &err), 0);
+	T_EQ(plane->hop[path].ifindex, 0);
+	T_EQ(hooks(), 3);
+	T_OK(bpf_map_lookup_elem(plane->fd[PT_MAP_SESSION], &key, &found) < 0);
+	T_EQ(IP("link", "add", "wan0", "type", "veth", "peer", "name", "far0"), 0);
+	T_NEED(use(HEAD BOTH));
+	setup.strict = false;
+	T_EQ(pt_setup_refresh(plane, &setup, &progs, false, &err), 0);
+	key.ifindex = plane->hop[path].ifindex;
+	T_OK(key.ifindex && key.ifindex != was);
+	T_EQ(hooks(), 5);
+	T_EQ(bpf_map_lookup_elem(plane->fd[PT_MAP_SESSION], &key, &found), 0);
+	pt_programs_done(&progs);
+	detach();
+}
+
+static void test_another_abi(void)
+{
+	struct pt_setup_result done;
+	struct pt_plane *p = NULL;
+
+	T_NEED(attach(HEAD BOTH));
+	plane->meta->abi = PT_ABI + 1;
+	forget();
+	T_EQ(pt_plane_open(dir, PT_PLANE_READ, &p, &err), -EPROTO);
+	T_HAS(err.msg, "run pt-failover detach, then attach");
+	T_NEED(use(HEAD BOTH));
+	T_EQ(pt_setup_attach(dir, &setup, &done, &err), -EPROTO);
+	detach();
+}
+
+// Same name, same ABI, another shape: sizes are looked at before anything is believed.
+static void test_foreign_map(void)
+{
+	struct pt_plane *p = NULL;
+	char pin[PT_PIN_PATH];
+	int fd;
+
+	T_NEED(attach(HEAD BOTH));
+	T_EQ(pt_pin_path(dir, "pt_hop", pin), 0);
+	T_EQ(unlink(pin), 0);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pt_hop", 4, 8, 4, NULL);
+	T_EQ(bpf_obj_pin(fd, pin), 0);
+	close(fd);
+	T_EQ(pt_plane_open(dir, PT_PLANE_READ, &p, &err), -EPROTO);
+	T_HAS(err.msg, "pt_hop");
+	detach();
+}
+
+static void test_too_much_is_refused(void)
+{
+	struct pt_programs progs = PT_PROGRAMS_NONE;
+	uint32_t bank;
+
+	T_NEED(attach(HEAD PATH_B0));
+	bank = plane->meta->bank;
+	plane->meta->path_cap = 3; // as if it had been attached for so few
+	T_NEED(use(HEAD BOTH));
+	T_EQ(pt_setup_refresh(plane, &setup, &progs, true, &err), -ENOSPC);
+	T_HAS(err.msg, "detach, then attach");
+	T_EQ(plane->meta->bank, bank);
+	T_EQ(path_index("b1"), PT_NAMES_NONE);
+	detach();
+}
+
+static void test_watch_holds_off_detach(void)
+{
+	pt_autofd lock = -1;
+
+	T_NEED(attach(HEAD BOTH));
+	T_EQ(pt_pin_lock(dir, PT_PIN_LOCK_WATCH, &lock, &err), 0);
+	forget();
+	T_EQ(pt_setup_detach(dir, &err), -EBUSY);
+	T_HAS(err.msg, "stop it first");
+	pt_cleanup_fd(&lock);
+	lock = -1;
+	detach();
+	T_EQ(pt_setup_detach(dir, &err), -ENOENT);
+	T_HAS(err.msg, "nothing is attached here");
+}
+
+static int run_tests(void)
+{
+	static const struct t_case cases[] = {
+		{ "attach fills every table from the files", test_tables },
+		{ "attach again renews programs, keeps decisions", test_attach_again },
+		{ "reload keeps indexes and decided orders", test_reload_keeps_indexes },
+		{ "what cannot work is refused and nothing made", test_refused },
+		{ "an attach that fails late leaves nothing", test_failure_leaves_nothing },
+		{ "decisions become groups, bad ones change nothing", test_decisions },
+		{ "drop: of the moment, and of the policy", test_drop_decisions },
+		{ "a device that returns is attached again", test_device_returns },
+		{ "a plane of another ABI is refused, and detached", test_another_abi },
+		{ "a map of another shape is refused", test_foreign_map },
+		{ "a network too large for the tables is refused", test_too_much_is_refused },
+		{ "a running watch holds off detach", test_watch_holds_off_detach },
+	};
+
+	return t_run(cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+int main(void)
+{
+	int ret;
+
+	snprintf(dir, sizeof(dir), "/sys/fs/bpf/pt-test-%d-setup/1", getpid());
+	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
+		printf("1..0 # SKIP needs root and network namespaces\n");
+		return 77;
+	}
+	if (make_devices()) {
+		printf("1..0 # SKIP needs ip(8) and veth devices\n");
+		return 77;
+	}
+	ret = run_tests();
+	forget();
+	(void)pt_pin_remove(dir, NULL); // what a failed test left
+	pt_links_done(&links);
+	pt_arena_done(&arena);
+	return ret;
+}
