@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What the verbs of pt-bench share.
+#pragma once
+#include "base/cli.h"
+#include "bench/runner.h"
+
+// A count for --OPTION within these bounds; -EINVAL with the line to print.
+struct bench_bounds {
+	const char *option;
+	uint32_t min, max;
+};
+int bench_count(
+	struct pt_ctx *ctx, const struct bench_bounds *bounds, const char *arg, uint32_t *out);
+
+// The rows of one workload.
+struct bench_rows {
+	const struct pt_bench_result *results;
+	size_t n;
+};
+// Rows out, as records under --json or as tables. The exit code: 0 when all targets are met, 1 when
+// one is missed, 2.
+int bench_show(struct pt_ctx *ctx, const struct bench_rows *rows, unsigned n);
+
+#define BENCH_INTERVALS 4
+
+struct bench_failover_args {
+	uint32_t runs, baseline_runs, threshold, prefixes;
+	int64_t interval_ms[BENCH_INTERVALS];
+	unsigned n_intervals;
+	int baseline; // enum pt_failover_baseline
+	int64_t stream_ns;
+	const char *tools;
+};
+extern const struct argp_option bench_failover_options[];
+int bench_failover_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int bench_failover(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+struct bench_selection_args {
+	uint32_t runs, candidates; // 0: the default
+};
+extern const struct argp_option bench_selection_options[];
+int bench_selection_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int bench_selection(struct pt_ctx *ctx, int argc, char **argv, void *opts);

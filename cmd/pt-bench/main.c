@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// pt-bench: measures the promises, each with its baseline in the same run.
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "bench.h"
+
+static const struct pt_verb verbs[] = {
+	{ .name = "failover",
+		.run = bench_failover,
+		.options = bench_failover_options,
+		.parse = bench_failover_parse,
+		.opts_size = sizeof(struct bench_failover_args),
+		.args = "",
+		.need = PT_NEED_ROOT | PT_NEED_JSON,
+		.doc = "Cut a WAN silently, again and again: how long does the traffic stop?" },
+	{ .name = "path-selection",
+		.run = bench_selection,
+		.options = bench_selection_options,
+		.parse = bench_selection_parse,
+		.opts_size = sizeof(struct bench_selection_args),
+		.args = "",
+		.need = PT_NEED_JSON,
+		.doc = "Change the verdict of one path: how long until the best of all is known?" },
+	{ .name = NULL },
+};
+
+static const struct pt_tool tool = {
+	.name = "pt-bench",
+	.doc = "Measures what Patronus promises, each time beside a baseline.",
+	.verbs = verbs,
+};
+
+int bench_count(
+	struct pt_ctx *ctx, const struct bench_bounds *bounds, const char *arg, uint32_t *out)
+{
+	if (pt_parse_u32(arg, bounds->min, bounds->max, out))
+		return pt_err_set(&ctx->err, -EINVAL, "--%s: %u to %u, not '%s'", bounds->option,
+			bounds->min, bounds->max, arg);
+	return 0;
+}
+
+static int write_records(const struct bench_rows *rows, unsigned n, struct pt_err *err)
+{
+	struct pt_record_writer *w = NULL;
+	char host[64] = "", src[96];
+
+	if (gethostname(host, sizeof(host) - 1))
+		return pt_err_errno(err, -errno, "host name");
+	(void)snprintf(src, sizeof(src), "%s/pt-bench", host);
+	int code = pt_record_writer_new(src, STDOUT_FILENO, NULL, &w, err);
+	for (unsigned i = 0; !code && i < n; i++) {
+		for (size_t k = 0; !code && k < rows[i].n; k++)
+			code = pt_record_write(
+				w, "bench", pt_bench_to_json(&rows[i].results[k]), err);
+	}
+	pt_record_writer_free(w);
+	return code;
+}
+
+static int print_tables(const struct bench_rows *rows, unsigned n, struct pt_err *err)
+{
+	struct pt_emit *e = NULL;
+	int code = pt_emit_new(PT_EMIT_TABLE, stdout, &e);
+
+	if (code)
+		return pt_err_errno(err, code, "output");
+	for (unsigned i = 0; i < n; i++)
+		(void)pt_bench_print(e, rows[i].results, rows[i].n);
+	code = pt_emit_end(e);
+	return code ? pt_err_errno(err, code, "standard output") : 0;
+}
+
+int bench_show(struct pt_ctx *ctx, const struct bench_rows *rows, unsigned n)
+{
+	int code = ctx->json ? write_records(rows, n, &ctx->err) : print_tables(rows, n, &ctx->err);
+
+	if (code && code != -EPIPE) // a reader that has had enough is no fault
+		return PT_EXIT_FAIL;
+	for (unsigned i = 0; i < n; i++) {
+		for (size_t k = 0; k < rows[i].n; k++) {
+			if (pt_bench_judge(&rows[i].results[k]) == PT_BENCH_FAIL)
+				return PT_EXIT_NO;
+		}
+	}
+	return PT_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	return pt_cli_main(&tool, argc, argv);
+}
