@@ -41,7 +41,7 @@ edge_start() {
 	must "$BIN/pt-db" init --quiet --db "$db"
 	# shellcheck disable=SC2046,SC2086 # words
 	{
-		spawn "reflect-$s" "$BIN/pt-probe" reflect $net
+		[[ -n ${PIDS[reflect-$s]:-} ]] || spawn "reflect-$s" "$BIN/pt-probe" reflect $net
 		spawn "probe-$s" "$BIN/pt-probe" watch $net $(files_of "$s") --spool "$spool/probe"
 		spawn "select-$s" "$BIN/pt-select" watch $(files_of "$s") --from "$spool/probe" \
 			"$spool/failover" --spool "$spool/select"

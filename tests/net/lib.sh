@@ -89,6 +89,7 @@ on() { local node=$1; shift; trace "$node" "$@"; nsenter --net="/run/netns/$(ns 
 
 spawn() {
 	local name=$1; shift
+	[[ -z ${PIDS[$name]:-} ]] || finished "$name" || bail "$name runs already"
 	trace "$name &" "$@"
 	"$@" >"$SCRATCH/$name.out" 2>"$SCRATCH/$name.err" </dev/null &
 	PIDS[$name]=$!
@@ -236,12 +237,19 @@ topo_up() { # N [SEED]
 	wait_until 5 test -S "$CONTROL" || bail "relay: $(cat "$SCRATCH/relay.err")"
 }
 
+leftover() { # NAMESPACE: ends what still runs in it
+	local pid
+	for pid in $(ip netns pids "$1"); do kill -KILL "$pid" 2>/dev/null; done
+}
+
 topo_down() {
 	local name
 	for name in "${!PIDS[@]}"; do [[ $name = relay ]] || reap "$name"; done
 	reap relay
 	for name in /run/netns/pt-test-"$ID"-*; do
-		[[ ! -e $name ]] || ip netns del "${name##*/}"
+		[[ -e $name ]] || continue
+		leftover "${name##*/}" # children of what we spawned
+		ip netns del "${name##*/}"
 	done
 	WANS=0
 }
