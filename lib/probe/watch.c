@@ -12,6 +12,7 @@
 #include "model/network.h"
 #include "probe/schedule.h"
 #include "probe/stream.h"
+#include "probe/turns.h"
 #include "wire/stamp_layout.h"
 
 #define STAMP_TTL        255                  // RFC 8762 section 4.2
@@ -28,7 +29,8 @@ struct watched {
 struct plan {
 	struct watched *paths;
 	uint32_t n;
-	int64_t period_ns, check_ns, export_ns; // export_ns 0: no statistics
+	int64_t period_ns, check_ns, timeout_ns, export_ns; // export_ns 0: no statistics
+	bool parallel;                                      // else one path after the other
 };
 
 struct pt_watch {
@@ -37,6 +39,7 @@ struct pt_watch {
 	struct pt_stream_env env;
 	struct plan plan;
 	struct pt_schedule probes, reports;
+	struct pt_turns turns;
 	struct pt_timer *export;
 	uint32_t unprobed; // paths that wait for their first probe
 	uint64_t dropped;  // records that could not be written
@@ -44,7 +47,7 @@ struct pt_watch {
 
 // ---- probes and records ----
 
-static void probe_path(void *ctx, uint32_t item)
+static int send_probe(void *ctx, uint32_t item)
 {
 	struct pt_watch *w = ctx;
 	struct watched *p = &w->plan.paths[item];
@@ -53,12 +56,40 @@ static void probe_path(void *ctx, uint32_t item)
 	if (w->unprobed && --w->unprobed == 0)
 		pt_notify("READY=1");
 	if (code == -ENOTCONN)
-		return; // told before
+		return code; // told before
 	if (code && code != p->fault)
 		pt_log(PT_LOG_WARN, "path %s: %s: no probes until that is mended", p->id, err.msg);
 	if (!code && p->fault)
 		pt_log(PT_LOG_WARN, "path %s: probes leave again", p->id);
 	p->fault = code;
+	return code;
+}
+
+static void probe_path(void *ctx, uint32_t item)
+{
+	(void)send_probe(ctx, item); // told there
+}
+
+static bool probe_waiting(void *ctx, uint32_t item)
+{
+	struct pt_watch *w = ctx;
+	struct pt_stream *s = w->plan.paths[item].stream;
+	pt_stream_expire(s);
+	return pt_stream_waiting(s);
+}
+
+static void probe_in_turn(void *ctx, uint32_t item)
+{
+	struct pt_watch *w = ctx;
+	(void)item; // the only one
+	pt_turns_round(&w->turns);
+}
+
+static void on_event(void *ctx, const struct pt_stream_event *e)
+{
+	struct pt_watch *w = ctx;
+	if (e->kind == PT_STREAM_ANSWER || e->kind == PT_STREAM_LOST)
+		pt_turns_settled(&w->turns);
 }
 
 static void write_record(struct pt_watch *w, const char *type, json_t *body)
@@ -198,7 +229,7 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 	plan->n++;
 	if (new->stream)
 		return 0;
-	int code = pt_stream_new(&o, &w->env, NULL, NULL, &new->stream);
+	int code = pt_stream_new(&o, &w->env, on_event, w, &new->stream);
 	return code ? pt_err_errno(err, code, "path %s", p->id) : 0;
 }
 
@@ -209,6 +240,8 @@ static void read_intervals(const struct pt_config *c, struct plan *out)
 	int64_t detection_ns = pt_config_detection_ms(c) * PT_NS_PER_MS;
 	out->period_ns = quality_ns < detection_ns ? quality_ns : detection_ns;
 	out->check_ns = check_ms * PT_NS_PER_MS;
+	out->timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS;
+	out->parallel = c->failover.parallel_checks;
 	out->export_ns = c->metrics.enabled ? c->metrics.export_interval_secs * PT_NS_PER_S : 0;
 }
 
@@ -262,13 +295,15 @@ static int load(struct pt_watch *w, struct pt_err *err)
 static bool same_schedule(const struct plan *a, const struct plan *b)
 {
 	return a->n == b->n && a->period_ns == b->period_ns && a->check_ns == b->check_ns &&
-		a->export_ns == b->export_ns;
+		a->export_ns == b->export_ns && a->timeout_ns == b->timeout_ns &&
+		a->parallel == b->parallel;
 }
 
 static void stop(struct pt_watch *w)
 {
 	pt_schedule_done(&w->probes);
 	pt_schedule_done(&w->reports);
+	pt_turns_done(&w->turns);
 	pt_loop_timer_del(w->export);
 	w->export = NULL;
 }
@@ -278,8 +313,13 @@ static int start(struct pt_watch *w, struct pt_err *err)
 	const struct plan *p = &w->plan;
 	struct pt_mono now = pt_mono_add(pt_mono_now(), PT_STREAM_WARM_NS);
 	int64_t spread = p->period_ns < REPORT_SPREAD_NS ? p->period_ns : REPORT_SPREAD_NS;
+	static const struct pt_turns_ops turns = { .send = send_probe, .waiting = probe_waiting };
+	uint32_t starts = p->parallel ? p->n : p->n > 0;
 	int code = pt_schedule_start(&w->probes, w->loop,
-		pt_slots_make(p->n, p->period_ns, p->period_ns), now, probe_path, w);
+		pt_slots_make(starts, p->period_ns, p->period_ns), now,
+		p->parallel ? probe_path : probe_in_turn, w);
+	if (!code && !p->parallel)
+		code = pt_turns_start(&w->turns, w->loop, p->n, p->timeout_ns, &turns, w);
 	if (!code)
 		code = pt_schedule_start(&w->reports, w->loop,
 			pt_slots_make(p->n, p->check_ns, spread), pt_mono_add(now, p->check_ns),

@@ -93,6 +93,20 @@ reap stats
 is "stats: what left, what was late" \
 	"$(jq -r 'select(.type=="stats") | .sent > 150 and .paths == 2 and .wakeup_late_us.count > 100 and .failed == 0' "$SCRATCH/stats.out" | head -n 1)" true
 
+settings "health: { check_interval_ms: 1000, probe_timeout_ms: 100 }" \
+	"failover: { detection_interval_ms: 10, parallel_checks: false }"
+relay_set wan0 blackhole=1
+watch turns
+wait_until 5 at_least turns a-wan1 2
+between "one after the other: a dead path holds up the rest" "$(nth turns a-wan1 2 .sent)" 7 10
+between "and is probed as often" "$(nth turns a-wan0 2 .sent)" 7 10
+is "the rest loses nothing" "$(nth turns a-wan1 2 .loss_ppm)" 0
+relay_set wan0 blackhole=0
+n=$(count turns a-wan0)
+wait_until 5 at_least turns a-wan0 $((n + 2))
+between "when it answers again they are as quick as they were" "$(newest turns a-wan1 .sent)" 90 101
+reap turns
+
 # ---- per path: family, DSCP, maintenance ----
 sed -i 's|target: 10.9.1.2, port: 862|target: "fd00:9:1::2", dscp: ef, maintenance: true|' "$NETWORK"
 spawn_on ea sniff "$PACKET" sniff wan1 --count 4 --wait-ms 3000
