@@ -2,8 +2,7 @@
 #include "store/row.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,7 +119,11 @@ static int bind_real(struct pt_stmt *s, int index, const struct pt_row_column *c
 {
 	if (!json_is_number(v))
 		return wrong(c, "a number", err);
-	pt_stmt_bind_real(s, index, json_number_value(v));
+	double n = json_number_value(v);
+	bool bounded = c->field->min || c->field->max; // in thousandths
+	if (bounded && (n * 1000 < (double)c->field->min || n * 1000 > (double)c->field->max))
+		return wrong(c, "in range", err);
+	pt_stmt_bind_real(s, index, n);
 	return 0;
 }
 
@@ -213,6 +216,13 @@ int pt_row_bind(struct pt_stmt *s, int first, const struct pt_row_map *map, cons
 	return 0;
 }
 
+// Text that is no JSON stays text, for the model to refuse by name.
+static json_t *read_json(const char *text)
+{
+	json_t *j = json_loads(text, JSON_DECODE_ANY, NULL);
+	return j ? j : json_string(text);
+}
+
 static json_t *read_value(const struct pt_stmt *s, int column, const struct pt_field *f)
 {
 	if (pt_stmt_type(s, column) == PT_SQL_NULL)
@@ -227,7 +237,7 @@ static json_t *read_value(const struct pt_stmt *s, int column, const struct pt_f
 		return json_real(pt_stmt_real(s, column));
 	case PT_KIND_LIST:
 	case PT_KIND_HIST:
-		return json_loads(pt_stmt_text(s, column), JSON_DECODE_ANY, NULL);
+		return read_json(pt_stmt_text(s, column));
 	default:
 		return json_string(pt_stmt_text(s, column));
 	}

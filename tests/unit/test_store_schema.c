@@ -1,46 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The guide's SQL runs verbatim and uses its indexes.
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "model/config.h"
-#include "store/open.h"
-#include "test.h"
-
-static char path[] = "/tmp/pt-test-schema-XXXXXX";
-
-static void remove_files(void)
-{
-	static const char *const tails[] = { "", "-wal", "-shm" };
-	for (size_t i = 0; i < PT_ARRAY_LEN(tails); i++) {
-		char name[64];
-		(void)snprintf(name, sizeof(name), "%s%s", path, tails[i]);
-		(void)unlink(name);
-	}
-}
-
-static struct pt_sql *fresh(void)
-{
-	static bool first = true;
-	pt_autoarena arena = { 0 };
-	struct pt_config config;
-	struct pt_sql *db = NULL;
-	struct pt_err err = { 0 };
-	bool created;
-
-	if (first) {
-		pt_autofd fd = mkstemp(path);
-		T_OK(fd >= 0 && atexit(remove_files) == 0);
-	}
-	first = false;
-	remove_files();
-	T_EQ(pt_config_load(NULL, &arena, &config, NULL), 0);
-	if (pt_store_create(path, &config, &created, &db, &err))
-		T_FAIL("%s", err.msg);
-	return db;
-}
+#include "store_fixture.h"
 
 // The plan's text, all rows.
 static void plan_of(struct pt_sql *db, const char *sql, struct pt_buf *out)
@@ -93,7 +57,7 @@ static void queries_use_their_index(void)
 		{ "SELECT 1 FROM paths WHERE uplink_id = 'u'", "idx_paths_uplink" },
 		{ "SELECT 1 FROM uplinks WHERE site_id = 's'", "idx_uplinks_site" },
 	};
-	pt_autosql db = fresh();
+	pt_autosql db = fixture_db();
 	T_NEED(db);
 	for (size_t i = 0; i < PT_ARRAY_LEN(queries); i++) {
 		pt_autobuf plan = { 0 };
@@ -142,16 +106,14 @@ static void guide_statements_run_verbatim(void)
 		"hour');",
 	};
 	static const char count[] = "SELECT count(*) FROM sqlite_schema WHERE type = 'index'";
-	pt_autosql db = fresh();
+	pt_autosql db = fixture_db();
 	struct pt_err err = { 0 };
-	int64_t before = -1, after = -2;
 	char check[64];
 
 	T_NEED(db);
-	T_EQ(pt_sql_i64(db, count, &before, NULL), 0);
+	int64_t before = fixture_number(db, count);
 	T_EQ(pt_sql_exec(db, indexes, &err), 0);
-	T_EQ(pt_sql_i64(db, count, &after, NULL), 0);
-	T_EQ(after, before); // each was there already, under its name
+	T_SQL(db, count, before); // each was there already, under its name
 	for (size_t i = 0; i < PT_ARRAY_LEN(others); i++) {
 		if (pt_sql_exec(db, others[i], &err))
 			T_FAIL("%s: %s", others[i], err.msg);
@@ -162,9 +124,8 @@ static void guide_statements_run_verbatim(void)
 
 static void references_hold_at_commit(void)
 {
-	pt_autosql db = fresh();
+	pt_autosql db = fixture_db();
 	struct pt_err err = { 0 };
-	int64_t n = -1;
 
 	T_NEED(db);
 	// Any order inside the transaction.
@@ -180,12 +141,10 @@ static void references_hold_at_commit(void)
 	T_EQ(pt_sql_begin(db, NULL), 0);
 	T_EQ(pt_sql_exec(db, "DELETE FROM sites", NULL), 0);
 	T_EQ(pt_sql_end(db, 0, &err), -EEXIST);
-	T_EQ(pt_sql_i64(db, "SELECT count(*) FROM sites", &n, NULL), 0);
-	T_EQ(n, 1);
+	T_SQL(db, "SELECT count(*) FROM sites", 1);
 	// Its prefixes go with it.
 	T_EQ(pt_sql_exec(db, "DELETE FROM uplinks; DELETE FROM sites", &err), 0);
-	T_EQ(pt_sql_i64(db, "SELECT count(*) FROM site_prefixes", &n, NULL), 0);
-	T_EQ(n, 0);
+	T_SQL(db, "SELECT count(*) FROM site_prefixes", 0);
 	T_OK(pt_sql_exec(db, "INSERT INTO sites (id, origin) VALUES ('x', 'else')", NULL) < 0);
 }
 
