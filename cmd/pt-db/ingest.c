@@ -337,6 +337,8 @@ static int open_inputs(struct run *r, const struct db_ingest_opts *o)
 		if (!code)
 			code = make_watchable(in, &r->ctx->err);
 	}
+	if (!code && o->n_from) // a spool tells of new records only
+		code = pt_loop_timer_set(r->timer, pt_mono_now(), 0);
 	return code;
 }
 

@@ -48,7 +48,8 @@ static bool has_content(const char *path, const char *text)
 
 static int write_temp(struct pt_publish *p, const char *text, struct pt_err *err)
 {
-	if (asprintf(&p->temp, "%s.%d", p->path, getpid()) < 0) {
+	// One name for all: the lock keeps others out, and what a killed one left is overwritten.
+	if (asprintf(&p->temp, "%s.new", p->path) < 0) {
 		p->temp = NULL;
 		return pt_err_errno(err, -ENOMEM, "%s", p->path);
 	}

@@ -53,6 +53,18 @@ static const struct pt_sql_fault {
 	{ SQLITE_TOOBIG, -E2BIG, NULL },
 };
 
+// "unable to open" may mean the -wal and -shm beside the file, which readers need to make, too.
+// Why the directory or the file cannot be written, or 0.
+static int not_writable(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	pt_autofree char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+
+	if (access(path, W_OK) != 0 || !dir || access(dir, W_OK) != 0)
+		return -errno;
+	return 0;
+}
+
 static int sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 {
 	int code = -ENOEXEC;
@@ -66,6 +78,9 @@ static int sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 	}
 	if (code == -ENOEXEC) // the statement is at fault, not the file
 		return pt_err_set(err, code, "%s", sqlite3_errmsg(db->db));
+	if ((rc & 0xff) == SQLITE_CANTOPEN && not_writable(db->path))
+		return pt_err_errno(
+			err, not_writable(db->path), "%s: %s", db->path, sqlite3_errmsg(db->db));
 	int sys = sqlite3_system_errno(db->db);
 	if (code == -EIO && sys == ENOSPC) // a full disk may show as a failed write, too
 		return pt_err_errno(err, -ENOSPC, "%s", db->path);

@@ -38,7 +38,8 @@ static json_t *network_of(const char *yaml)
 	pt_autoarena arena = { 0 };
 	struct pt_network n;
 
-	if (pt_yaml_parse("test", yaml, strlen(yaml), &pt_network_schema, &arena, NULL, &n, &err)) {
+	const struct pt_yaml_text text = { .name = "test", .text = yaml, .len = strlen(yaml) };
+	if (pt_yaml_parse(&text, &pt_network_schema, &arena, NULL, &n, &err)) {
 		T_FAIL("%s", err.msg);
 		return NULL;
 	}

@@ -1,0 +1,258 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# kill -9, full and read-only disks, files that are no database: nothing lost, nothing twice,
+# nothing half written, one clear line.
+
+# Each test is a subshell, and `run` sets stderr.
+# shellcheck disable=SC2030,SC2031,SC2154
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	db=$BATS_TEST_TMPDIR/sdwan.db
+	config=$BATS_TEST_TMPDIR/config.yaml
+	printf 'health:\n  db_persist_interval: 1\n' >"$config"
+	pt-db init -q --db "$db"
+}
+
+teardown() {
+	local p
+	for p in ${pids:-}; do kill -9 "$p" 2>/dev/null || true; done
+}
+
+sql() { sqlite3 -cmd '.timeout 5000' "$db" "$1"; }
+
+digest() { if [ -e "$1" ]; then sha256sum <"$1"; fi; }
+
+nap() { read -rt "$1" <> <(:) || true; } # seconds, without a process
+
+random_ms() { # MAX: 0.000 to MAX/1000 seconds
+	printf '%d.%03d' $(($1 * RANDOM / 32768 / 1000)) $(($1 * RANDOM / 32768 % 1000))
+}
+
+# Every record of the run is there, each once.
+rows="SELECT source_id, mono_ns, seq FROM sdwan_path_health
+	UNION ALL SELECT source_id, mono_ns, seq FROM traffic_stats
+	UNION ALL SELECT source_id, mono_ns, seq FROM transitions
+	UNION ALL SELECT source_id, mono_ns, seq FROM stats"
+
+all_rows_once() { # N
+	[ "$(sql "SELECT count(*) FROM ($rows)")" -eq "$1" ]
+	[ "$(sql "SELECT count(*) FROM (SELECT DISTINCT source_id, mono_ns, seq FROM ($rows))")" -eq "$1" ]
+	[ "$(sql 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
+}
+
+@test "kill -9 in the middle of a file, again and again: every record once" {
+	records 40000 >"$BATS_TEST_TMPDIR/in"
+	killed=0
+	for _ in $(seq 15); do
+		pt-db ingest -q --db "$db" --config "$config" --batch 50 <"$BATS_TEST_TMPDIR/in" 3>&- &
+		pids=$!
+		nap "$(random_ms 250)"
+		kill -9 "$pids" 2>/dev/null && killed=$((killed + 1))
+		wait "$pids" 2>/dev/null || true
+		[ "$(sql 'PRAGMA quick_check')" = ok ]
+		n=$(sql "SELECT count(*) FROM ($rows)")
+		[ "$n" -eq "$(sql "SELECT coalesce(max(seq), 0) FROM ($rows)")" ] # a prefix, whole
+	done
+	echo "# killed $killed runs, $n of 40000 stored by them"
+	[ "$killed" -ge 5 ]
+	pids=
+	pt-db ingest -q --db "$db" --config "$config" <"$BATS_TEST_TMPDIR/in"
+	all_rows_once 40000
+}
+
+@test "kill -9 while a spool is being written and read: every record once" {
+	records 20000 8000 "$BATS_TEST_TMPDIR/spool" 3>&- &
+	writer=$!
+	killed=0
+	while kill -0 "$writer" 2>/dev/null; do
+		pt-db ingest -q --db "$db" --config "$config" --from "$BATS_TEST_TMPDIR/spool" \
+			--batch 100 --wait 5ms 3>&- &
+		pids="$! $writer"
+		reader=$!
+		nap "$(random_ms 300)"
+		kill -9 "$reader" && killed=$((killed + 1))
+		wait "$reader" 2>/dev/null || true
+	done
+	wait "$writer"
+	echo "# killed $killed readers"
+	[ "$killed" -ge 5 ]
+	pt-db ingest --db "$db" --config "$config" --from "$BATS_TEST_TMPDIR/spool" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pids=$!
+	deadline=$((SECONDS + 30))
+	until [ "$(sql 'SELECT max(seq) FROM stats')" -eq 20000 ]; do
+		[ "$SECONDS" -lt "$deadline" ]
+		nap 0.05
+	done
+	kill -TERM "$pids"
+	wait "$pids"
+	pids=
+	grep -q ', 0 already there,' "$BATS_TEST_TMPDIR/err" # the position is exact
+	all_rows_once 20000
+}
+
+@test "kill -9 in apply: all of it or nothing, and the next apply completes it" {
+	net=$BATS_TEST_TMPDIR/run/network.json
+	jq -n '{sites: [range(1500) | {id: "s\(.)", prefixes: ["10.\(. / 256 | floor).\(. % 256).0/24"]}]}' \
+		>"$BATS_TEST_TMPDIR/big.json"
+	killed=0 old=0 new=0
+	for _ in $(seq 15); do
+		pt-db apply -q --db "$db" --publish "$net" --prune "$BATS_TEST_TMPDIR/big.json" >/dev/null 3>&- &
+		pids=$!
+		nap "$(random_ms 160)"
+		kill -9 "$pids" 2>/dev/null && killed=$((killed + 1))
+		wait "$pids" 2>/dev/null || true
+		n=$(sql 'SELECT count(*) FROM sites')
+		[ "$n" -eq "$(sql 'SELECT count(*) FROM site_prefixes')" ]
+		[ "$n" -eq "$(sql "SELECT count(*) FROM audit_logs WHERE event_type = 'site.create'")" ]
+		case $n in 0) old=$((old + 1)) ;; 1500) new=$((new + 1)) ;; *) false ;; esac
+		[ ! -e "$net" ] || [ "$(jq '.sites | length' "$net")" -eq 1500 ]
+		if [ "$n" -eq 1500 ]; then # begin again
+			rm -f "$net"
+			sql 'PRAGMA foreign_keys=ON; DELETE FROM sites; DELETE FROM audit_logs'
+		fi
+	done
+	pids=
+	echo "# killed $killed: $old with nothing done, $new with all done"
+	[ "$killed" -ge 5 ] && [ "$old" -ge 1 ]
+	pt-db apply -q --db "$db" --publish "$net" "$BATS_TEST_TMPDIR/big.json" >/dev/null
+	[ "$(jq '.sites | length' "$net")" -eq 1500 ]
+	[ "$(sql 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
+	[ "$(find "$BATS_TEST_TMPDIR/run" -type f | wc -l)" -eq 1 ]
+}
+
+@test "init killed at any moment can be repeated" {
+	for _ in $(seq 15); do
+		rm -f "$db" "$db-wal" "$db-shm"
+		pt-db init -q --db "$db" 3>&- &
+		pids=$!
+		nap "$(random_ms 30)"
+		kill -9 "$pids" 2>/dev/null || true
+		wait "$pids" 2>/dev/null || true
+		pt-db init -q --db "$db"
+		[ "$(sql 'PRAGMA user_version; PRAGMA integrity_check')" = $'1\nok' ]
+		[ "$(sql 'PRAGMA auto_vacuum')" -eq 2 ]
+	done
+	pids=
+}
+
+@test "a full disk: one clear line, what was committed stays, more space and it goes on" {
+	unshare -m true 2>/dev/null || skip "no private mount namespace here"
+	records 20000 >"$BATS_TEST_TMPDIR/in"
+	mkdir "$BATS_TEST_TMPDIR/disk"
+	cat >"$BATS_TEST_TMPDIR/script" <<-'EOF'
+		set -e
+		cd "$1"
+		mount -t tmpfs -o size=3M pt-test-full disk
+		pt-db init -q --db disk/d.db
+		if pt-db ingest --db disk/d.db --config config.yaml <in 2>err; then exit 9; fi
+		[ "$(grep -c . err)" -eq 2 ]
+		grep -q '^pt-db: disk/d.db: .*\(is full\|No space left\)' err
+		sqlite3 disk/d.db 'PRAGMA integrity_check' | grep -qx ok
+		first=$(sqlite3 disk/d.db 'SELECT sum(seq = mark) FROM (SELECT (SELECT seq FROM sources) AS mark, max(seq) AS seq FROM (SELECT seq FROM stats UNION ALL SELECT seq FROM sdwan_path_health UNION ALL SELECT seq FROM transitions UNION ALL SELECT seq FROM traffic_stats))')
+		[ "$first" -eq 1 ]
+		# A change that does not fit leaves everything as it was.
+		before=$(sqlite3 disk/d.db 'SELECT count(*) FROM sites')
+		if pt-db apply -q --db disk/d.db --no-publish big.json >/dev/null 2>err2; then exit 8; fi
+		[ "$(sqlite3 disk/d.db 'SELECT count(*) FROM sites')" = "$before" ]
+		mount -o remount,size=64M disk
+		pt-db ingest -q --db disk/d.db --config config.yaml <in
+		cp disk/d.db* .
+	EOF
+	jq -n '{sites: [range(3000) | {id: "site-with-a-long-name-\(.)"}]}' >"$BATS_TEST_TMPDIR/big.json"
+	unshare -m --propagation private bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR" || {
+		cat "$BATS_TEST_TMPDIR"/err*
+		false
+	}
+	db=$BATS_TEST_TMPDIR/d.db
+	all_rows_once 20000
+}
+
+@test "a full disk under network.json stops the change itself" {
+	unshare -m true 2>/dev/null || skip "no private mount namespace here"
+	mkdir "$BATS_TEST_TMPDIR/run"
+	cat >"$BATS_TEST_TMPDIR/script" <<-'EOF'
+		mount -t tmpfs -o size=4k pt-test-full "$1/run"
+		pt-db apply --db "$1/sdwan.db" --publish "$1/run/network.json" etc/network.yaml
+	EOF
+	run unshare -m --propagation private bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR"
+	[ "$status" -eq 2 ]
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output == *"network.json.new: No space left on device" ]]
+	[ "$(sql 'SELECT count(*) FROM sites')" -eq 0 ]
+}
+
+@test "a read-only file system: one line that says so" {
+	unshare -m true 2>/dev/null || skip "no private mount namespace here"
+	mkdir "$BATS_TEST_TMPDIR/ro"
+	cp "$db" "$BATS_TEST_TMPDIR/ro/d.db"
+	cat >"$BATS_TEST_TMPDIR/script" <<-'EOF'
+		mount --bind "$1/ro" "$1/ro" && mount -o remount,bind,ro "$1/ro"
+		for verb in "apply --no-publish etc/network.yaml" ingest init export; do
+			pt-db $verb --db "$1/ro/d.db" </dev/null >"$1/out" 2>&1
+			echo "$? $(wc -l <"$1/out") $verb: $(cat "$1/out")"
+		done
+	EOF
+	run unshare -m --propagation private bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR"
+	echo "$output"
+	[ "$(grep -c '^2 1 ' <<<"$output")" -eq 4 ]
+	[ "$(grep -ci 'read-\?only' <<<"$output")" -eq 4 ]
+}
+
+@test "a newer version, other files, damage: exit 2 and one line from every verb" {
+	sql 'PRAGMA user_version=9' # a database of the future
+	cp "$db" "$BATS_TEST_TMPDIR/future.db"
+	echo 'sites: []' >"$BATS_TEST_TMPDIR/text.db"
+	sqlite3 "$BATS_TEST_TMPDIR/other.db" 'CREATE TABLE t (x)'
+	sql 'PRAGMA user_version=1'
+	head -c 20000 "$db" >"$BATS_TEST_TMPDIR/cut.db"
+	: >"$BATS_TEST_TMPDIR/empty.db"
+	while IFS='|' read -r name want; do
+		sum=$(digest "$BATS_TEST_TMPDIR/$name.db")
+		for verb in "apply --no-publish etc/network.yaml" export ingest "query SELECT/**/1" migrate init; do
+			case $name/$verb in empty/init | none/init) continue ;; esac
+			# shellcheck disable=SC2086
+			run pt-db $verb --db "$BATS_TEST_TMPDIR/$name.db" </dev/null
+			echo "$name $verb: $status $output"
+			[ "$status" -eq 2 ]
+			[ "${#lines[@]}" -eq 1 ]
+			[[ $output == "pt-db: $BATS_TEST_TMPDIR/$name.db: "*"$want"* ]]
+		done
+		[ "$(digest "$BATS_TEST_TMPDIR/$name.db")" = "$sum" ]
+	done <<-'EOF'
+		future|database version 9 is newer than 1, the newest this program knows: upgrade
+		text|file is not a database: give the database with --db
+		other|an SQLite database, but not of Patronus
+		cut|truncated or damaged, restore a backup
+		empty|run pt-db init
+		none|create it with pt-db init
+	EOF
+}
+
+@test "one-shot verbs are clean under valgrind" {
+	command -v valgrind >/dev/null || skip "no valgrind"
+	[ -z "${PT_SAN:-}" ] || skip "sanitizers and valgrind do not mix"
+	db=$BATS_TEST_TMPDIR/v.db
+	records 40 >"$BATS_TEST_TMPDIR/in"
+	echo nonsense >>"$BATS_TEST_TMPDIR/in"
+	vg() { valgrind -q --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect --error-exitcode=99 pt-db "$@" --db "$db"; }
+	vg init
+	vg init
+	vg migrate
+	vg apply --publish "$BATS_TEST_TMPDIR/network.json" etc/network.yaml
+	vg apply --publish "$BATS_TEST_TMPDIR/network.json" --prune --json etc/network.yaml
+	vg apply --dry-run etc/network.yaml
+	vg export
+	vg export --json
+	vg ingest <"$BATS_TEST_TMPDIR/in"
+	vg query 'SELECT * FROM sdwan_path_health'
+	vg query --json 'SELECT * FROM paths'
+	run vg query 'SELEC'
+	[ "$status" -eq 2 ]
+	run vg apply --no-publish /etc/passwd
+	[ "$status" -eq 2 ]
+	sqlite3 "$db" 'PRAGMA user_version=9'
+	run vg export
+	[ "$status" -eq 2 ]
+}

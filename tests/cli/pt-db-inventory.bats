@@ -1,0 +1,240 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# init, migrate, apply, export, query: what they leave in the database, seen with sqlite3 and jq.
+
+# Each test is a subshell, and `run` sets stderr.
+# shellcheck disable=SC2030,SC2031,SC2154
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	db=$BATS_TEST_TMPDIR/var/sdwan.db
+	net=$BATS_TEST_TMPDIR/run/network.json
+	file=etc/network.yaml
+}
+
+pt() { # VERB ARG...
+	local verb=$1
+	shift
+	pt-db "$verb" --db "$db" "$@"
+}
+
+apply() { pt apply --publish "$net" "$@"; }
+
+sql() { sqlite3 "$db" "$1"; }
+
+@test "init creates a database that every connection finds as configured" {
+	printf 'database:\n  path: %s\n  page_size: 8192\n' "$db" >"$BATS_TEST_TMPDIR/config.yaml"
+	pt-db init --config "$BATS_TEST_TMPDIR/config.yaml" # database.path is effective
+	[ "$(sql 'PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA journal_mode')" = $'8192\n2\nwal' ]
+	[ "$(sql 'PRAGMA user_version')" -eq 1 ]
+	[ "$(stat -c %a "$db")" = 640 ]
+	[ "$(pt query --json 'PRAGMA cache_size' | jq '.rows[0].cache_size')" -eq -65536 ]
+	[ "$(pt query --json 'PRAGMA mmap_size' | jq '.rows[0].mmap_size')" -eq 268435456 ]
+}
+
+@test "init again says so and changes nothing" {
+	run pt init
+	[ "$status" -eq 0 ]
+	[ "$output" = "pt-db: $db: created, version 1" ]
+	sql "INSERT INTO sites (id) VALUES ('west')"
+	run pt init
+	[ "$status" -eq 0 ]
+	[ "$output" = "pt-db: $db: exists, version 1" ]
+	[ "$(sql 'SELECT id FROM sites')" = west ]
+	run pt init -q
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	run pt migrate
+	[ "$status" -eq 0 ]
+	[ "$output" = "pt-db: $db: version 1, 0 migrations run" ]
+}
+
+@test "the guide's maintenance and benchmark SQL runs on it" {
+	pt init -q
+	apply "$file" >/dev/null
+	run pt query "EXPLAIN QUERY PLAN SELECT * FROM paths WHERE source_site_id = '123'"
+	[[ $output == *idx_paths_src_dest* ]]
+	sqlite3 "$db" <<-'EOF'
+		ANALYZE;
+		PRAGMA incremental_vacuum;
+		PRAGMA optimize;
+		SELECT COUNT(*) FROM sites;
+		SELECT COUNT(*) FROM paths;
+		SELECT COUNT(*) FROM sdwan_path_health;
+	EOF
+	[ "$(sql 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
+}
+
+@test "dry run shows the plan and changes nothing" {
+	pt init -q
+	run --separate-stderr apply --dry-run "$file"
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 17 ]
+	[ "${lines[0]}" = "+ site west" ]
+	[ "$(sql 'SELECT count(*) FROM sites')" -eq 0 ]
+	[ ! -e "$net" ]
+}
+
+@test "apply fills the tables, the audit log and network.json" {
+	pt init -q
+	run --separate-stderr apply "$file"
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 17 ]
+	[ "$(sql "SELECT count(*) FROM paths WHERE source_site_id = 'west' AND origin = 'file'")" -eq 3 ]
+	[ "$(sql "SELECT group_concat(prefix) FROM site_prefixes WHERE site_id = 'east'")" = "10.2.0.0/16,2001:db8:2::/48" ]
+	[ "$(sql "SELECT match_dscp FROM policies WHERE id = 'voice'")" -eq 46 ]
+	[ "$(sql "SELECT count(*) FROM audit_logs WHERE username <> '' AND before_json IS NULL")" -eq 17 ]
+	[ "$(sql "SELECT json_extract(after_json, '$.target') FROM audit_logs WHERE object_id = 'west-east-lte'")" = 203.0.113.130 ]
+	[ "$(jq -r '.paths | length' "$net")" -eq 6 ]
+	[ "$(jq -r '.sites[] | select(.id == "east") | .prefixes[1]' "$net")" = 2001:db8:2::/48 ]
+	[ "$(stat -c %a "$net")" = 644 ]
+	[ "$(find "$(dirname "$net")" -type f | wc -l)" -eq 1 ]
+}
+
+@test "apply twice does nothing, and network.json keeps its inode" {
+	pt init -q
+	apply "$file" >/dev/null
+	inode=$(stat -c %i "$net")
+	run --separate-stderr apply "$file"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ "$stderr" = "pt-db: nothing to do" ]
+	[ "$(stat -c %i "$net")" = "$inode" ]
+	[ "$(sql 'SELECT count(*) FROM audit_logs')" -eq 17 ]
+	rm "$net"
+	apply "$file" 2>/dev/null
+	[ "$(jq '.sites | length' "$net")" -eq 2 ]
+}
+
+@test "apply, export, apply is a fixed point" {
+	pt init -q
+	apply "$file" >/dev/null
+	pt export >"$BATS_TEST_TMPDIR/one.yaml"
+	run --separate-stderr apply --prune "$BATS_TEST_TMPDIR/one.yaml"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	pt export >"$BATS_TEST_TMPDIR/two.yaml"
+	cmp "$BATS_TEST_TMPDIR/one.yaml" "$BATS_TEST_TMPDIR/two.yaml"
+	pt export --json | cmp - "$net"
+	# What was left to us stays left to us.
+	run ! grep -qE 'ssid|device: wan0.*target' "$BATS_TEST_TMPDIR/one.yaml"
+	# network.json is a network file, too.
+	run --separate-stderr apply --prune --dry-run "$net"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "a changed field is one line, --json says before and after" {
+	pt init -q
+	apply "$file" >/dev/null
+	sed 's/    preference: 30/    preference: 30\n    mtu: 1420/' "$file" >"$BATS_TEST_TMPDIR/n.yaml"
+	run --separate-stderr apply --dry-run "$BATS_TEST_TMPDIR/n.yaml"
+	[ "$output" = $'~ path west-east-fiber: mtu unset -> 1420\n~ path east-west-fiber: mtu unset -> 1420' ]
+	apply --json "$BATS_TEST_TMPDIR/n.yaml" >"$BATS_TEST_TMPDIR/plan.json"
+	jq -e '.changes | length == 2 and all(.action == "set" and .type == "path" and .before.mtu == null and .after.mtu == 1420)' "$BATS_TEST_TMPDIR/plan.json"
+	[ "$(sql "SELECT group_concat(mtu) FROM paths WHERE mtu NOT NULL")" = 1420,1420 ]
+	[ "$(jq '[.paths[].mtu | select(.)] | length' "$net")" -eq 2 ]
+}
+
+@test "absent rows are kept without --prune, removed with it" {
+	pt init -q
+	apply "$file" >/dev/null
+	pt export --json | jq 'del(.paths[] | select(.uplink | endswith("lte"))) | del(.uplinks[] | select(.id | endswith("lte")))' >"$BATS_TEST_TMPDIR/less.json"
+	run --separate-stderr apply "$BATS_TEST_TMPDIR/less.json"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "= uplink east-lte: no longer in the file, kept (--prune removes it)" ]
+	[ "$(sql 'SELECT count(*) FROM paths')" -eq 6 ]
+	apply --prune "$BATS_TEST_TMPDIR/less.json"
+	[ "$(sql 'SELECT count(*) FROM paths')" -eq 4 ]
+	[ "$(sql "SELECT count(*) FROM audit_logs WHERE event_type LIKE '%.delete' AND after_json IS NULL")" -eq 4 ]
+}
+
+@test "rows of the API are a conflict: exit 1, reported, left alone" {
+	pt init -q
+	apply "$file" >/dev/null
+	sql "UPDATE paths SET origin = 'api', mtu = 1300 WHERE id = 'west-east-lte'"
+	sql "INSERT INTO sites (id, origin) VALUES ('depot', 'cli')"
+	run --separate-stderr apply --prune "$file"
+	[ "$status" -eq 1 ]
+	[ "$output" = "! path west-east-lte: made by api, left as it is: mtu 1300 -> unset" ]
+	[[ $stderr == *"conflicts, left as they are"* ]]
+	[ "$(sql "SELECT mtu FROM paths WHERE id = 'west-east-lte'")" -eq 1300 ]
+	[ "$(sql "SELECT count(*) FROM sites WHERE id = 'depot'")" -eq 1 ]
+	[ "$(jq -r '.paths[] | select(.id == "west-east-lte") | .mtu' "$net")" -eq 1300 ]
+}
+
+@test "a bad file changes nothing and names its line" {
+	pt init -q
+	apply "$file" >/dev/null
+	before=$(sqlite3 "$db" .dump | sha256sum)
+	json=$(sha256sum <"$net")
+	while IFS='|' read -r edit want; do
+		sed "$edit" "$file" >"$BATS_TEST_TMPDIR/bad.yaml"
+		run apply --prune "$BATS_TEST_TMPDIR/bad.yaml"
+		echo "$edit: $output"
+		[ "$status" -eq 2 ]
+		[ "${#lines[@]}" -eq 1 ]
+		[[ $output == *"$want"* ]]
+	done <<-'EOF'
+		s/dest: east/dest: nowhere/|nowhere
+		s/id: east-west-lte/id: west-east-lte/|west-east-lte
+		s/preference: 30/preferense: 30/|bad.yaml:32:5: paths[0].preferense: unknown key
+		s/10.2.0.0/10.1.0.0/|10.1.0.0/16
+		s/priority: 10$/priority: ten/|priority
+	EOF
+	head -c 700 "$file" >"$BATS_TEST_TMPDIR/bad.yaml"
+	run apply --prune "$BATS_TEST_TMPDIR/bad.yaml"
+	[ "$status" -eq 2 ]
+	run apply --prune "$BATS_TEST_TMPDIR/missing.yaml"
+	[ "$status" -eq 2 ]
+	[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
+	[ "$(sha256sum <"$net")" = "$json" ]
+}
+
+@test "what network.json cannot take, the database does not take either" {
+	pt init -q
+	run pt apply --publish /proc/nowhere/network.json "$file"
+	[ "$status" -eq 2 ]
+	[[ $output == "pt-db: /proc/nowhere"* ]]
+	[ "$(sql 'SELECT count(*) FROM sites')" -eq 0 ]
+	pt apply --no-publish "$file" >/dev/null
+	[ "$(sql 'SELECT count(*) FROM sites')" -eq 2 ]
+}
+
+@test "query prints tables, JSON and CSV" {
+	pt init -q
+	q="SELECT 1 AS n, 'a,\"b' AS t, NULL AS z, 1.5 AS r, x'0aff' AS b"
+	run --separate-stderr pt query "$q"
+	[ "${lines[0]}" = "n  t     z    r  b" ]
+	[ "${lines[1]}" = "1  a,\"b  -  1.5  X'0AFF'" ]
+	[ "$(pt query --json "$q" | jq -c '.rows[0]')" = '{"n":1,"t":"a,\"b","z":null,"r":1.5,"b":"X'"'"'0AFF'"'"'"}' ]
+	[ "$(pt query --csv "$q" | tr -d '\r')" = $'n,t,z,r,b\n1,"a,""b",,1.5,X'"'"'0AFF'"'" ]
+	[ "$(pt query --json "SELECT id FROM sites" | jq -c .)" = '{"rows":[]}' ]
+}
+
+@test "query refuses to write and passes SQLite's words on" {
+	pt init -q
+	before=$(sqlite3 "$db" .dump | sha256sum)
+	while read -r q; do
+		run pt query "$q"
+		echo "$q: $output"
+		[ "$status" -eq 2 ]
+		[ "${#lines[@]}" -eq 1 ]
+	done <<-EOF
+		INSERT INTO meta VALUES ('a', 'b')
+		DELETE FROM meta
+		DROP TABLE meta
+		PRAGMA user_version=7
+		PRAGMA journal_mode=DELETE
+		ATTACH '$BATS_TEST_TMPDIR/x.db' AS x
+		VACUUM INTO '$BATS_TEST_TMPDIR/x.db'
+		SELECT 1; DELETE FROM meta
+		SELECT load_extension('x')
+		SELECT nothing
+	EOF
+	[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
+	[ ! -e "$BATS_TEST_TMPDIR/x.db" ]
+	run pt query "SELEC 1"
+	[ "$output" = 'pt-db: query: near "SELEC": syntax error' ]
+}
