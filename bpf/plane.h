@@ -34,10 +34,11 @@ struct pt_meta {
 	__u32 flags;
 	__u64 config_hash; // of the network and the configuration that the tables hold
 	__u64 attached_ns;
+	__u64 netns; // inode of the network namespace whose devices are attached
 	__u8 boot_id[16];
 	__u8 edge[PT_NAME_LEN];
 };
-PT_ASSERT_SIZE(pt_meta, 120);
+PT_ASSERT_SIZE(pt_meta, 128);
 
 // pt_live[0], memory-mapped. Written by the kernel programs only.
 struct pt_live {
@@ -170,7 +171,6 @@ enum pt_name_kind {
 	PT_NAME_PATH,
 	PT_NAME_UPLINK,
 	PT_NAME_PATH_DEVICE, // index is the path's
-	PT_NAME_LAN_DEVICE,
 	PT_NAME_KIND_COUNT,
 };
 

@@ -184,7 +184,8 @@ static __always_inline __u64 pt_record(
 	watch->ring[PT_SLOT(seq)].sent_ns = now;
 	watch->last_sent_ns = now;
 	watch->sent++;
-	if (seq - watch->answered == s->hop->threshold)
+	// Not only when equal: a reload may have lowered the threshold meanwhile.
+	if (!watch->due_sent_ns && seq - watch->answered >= s->hop->threshold)
 		watch->due_sent_ns = now;
 	if (!watch->due_sent_ns || pt_is_down(s) || !s->hop->threshold)
 		return 0;

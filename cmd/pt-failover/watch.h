@@ -63,6 +63,8 @@ void watch_look(struct watch *w, const char *cause);
 void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silence_us);
 // Holds a path back that has just come back.
 void watch_hold(struct watch *w, uint32_t path);
+// Makes up for events that the kernel could not deliver because the ring was full.
+void watch_reconcile(struct watch *w);
 void watch_on_hold(void *ctx, uint64_t expirations);
 void watch_on_gather(void *ctx, uint64_t expirations);
 

@@ -156,7 +156,9 @@ static void on_down(struct watch *w, const struct pt_event *event)
 	(void)pt_block_path(
 		w->plane, event->path, PT_BLOCK_DAMPED, pt_config_hold_ms(&w->in->cfg) > 0);
 	w->guard[event->path].hold_until_ns = 0;
-	watch_note(w, event->path, "timeout", silence_us(event));
+	// As the event says, not as it is now: both may have passed before we read of either.
+	if (w->guard[event->path].status != PT_STATUS_MAINTENANCE)
+		become(w, event->path, PT_STATUS_DOWN, "timeout", silence_us(event));
 	if (n->open && n->detected_ns == PT_NULL)
 		tell_switch(w); // of another cause
 	open_gathering(w, "timeout");
@@ -172,7 +174,8 @@ static void on_up(struct watch *w, const struct pt_event *event)
 {
 	if (w->guard[event->path].status == PT_STATUS_UNKNOWN)
 		w->guard[event->path].status = PT_STATUS_DOWN; // the kernel had it down before us
-	watch_note(w, event->path, "reply", silence_us(event));
+	if (!(pt_state_why(w->plane, event->path) & PT_BLOCK_HARD))
+		become(w, event->path, PT_STATUS_UP, "reply", silence_us(event));
 	watch_hold(w, event->path);
 }
 
@@ -228,6 +231,18 @@ void watch_hold(struct watch *w, uint32_t path)
 	(void)pt_block_path(w->plane, path, PT_BLOCK_DAMPED, hold_ns > 0);
 	w->guard[path].hold_until_ns = hold_ns ? pt_mono_now().ns + hold_ns : 0;
 	arm_hold(w);
+}
+
+void watch_reconcile(struct watch *w)
+{
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
+		if (!(w->plane->hop[i].flags & PT_HOP_USED))
+			continue;
+		watch_note(w, i, "lost", PT_NULL);
+		if (w->plane->block->path[i] & PT_BLOCK_DAMPED && !w->plane->live->down[i] &&
+			!w->guard[i].hold_until_ns)
+			watch_hold(w, i);
+	}
 }
 
 void watch_on_hold(void *ctx, uint64_t expirations)

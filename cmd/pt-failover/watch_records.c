@@ -189,5 +189,7 @@ void watch_on_tick(void *ctx, uint64_t expirations)
 		if (w->plane->hop[i].flags & PT_HOP_USED && pt_names_id(&w->names, PT_NAME_PATH, i))
 			tell_traffic(w, i);
 	tell_stats(w);
+	(void)pt_events_read(w->events); // what waits is no loss
+	watch_reconcile(w);
 	watch_look(w, "manual"); // pt-failover switch works on the maps alone
 }

@@ -19,8 +19,6 @@ static uint32_t cap_of(const struct pt_plane *p, enum pt_name_kind kind)
 		return p->meta->path_cap;
 	case PT_NAME_UPLINK:
 		return PT_MAX_UPLINK;
-	case PT_NAME_LAN_DEVICE:
-		return 64;
 	case PT_NAME_KIND_COUNT:
 		break;
 	}

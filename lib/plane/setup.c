@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -192,8 +193,28 @@ static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct 
 	return ret ? ret : pt_hook_sweep(p, still_wanted, &copy, err);
 }
 
+// 0 when it cannot be told.
+static uint64_t this_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/thread-self/ns/net", &st) ? 0 : st.st_ino;
+}
+
+// Device indexes mean something else in another namespace: all of its paths would be lost.
+static int check_netns(const struct pt_plane *p, struct pt_err *err)
+{
+	uint64_t here = this_netns();
+
+	if (!here || p->meta->netns == here)
+		return 0;
+	return pt_err_set(err, -EXDEV,
+		"%s: attached to devices of another network namespace; use --netns", p->dir);
+}
+
 static void init_meta(struct pt_plane *p)
 {
+	p->meta->netns = this_netns();
 	p->meta->path_cap = p->entries[PT_MAP_HOP];
 	p->meta->site_cap = p->entries[PT_MAP_GROUP] / (2 * PT_MAX_POLICY);
 	p->meta->abi = PT_ABI;
@@ -230,7 +251,10 @@ static int attach_locked(
 		if (ret)
 			return ret;
 		generation = p->meta->generation + 1;
+		ret = check_netns(p, err);
 		pt_plane_free(pt_take(&p));
+		if (ret)
+			return ret;
 	}
 	ret = pt_load(dir, &sizes, generation, &progs, err);
 	if (!ret)
@@ -281,8 +305,10 @@ int pt_setup_load(
 	struct pt_plane *p, const struct pt_setup *s, struct pt_programs *out, struct pt_err *err)
 {
 	const struct pt_sizes sizes = sizes_of(s);
-	int ret = pt_load(p->dir, &sizes, p->meta->generation + 1, out, err);
+	int ret = check_netns(p, err);
 
+	if (!ret)
+		ret = pt_load(p->dir, &sizes, p->meta->generation + 1, out, err);
 	if (!ret)
 		p->meta->generation++;
 	return ret;

@@ -28,16 +28,17 @@ const struct pt_stat_doc pt_stat_docs[PT_STAT_COUNT] = {
 #undef X
 };
 
-static uint8_t why_of(const struct pt_plane *p, uint32_t path)
+uint8_t pt_state_why(const struct pt_plane *p, uint32_t path)
 {
 	return p->block->path[path] | p->block->uplink[p->hop[path].uplink & (PT_MAX_UPLINK - 1)];
 }
 
 enum pt_path_status pt_state_status(const struct pt_plane *p, uint32_t path, bool replied)
 {
-	if (why_of(p, path) & PT_BLOCK_MAINTENANCE)
+	if (pt_state_why(p, path) & PT_BLOCK_MAINTENANCE)
 		return PT_STATUS_MAINTENANCE;
-	if (p->live->down[path] || why_of(p, path) & PT_BLOCK_CARRIER || !p->hop[path].ifindex)
+	if (p->live->down[path] || pt_state_why(p, path) & PT_BLOCK_CARRIER ||
+		!p->hop[path].ifindex)
 		return PT_STATUS_DOWN;
 	return replied ? PT_STATUS_UP : PT_STATUS_UNKNOWN;
 }
@@ -52,7 +53,7 @@ int pt_state_read(const struct pt_plane *p, uint32_t path, struct pt_state *out,
 	if (ret)
 		return pt_err_errno(err, ret, "path %u", path);
 	out->down = p->live->down[path];
-	out->why = why_of(p, path);
+	out->why = pt_state_why(p, path);
 	out->status = pt_state_status(p, path, out->watch.last_reply_ns != 0);
 	out->rx_known = !bpf_map_lookup_elem(p->fd[PT_MAP_RX], &ifindex, &owner) && owner == path;
 	return 0;
@@ -83,11 +84,11 @@ static enum pt_choice_rank rank_of(const struct pt_plane *p, uint32_t path)
 {
 	if (path >= p->meta->path_cap || !p->hop[path].ifindex)
 		return PT_CHOICE_NONE;
-	if (why_of(p, path) & PT_BLOCK_HARD)
+	if (pt_state_why(p, path) & PT_BLOCK_HARD)
 		return PT_CHOICE_BLOCKED;
 	if (p->live->down[path])
 		return PT_CHOICE_DOWN;
-	return why_of(p, path) ? PT_CHOICE_DAMPED : PT_CHOICE_USABLE;
+	return pt_state_why(p, path) ? PT_CHOICE_DAMPED : PT_CHOICE_USABLE;
 }
 
 struct pt_choice pt_choice_of(const struct pt_plane *p, const struct pt_group *g)

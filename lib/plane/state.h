@@ -23,6 +23,9 @@ int pt_state_read(
 // The status alone, without a system call.
 enum pt_path_status pt_state_status(const struct pt_plane *p, uint32_t path, bool replied);
 
+// The path's own reasons and its uplink's: a set of enum pt_block_why.
+uint8_t pt_state_why(const struct pt_plane *p, uint32_t path);
+
 // Appends "carrier,damped"; nothing for 0.
 void pt_block_format(uint8_t why, struct pt_buf *out);
 
