@@ -52,6 +52,9 @@ OUT=$SPOOL/select/00000000000000000001.ndjson
 start_probe
 start_select
 check "with its unit's capabilities alone every stage works" wait_until 10 first_is "$OUT" a-wan0
+for stage in probe reflect; do
+	like "$stage runs before ordinary processes" "$(chrt -p "${PIDS[$stage]}")" SCHED_FIFO
+done
 is "nobody complains" "$(cat "$SCRATCH"/{reflect,probe,select}.err)" ""
 is "the first decision has all paths" "$(jq -c .paths "$OUT")" '["a-wan0","a-wan1","a-wan2"]'
 relay_set wan0 loss_ppm=200000
