@@ -5,9 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -16,6 +14,7 @@
 #include "plane/order.h"
 #include "plane/setup.h"
 #include "plane/state.h"
+#include "tests/unit/ip.h"
 #include "tests/unit/test.h"
 
 #define HEAD                                                                                      \
@@ -50,24 +49,6 @@ static struct pt_plane *plane;
 static struct pt_err err;
 
 // ---- the world ----
-
-static int run(const char *const *argv)
-{
-	extern char **environ;
-	union {
-		const char *const *in;
-		char *const *out;
-	} words = { .in = argv }; // posix_spawn does not write them
-	int status = -1;
-	pid_t pid;
-
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, words.out, environ))
-		return -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-#define IP(...) run((const char *const[]){ "ip", __VA_ARGS__, NULL })
 
 static int make_devices(void)
 {

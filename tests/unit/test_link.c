@@ -3,33 +3,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "net/link.h"
+#include "tests/unit/ip.h"
 #include "tests/unit/test.h"
 
 static bool own_namespace;
 static struct pt_err err;
-
-static int ip(const char *const *argv)
-{
-	extern char **environ;
-	union {
-		const char *const *in;
-		char *const *out;
-	} words = { .in = argv }; // posix_spawn does not write them
-	int status = -1;
-	pid_t pid;
-
-	if (posix_spawnp(&pid, "ip", NULL, NULL, words.out, environ))
-		return -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-#define IP(...) ip((const char *const[]){ "ip", __VA_ARGS__, NULL })
 
 #define NEED_NAMESPACE()                                                  \
 	do {                                                              \
