@@ -19,6 +19,7 @@ for dir in ab ba; do
 	hold 0.1
 	stream_mark
 	between "$dir cut: longest outage, us" "$(mark_of $dir gap_send_us)" 10000 40000
+	between "$dir cut: arrives at the end, silent for us" "$(mark_of $dir open_gap_us)" 0 50000
 	is "$dir cut: the other way loses nothing" "$(mark_of "$other" lost)" 0
 	is "$dir cut: nothing doubled or out of order" "$(mark_of ab duplicated) $(mark_of ab reordered) \
 $(mark_of ba duplicated) $(mark_of ba reordered)" "0 0 0 0"

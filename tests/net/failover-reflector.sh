@@ -22,7 +22,7 @@ for dir in ab ba; do
 done
 between "no reflector: the last resort is the first choice, delay us" \
 	"$(mark_of ab delay_mean_us)" 1000 2900
-spawn reflect-b "$BIN/pt-probe" reflect --netns "$(ns eb)"
+edge_reflect b
 for path in a-fibre a-lte; do
 	check "answered again: $path" wait_until 10 path_is a $path up
 done
