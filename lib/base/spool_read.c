@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
-#include "base/parse.h"
 #include "base/spool_dir.h"
+#include "base/spool_offset.h"
 
-#define FINGER_BYTES 512
-#define OFFSET_MAX   96 // bytes of an offset file
 #define DRAIN_ROUNDS 8
 
 struct pt_spool_reader {
@@ -30,19 +26,6 @@ struct pt_spool_reader {
 	char *dir, *offset_file;
 	struct pt_spool_list segments;
 };
-
-// FNV-1a over the start of a segment: tells a spool that was wiped and begun anew from the one an
-// offset was taken in. Its first line holds time stamps, so it is one of a kind.
-static uint64_t fingerprint(int fd)
-{
-	unsigned char buf[FINGER_BYTES];
-	ssize_t n = pread(fd, buf, sizeof(buf), 0);
-	uint64_t h = 0xcbf29ce484222325;
-
-	for (ssize_t i = 0; i < n && buf[i] != '\n'; i++)
-		h = (h ^ buf[i]) * 0x100000001b3;
-	return h;
-}
 
 static int enter_segment(struct pt_spool_reader *r, uint64_t base, int64_t at)
 {
@@ -106,44 +89,23 @@ static int enter_end(struct pt_spool_reader *r)
 	return 0;
 }
 
-// "POSITION FINGERPRINT\n". -ENOENT: no such file; -EINVAL: not one of ours.
-static int load_offset(const char *path, uint64_t *position, uint64_t *finger)
-{
-	char text[OFFSET_MAX + 1];
-	pt_autofd fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	ssize_t n = read(fd, text, OFFSET_MAX);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	char *space = strchr(text, ' '), *end = strchr(text, '\n');
-	if (!space || !end || space > end || end + 1 != text + n)
-		return -EINVAL;
-	*space = *end = '\0';
-	return pt_parse_u64(text, 1, INT64_MAX, position) ||
-			pt_parse_u64(space + 1, 0, UINT64_MAX, finger)
-		? -EINVAL
-		: 0;
-}
-
 // Where an earlier reader stopped, if that is still the same spool; else the oldest line.
-static int enter_offset(struct pt_spool_reader *r, uint64_t position, uint64_t finger)
+static int enter_offset(struct pt_spool_reader *r, const struct pt_spool_pos *from)
 {
 	uint64_t base = 0;
 
-	for (unsigned i = 0; i < r->segments.n && r->segments.base[i] <= position; i++)
+	for (unsigned i = 0; i < r->segments.n && r->segments.base[i] <= from->position; i++)
 		base = r->segments.base[i];
 	if (!base) // dropped in the meantime, or the spool is empty
-		return enter_after(r, 0, r->segments.n ? position : 0);
-	int64_t at = (int64_t)(position - base);
+		return enter_after(r, 0, r->segments.n ? from->position : 0);
+	int64_t at = (int64_t)(from->position - base);
 	int code = enter_segment(r, base, at);
 	if (code == -ENOENT)
-		return enter_after(r, base, position);
+		return enter_after(r, base, from->position);
 	if (code)
 		return code;
-	if (at == 0 || (at <= pt_spool_size(r->fd) && fingerprint(r->fd) == finger))
+	if (at == 0 ||
+		(at <= pt_spool_size(r->fd) && pt_spool_fingerprint(r->fd) == from->fingerprint))
 		return 0;
 	return enter_after(r, 0, 0); // another spool under the old name
 }
@@ -171,8 +133,7 @@ static int start_at(struct pt_spool_reader *r, const struct pt_spool_pos *from, 
 {
 	int code = watch_and_list(r);
 	if (!code)
-		code = from->position ? enter_offset(r, from->position, from->fingerprint)
-				      : enter_after(r, 0, 0);
+		code = from->position ? enter_offset(r, from) : enter_after(r, 0, 0);
 	return code ? pt_err_errno(err, code, "spool %s", r->dir) : 0;
 }
 
@@ -191,12 +152,9 @@ static int start_at_file(struct pt_spool_reader *r, const char *offset_file, str
 	r->offset_file = strdup(offset_file);
 	if (!r->offset_file)
 		return pt_err_errno(err, -ENOMEM, "spool %s", r->dir);
-	int code = load_offset(offset_file, &from.position, &from.fingerprint);
-	if (code == -EINVAL)
-		return pt_err_set(err, code,
-			"%s: not a spool offset: remove it to read from the start", offset_file);
+	int code = pt_spool_offset_load(offset_file, &from, err);
 	if (code && code != -ENOENT)
-		return pt_err_errno(err, code, "%s", offset_file);
+		return code;
 	return start_at(r, &from, err);
 }
 
@@ -254,7 +212,7 @@ void pt_spool_reader_pos(const struct pt_spool_reader *r, size_t unread, struct 
 	int64_t at = r->fd >= 0 ? r->at - (int64_t)unread : 0;
 
 	out->position = r->fd >= 0 ? r->base + (uint64_t)at : 0;
-	out->fingerprint = at > 0 ? fingerprint(r->fd) : 0;
+	out->fingerprint = at > 0 ? pt_spool_fingerprint(r->fd) : 0;
 }
 
 void pt_spool_reader_free(struct pt_spool_reader *r)
@@ -382,37 +340,14 @@ uint64_t pt_spool_lost_bytes(const struct pt_spool_reader *r)
 	return r->lost_bytes;
 }
 
-static int write_all(const char *path, const char *text)
-{
-	pt_autofd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return -errno;
-	ssize_t n = write(fd, text, len);
-	if (n != (ssize_t)len)
-		return n < 0 ? -errno : -ENOSPC;
-	return fsync(fd) ? -errno : 0;
-}
-
 int pt_spool_reader_commit(struct pt_spool_reader *r, size_t unread, struct pt_err *err)
 {
-	char text[OFFSET_MAX], tmp[PATH_MAX];
 	struct pt_spool_pos pos;
 
 	if (!r->offset_file || r->fd < 0)
 		return 0; // nothing to save, or nowhere
-	int n = snprintf(tmp, sizeof(tmp), "%s.tmp", r->offset_file);
-	if (r->at < (int64_t)unread || n < 0 || (size_t)n >= sizeof(tmp))
+	if (r->at < (int64_t)unread)
 		return pt_err_set(err, -EINVAL, "%s: offset out of range", r->offset_file);
 	pt_spool_reader_pos(r, unread, &pos);
-	(void)snprintf(
-		text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", pos.position, pos.fingerprint);
-	int code = write_all(tmp, text);
-	if (!code && rename(tmp, r->offset_file))
-		code = -errno;
-	if (!code)
-		return 0;
-	(void)unlink(tmp); // it is worthless
-	return pt_err_errno(err, code, "%s", r->offset_file);
+	return pt_spool_offset_save(r->offset_file, &pos, err);
 }
