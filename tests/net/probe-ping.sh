@@ -14,7 +14,8 @@ ping() { on ea "$BIN/pt-probe" ping "$@"; }
 # Measures once; `got FILTER` then asks the record.
 measure() { ping --json "$@" >"$SCRATCH/record" 2>"$SCRATCH/words"; }
 got() { jq -r "$1" "$SCRATCH/record"; }
-sniffing() { [[ $(on "$1" sh -c 'wc -l </proc/net/packet') -gt 1 ]]; }
+# A packet socket of the node runs (sixth column).
+sniffing() { on "$1" grep -Eq '^[0-9a-f]+( +[0-9a-f]+){4} +1 ' /proc/net/packet; }
 
 # ---- delay: 5 ms each way; the relay's own share is below 0.3 ms on an idle machine ----
 relay_set wan0 delay_us=5000

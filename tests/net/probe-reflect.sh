@@ -14,7 +14,8 @@ reflector() { # OPTIONS...: a fresh one on b
 	wait_until 5 listening $PORT || bail "reflect: $(cat "$SCRATCH/reflect.err")"
 }
 listening() { on eb ss -Hlun | grep -q "[:*]$1 "; }
-sniffing() { [[ $(on "$1" sh -c 'wc -l </proc/net/packet') -gt 1 ]]; }
+# A packet socket of the node runs (sixth column).
+sniffing() { on "$1" grep -Eq '^[0-9a-f]+( +[0-9a-f]+){4} +1 ' /proc/net/packet; }
 totals() { reap reflect; cat "$SCRATCH/reflect.err"; }
 
 # send OPTIONS... TO HEX, from a

@@ -236,7 +236,7 @@ static int sniff(const struct options *o, const char *device)
 	struct sockaddr_ll at = { .sll_family = AF_PACKET,
 		.sll_protocol = htons(ETH_P_ALL),
 		.sll_ifindex = (int)if_nametoindex(device) };
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ALL));
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0); // deaf until it is bound
 
 	if (!at.sll_ifindex || bind(fd, (struct sockaddr *)&at, sizeof(at)))
 		return tool_fail(device, strerror(errno));
