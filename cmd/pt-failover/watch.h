@@ -47,6 +47,7 @@ struct watch {
 	struct gathering now;
 	struct pt_order *orders; // of the records being read
 	uint32_t n_orders;
+	bool history;                                   // what is read was decided before we came
 	struct pt_timer *hold, *gather, *tick, *settle; // settle: devices and addresses
 	bool devices_changed;                           // hooks and sessions need a refresh
 	int lock;

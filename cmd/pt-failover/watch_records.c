@@ -43,18 +43,35 @@ static void apply_orders(struct watch *w)
 		watch_look(w, "decision");
 }
 
+// Of history only the last word on a group counts.
+static bool replaces(struct watch *w, const struct pt_order *o)
+{
+	for (uint32_t i = 0; i < w->n_orders; i++) {
+		if (w->orders[i].site == o->site && w->orders[i].policy == o->policy) {
+			w->orders[i] = *o;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void on_decision(struct watch *w, const json_t *record)
 {
 	pt_autoarena arena = {};
 	struct pt_decision d = {};
+	struct pt_order o;
 	struct pt_err err = {};
 
 	if (pt_json_read(record, &pt_decision_schema, &arena, &d, &err) ||
-		pt_order_resolve(&w->names, &d, &w->orders[w->n_orders], &err)) {
-		pt_log(PT_LOG_WARN, "decision ignored: %s", err.msg);
+		pt_order_resolve(&w->names, &d, &o, &err)) {
+		// History may name what the configuration no longer has.
+		pt_log(w->history ? PT_LOG_DEBUG : PT_LOG_WARN, "decision ignored: %s", err.msg);
 		return;
 	}
-	if (++w->n_orders == MAX_ORDERS)
+	if (w->history && replaces(w, &o))
+		return;
+	w->orders[w->n_orders++] = o;
+	if (w->n_orders == MAX_ORDERS)
 		apply_orders(w);
 }
 
@@ -106,6 +123,17 @@ static int add_reader(struct watch *w, struct pt_err *err)
 	return ret < 0 ? ret : 0;
 }
 
+static int take_history(struct watch *w, struct pt_err *err)
+{
+	int ret;
+
+	w->history = true;
+	ret = pt_record_read_all(w->reader, err);
+	apply_orders(w);
+	w->history = false;
+	return ret < 0 ? ret : 0;
+}
+
 int watch_records_init(struct watch *w, struct pt_err *err)
 {
 	const struct pt_record_sink sink = { .fn = on_record, .bad = on_bad, .ctx = w };
@@ -126,8 +154,11 @@ int watch_records_init(struct watch *w, struct pt_err *err)
 		return ret;
 	if (!w->ctx->from && isatty(STDIN_FILENO))
 		return 0;
-	ret = pt_record_reader_new(
-		w->ctx->from ? -1 : STDIN_FILENO, w->ctx->from, NULL, &sink, &w->reader, err);
+	// A spool from its oldest line on: what was decided while nobody was here holds, too.
+	ret = pt_record_reader_new(w->ctx->from ? -1 : STDIN_FILENO, w->ctx->from,
+		w->ctx->from ? "" : NULL, &sink, &w->reader, err);
+	if (!ret && w->ctx->from)
+		ret = take_history(w, err);
 	return ret ? ret : add_reader(w, err);
 }
 

@@ -61,6 +61,19 @@ hold 2
 is "a restarted pt-select decides nothing new" "$(records a select | wc -l)" "$before"
 stream_mark
 is "and no packet was lost" "$(mark_of ab lost) $(mark_of ba lost)" "0 0"
+
+# ---- decided while nobody was there to do it ----
+slay failover-a
+for ((us = 1000; us <= 40000; us += 3000)); do
+	relay_set fibre delay_us=$us
+	hold 0.05
+done
+check "pt-select decides without pt-failover" wait_until 5 decided a a-lte
+check "which nobody carries out" uses a a-fibre
+# shellcheck disable=SC2046 # words
+spawn failover-a "$BIN/pt-failover" watch $(edge_opts a) $(files_of a) \
+	--from "$SCRATCH/a/spool/select" --spool "$SCRATCH/a/spool/failover"
+check "until it is back" wait_until 5 uses a a-lte
 stream_end
 for s in a b; do
 	edge_stop $s
