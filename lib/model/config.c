@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/parse.h"
 #include "model/node.h"
 
@@ -28,6 +29,14 @@ int64_t pt_config_hold_ms(const struct pt_config *c)
 {
 	return c->failover.hold_ms == PT_NULL ? c->failover.cooldown_period_secs * 1000
 					      : c->failover.hold_ms;
+}
+
+int64_t pt_config_probe_ns(const struct pt_config *c)
+{
+	int64_t quality_ns = pt_config_check_ms(c) * PT_NS_PER_MS / c->health.probes_per_check;
+	int64_t detection_ns = pt_config_detection_ms(c) * PT_NS_PER_MS;
+
+	return quality_ns < detection_ns ? quality_ns : detection_ns;
 }
 
 // The first of the fields that the file itself sets: that is where the author must look.

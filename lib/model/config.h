@@ -91,3 +91,6 @@ int pt_config_load(const char *path, struct pt_arena *a, struct pt_config *out, 
 int64_t pt_config_detection_ms(const struct pt_config *c);
 int64_t pt_config_check_ms(const struct pt_config *c);
 int64_t pt_config_hold_ms(const struct pt_config *c);
+// Time between two probes of a path: the detection interval, or the check interval divided by its
+// probes where that is shorter. What sends and what judges must agree on it.
+int64_t pt_config_probe_ns(const struct pt_config *c);

@@ -143,7 +143,7 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	hop.ssid = (uint16_t)path->ssid;
 	hop.threshold = (uint32_t)s->cfg->failover.detection_threshold;
 	hop.up_count = (uint32_t)s->cfg->failover.up_count;
-	hop.interval_ns = (uint64_t)(pt_config_detection_ms(s->cfg) * PT_NS_PER_MS);
+	hop.interval_ns = (uint64_t)pt_config_probe_ns(s->cfg);
 	hop.timeout_ns = (uint64_t)(s->cfg->health.probe_timeout_ms * PT_NS_PER_MS);
 	*out = hop;
 }

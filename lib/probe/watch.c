@@ -235,11 +235,8 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 
 static void read_intervals(const struct pt_config *c, struct plan *out)
 {
-	int64_t check_ms = pt_config_check_ms(c);
-	int64_t quality_ns = check_ms * PT_NS_PER_MS / c->health.probes_per_check;
-	int64_t detection_ns = pt_config_detection_ms(c) * PT_NS_PER_MS;
-	out->period_ns = quality_ns < detection_ns ? quality_ns : detection_ns;
-	out->check_ns = check_ms * PT_NS_PER_MS;
+	out->period_ns = pt_config_probe_ns(c);
+	out->check_ns = pt_config_check_ms(c) * PT_NS_PER_MS;
 	out->timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS;
 	out->parallel = c->failover.parallel_checks;
 	out->export_ns = c->metrics.enabled ? c->metrics.export_interval_secs * PT_NS_PER_S : 0;

@@ -74,6 +74,8 @@ static bool use(const char *yaml)
 		return false;
 	}
 	cfg.failover.detection_interval_ms = 10;
+	cfg.health.check_interval_ms = 1000;
+	cfg.health.probes_per_check = 200;
 	setup = (struct pt_setup){ .net = &net, .cfg = &cfg, .links = &links, .strict = true };
 	setup.self = pt_network_site(&net, "a");
 	return true;
@@ -195,7 +197,7 @@ static void test_tables(void)
 	T_EQ(hop->mtu, 1400);
 	T_EQ(hop->flags, PT_HOP_USED | PT_HOP_VIA4 | PT_HOP_VIA6);
 	T_OK(!memcmp(hop->via4, (uint8_t[]){ 10, 9, 0, 2 }, 4));
-	T_EQ(hop->interval_ns, 10000000);
+	T_EQ(hop->interval_ns, 5000000); // as pt-probe sends: 200 probes a second, above
 	T_EQ(hop->port, 862);
 	T_EQ(plane->hop[path_index("b1")].mtu, 1500);
 	T_STR(order_of("b", 0), "b1,b0"); // voice prefers u1

@@ -133,6 +133,11 @@ static void milliseconds_override(void)
 	T_EQ(pt_config_detection_ms(&c), 10);
 	T_EQ(pt_config_hold_ms(&c), 0);
 	T_EQ(pt_config_check_ms(&c), 500);
+	T_EQ(pt_config_probe_ns(&c), 10000000);
+	T_NEED(load("failover: {detection_interval_ms: 250}\n"
+		    "health: {check_interval_ms: 1000, probes_per_check: 20}\n",
+		       &a, &c, &err) == 0);
+	T_EQ(pt_config_probe_ns(&c), 50000000); // quality wants more probes than detection
 }
 
 static const struct {
