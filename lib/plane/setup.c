@@ -276,21 +276,47 @@ static int attach_locked(
 	return ret;
 }
 
+// Nothing here, or what a first attach has left that was killed before pt_meta was filled.
+static bool is_new(const char *dir)
+{
+	char pin[PT_PIN_PATH];
+	struct pt_meta meta;
+	struct bpf_map_info info = {};
+	uint32_t zero = 0, len = sizeof(info);
+	pt_autofd fd = -1;
+
+	if (pt_pin_exists(dir, NULL))
+		return true;
+	if (!pt_pin_path(dir, "pt_meta", pin))
+		fd = bpf_obj_get(pin);
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+		info.key_size == sizeof(zero) && info.value_size == sizeof(meta) &&
+		!bpf_map_lookup_elem(fd, &zero, &meta) && !meta.abi;
+}
+
 int pt_setup_attach(
 	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err)
 {
 	struct pt_setup_result done = {};
-	pt_autofd lock = -1;
+	pt_autofd watch = -1, lock = -1;
 	bool created;
 	int ret = pt_setup_check(s, err);
 
 	if (!ret)
 		ret = pt_pin_create(dir, &created, err);
 	if (!ret)
+		ret = pt_pin_lock(dir, PT_PIN_LOCK_WATCH, &watch, err);
+	if (ret == -EBUSY)
+		return pt_err_set(err, ret,
+			"%s: pt-failover watch runs here; SIGHUP makes it read its files, a "
+			"restart "
+			"renews the programs",
+			dir);
+	if (!ret)
 		ret = pt_pin_lock_wait(dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
 	if (ret)
 		return ret;
-	done.fresh = pt_pin_exists(dir, NULL) == -ENOENT;
+	done.fresh = is_new(dir);
 	ret = attach_locked(dir, s, &done, err);
 	if (ret && done.fresh)
 		(void)pt_pin_remove(dir, NULL); // the first error is the one to tell

@@ -2,6 +2,7 @@
 #include "plane/table.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,10 +212,13 @@ static bool holds(const struct pt_group *g, uint32_t path)
 }
 
 // A decided order survives: of the new candidates, those it knew keep their places before the rest.
+// So does a decision to drop, as long as the policy asks for such.
 static void keep_decision(const struct pt_group *was, struct pt_group *to)
 {
 	struct pt_group kept = { .flags = to->flags | PT_GROUP_DECIDED };
 
+	if (!was->count && to->flags & PT_GROUP_POLICY_DROP)
+		*to = kept;
 	for (uint32_t i = 0; i < was->count && i < PT_GROUP_PATHS; i++)
 		if (holds(to, was->path[i]))
 			kept.path[kept.count++] = was->path[i];
@@ -339,6 +343,24 @@ int pt_table_dests(struct pt_table *t, struct pt_err *err)
 
 // ---- what is left over ----
 
+// The slot's next owner begins anew. No program writes here any more: they found the hop empty.
+static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
+{
+	static const struct pt_watch unwatched;
+	int cpus = libbpf_num_possible_cpus(), ret;
+	pt_autofree struct pt_count *none = NULL;
+
+	p->hop[path] = (struct pt_hop){};
+	p->block->path[path] = 0;
+	none = cpus > 0 ? calloc((size_t)cpus, sizeof(*none)) : NULL;
+	if (!none)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
+	if (!ret)
+		ret = bpf_map_update_elem(p->fd[PT_MAP_TRAFFIC], &path, none, BPF_ANY);
+	return ret ? pt_err_errno(err, ret, "path %u", path) : 0;
+}
+
 struct retired {
 	enum pt_name_kind kind;
 	const uint32_t *indexes;
@@ -357,9 +379,9 @@ static int retire_names(struct pt_table *t, const struct retired *r, struct pt_e
 		if (!id || kept(id, i, r->indexes, r->array, r->n, r->size))
 			continue;
 		if (r->kind == PT_NAME_PATH) {
-			t->plane->hop[i] = (struct pt_hop){};
-			t->plane->block->path[i] = 0;
-			ret = pt_names_set(&t->names, PT_NAME_PATH_DEVICE, i, NULL, err);
+			ret = clear_path(t->plane, i, err);
+			if (!ret)
+				ret = pt_names_set(&t->names, PT_NAME_PATH_DEVICE, i, NULL, err);
 		} else if (r->kind == PT_NAME_UPLINK) {
 			t->plane->block->uplink[i] = 0;
 		}

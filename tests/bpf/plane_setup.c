@@ -17,6 +17,7 @@
 #include "tests/unit/ip.h"
 #include "tests/unit/test.h"
 
+#define T_CPUS 512
 #define HEAD                                                                                      \
 	"sites:\n"                                                                                \
 	"  - { id: a, lan: [lan0], prefixes: [10.1.0.0/24, 'fd00:1::/64'] }\n"                    \
@@ -37,6 +38,8 @@
 	"  - { id: b1, source: a, dest: b, uplink: u1, next_hop: 10.9.1.2, target: 10.9.1.2 }\n"
 #define PATH_C1 \
 	"  - { id: c1, source: a, dest: c, uplink: u1, next_hop: 10.9.1.3, target: 10.9.1.3 }\n"
+#define PATH_B2 \
+	"  - { id: b2, source: a, dest: b, uplink: u0, next_hop: 10.9.0.2, target: 10.9.0.2 }\n"
 #define BOTH PATH_B0 PATH_B1 PATH_C1
 
 static char dir[64];
@@ -339,6 +342,64 @@ static void test_drop_decisions(void)
 	detach();
 }
 
+// Whoever decided to drop may not decide again soon: it writes only what changes.
+static void test_drop_survives_reload(void)
+{
+	const struct pt_group *voice, *rest;
+	uint32_t site;
+
+	T_NEED(attach(HEAD BOTH));
+	T_EQ(decide("b", "voice", NULL, 0, true), 1);
+	T_EQ(decide("b", "rest", NULL, 0, true), 1);
+	T_NEED(attach(HEAD BOTH));
+	site = plane->hop[path_index("b0")].site;
+	voice = pt_group_active(plane, site, 0);
+	rest = pt_group_active(plane, site, 1);
+	T_OK(voice->count == 0 && voice->flags & PT_GROUP_DROP && voice->flags & PT_GROUP_DECIDED);
+	T_STR(order_of("b", 1), "b0,b1"); // this policy's file does not ask for drops
+	T_OK(!(rest->flags & PT_GROUP_DROP));
+	detach();
+}
+
+// What another path has left in a slot must not pass for the news of its next owner.
+static void test_slots_are_clean(void)
+{
+	const struct pt_watch old = { .last_reply_ns = 7, .replies = 9, .sent = 9, .started = 1 };
+	struct pt_count used[T_CPUS] = { { .tx_packets = 5, .rx_bytes = 6 } };
+	struct pt_state state;
+	uint32_t b0;
+
+	T_NEED(attach(HEAD BOTH));
+	b0 = path_index("b0");
+	T_EQ(bpf_map_update_elem(plane->fd[PT_MAP_WATCH], &b0, &old, BPF_ANY), 0);
+	T_EQ(bpf_map_update_elem(plane->fd[PT_MAP_TRAFFIC], &b0, used, BPF_ANY), 0);
+	T_NEED(attach(HEAD PATH_B1 PATH_C1));
+	T_NEED(attach(HEAD PATH_B1 PATH_C1 PATH_B2));
+	T_EQ(path_index("b2"), b0);
+	T_EQ(pt_state_read(plane, b0, &state, &err), 0);
+	T_EQ(state.status, PT_STATUS_UNKNOWN);
+	T_EQ(state.watch.replies, 0);
+	T_EQ(state.traffic.tx_packets, 0);
+	T_EQ(state.traffic.rx_bytes, 0);
+	detach();
+}
+
+// A first attach that was killed half way must not need anybody's hand.
+static void test_attach_after_half(void)
+{
+	const struct pt_sizes sizes = { .paths = 3, .sites = 3 };
+	struct pt_programs progs = PT_PROGRAMS_NONE;
+	bool created;
+
+	T_EQ(pt_pin_create(dir, &created, &err), 0);
+	T_EQ(pt_load(dir, &sizes, 1, &progs, &err), 0);
+	pt_programs_done(&progs);
+	T_NEED(attach(HEAD BOTH));
+	T_EQ(hooks(), 5);
+	T_STR(order_of("b", 1), "b0,b1");
+	detach();
+}
+
 static void test_device_returns(void)
 {
 	struct pt_programs progs = PT_PROGRAMS_NONE;
@@ -423,6 +484,7 @@ static void test_too_much_is_refused(void)
 
 static void test_watch_holds_off_detach(void)
 {
+	struct pt_setup_result done;
 	pt_autofd lock = -1;
 
 	T_NEED(attach(HEAD BOTH));
@@ -430,6 +492,9 @@ static void test_watch_holds_off_detach(void)
 	forget();
 	T_EQ(pt_setup_detach(dir, &err), -EBUSY);
 	T_HAS(err.msg, "stop it first");
+	// It would go on with the files that it has read, and undo the new ones.
+	T_EQ(pt_setup_attach(dir, &setup, &done, &err), -EBUSY);
+	T_HAS(err.msg, "SIGHUP");
 	pt_cleanup_fd(&lock);
 	lock = -1;
 	detach();
@@ -447,11 +512,14 @@ static int run_tests(void)
 		{ "an attach that fails late leaves nothing", test_failure_leaves_nothing },
 		{ "decisions become groups, bad ones change nothing", test_decisions },
 		{ "drop: of the moment, and of the policy", test_drop_decisions },
+		{ "a drop that was decided outlives a reload", test_drop_survives_reload },
+		{ "a new path's slot has nothing of the last one's", test_slots_are_clean },
+		{ "attach finishes what was left half made", test_attach_after_half },
 		{ "a device that returns is attached again", test_device_returns },
 		{ "a plane of another ABI is refused, and detached", test_another_abi },
 		{ "a map of another shape is refused", test_foreign_map },
 		{ "a network too large for the tables is refused", test_too_much_is_refused },
-		{ "a running watch holds off detach", test_watch_holds_off_detach },
+		{ "a running watch holds off attach and detach", test_watch_holds_off_detach },
 	};
 
 	return t_run(cases, sizeof(cases) / sizeof(cases[0]));
