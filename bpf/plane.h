@@ -102,7 +102,7 @@ PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 1 + 2 * 65536));
 
 #define PT_HOP_USED 1 // the slot holds a path
 #define PT_HOP_L3   2 // the device has no link layer: no next hop, no MAC header
-#define PT_HOP_VIA4 4 // via4 is set; without it the kernel's routes give the neighbour
+#define PT_HOP_VIA4 4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
 #define PT_HOP_VIA6 8
 
 // pt_hop[path], memory-mapped: where a path leaves and how it is watched.
@@ -246,7 +246,8 @@ PT_ASSERT_SIZE(pt_count, 32);
 	X(PASS_NO_DEST, "passed_no_dest", "to the kernel: destination of no site")               \
 	X(PASS_NO_RULE, "passed_no_rule", "to the kernel: no policy matches")                    \
 	X(PASS_NO_GROUP, "passed_no_group", "to the kernel: no candidates for site and policy")  \
-	X(PASS_NO_HOP, "passed_no_device", "to the kernel: the path's device is missing")        \
+	X(PASS_NO_HOP, "passed_no_device",                                                       \
+		"to the kernel: no candidate has a device and a next hop")                       \
 	X(PASS_MTU, "passed_mtu", "to the kernel: longer than the path carries")                 \
 	X(PROBE_SENT, "probe_sent", "probes recorded")                                           \
 	X(PROBE_EPOCH, "probe_epoch", "of these beginning a new sequence")                       \

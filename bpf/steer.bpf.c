@@ -19,7 +19,7 @@ enum pt_rank {
 	PT_RANK_DAMPED,  // alive, held back until it has proved itself
 	PT_RANK_DOWN,    // the watchdog says so, which a dead prober can cause, too
 	PT_RANK_BLOCKED, // no carrier, maintenance, or by hand
-	PT_RANK_NONE,
+	PT_RANK_NONE,    // no device, or no next hop for this family
 };
 
 struct pt_choice {
@@ -144,14 +144,22 @@ static __always_inline int pt_policy_of(const struct pt_packet *p, __u32 bank, _
 	return PT_STEER_ON;
 }
 
+// A WAN that speaks only the other family would swallow the packet.
+static __always_inline int pt_carries(const struct pt_hop *hop, __u16 family)
+{
+	__u32 via = family == PT_AF_INET ? PT_HOP_VIA4 : PT_HOP_VIA6;
+
+	return hop->ifindex && hop->flags & (via | PT_HOP_L3);
+}
+
 static __always_inline enum pt_rank pt_rank(
-	const struct pt_live *live, const struct pt_block *block, __u32 path)
+	const struct pt_live *live, const struct pt_block *block, __u32 path, __u16 family)
 {
 	__u32 i = path & (PT_MAX_PATH - 1);
 	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &i);
 	__u8 why;
 
-	if (!hop || !hop->ifindex)
+	if (!hop || !pt_carries(hop, family))
 		return PT_RANK_NONE;
 	why = block->path[i] | block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
 	if (why & PT_BLOCK_HARD)
@@ -161,7 +169,8 @@ static __always_inline enum pt_rank pt_rank(
 	return why ? PT_RANK_DAMPED : PT_RANK_USABLE;
 }
 
-static __always_inline void pt_choose(const struct pt_group *group, struct pt_choice *best)
+static __always_inline void pt_choose(
+	const struct pt_group *group, __u16 family, struct pt_choice *best)
 {
 	const struct pt_live *live = pt_only(&pt_live);
 	const struct pt_block *block = pt_only(&pt_block);
@@ -176,7 +185,7 @@ static __always_inline void pt_choose(const struct pt_group *group, struct pt_ch
 
 		if (i >= group->count || !path)
 			break;
-		rank = pt_rank(live, block, path);
+		rank = pt_rank(live, block, path, family);
 		if (rank < best->rank) {
 			best->path = path;
 			best->rank = rank;
@@ -188,18 +197,23 @@ static __always_inline void pt_choose(const struct pt_group *group, struct pt_ch
 	}
 }
 
-static __always_inline int pt_path_of(
-	const struct pt_meta *meta, __u32 bank, __u32 site, __u32 policy, struct pt_choice *choice)
+// Where a packet goes and as what: the coordinates of its group.
+struct pt_cell {
+	__u32 bank, site, policy;
+};
+
+static __always_inline int pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
+	__u16 family, struct pt_choice *choice)
 {
-	__u32 key = (bank * meta->site_cap + site) * PT_MAX_POLICY + policy;
+	__u32 key = (at->bank * meta->site_cap + at->site) * PT_MAX_POLICY + at->policy;
 	const struct pt_group *group;
 
-	if (site >= meta->site_cap)
+	if (at->site >= meta->site_cap)
 		return pt_pass(PT_STAT_PASS_NO_GROUP);
 	group = bpf_map_lookup_elem(&pt_group, &key);
 	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
 		return pt_pass(PT_STAT_PASS_NO_GROUP);
-	pt_choose(group, choice);
+	pt_choose(group, family, choice);
 	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP) {
 		pt_tally(PT_STAT_DROPPED);
 		return TC_ACT_SHOT;
@@ -262,14 +276,12 @@ static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
 
 	if (hop->flags & PT_HOP_L3)
 		return (int)bpf_redirect(hop->ifindex, 0);
-	if (family == PT_AF_INET && hop->flags & PT_HOP_VIA4) {
+	if (family == PT_AF_INET) {
 		next.nh_family = PT_AF_INET;
 		__builtin_memcpy(&next.ipv4_nh, hop->via4, sizeof(hop->via4));
-	} else if (family == PT_AF_INET6 && hop->flags & PT_HOP_VIA6) {
+	} else {
 		next.nh_family = PT_AF_INET6;
 		__builtin_memcpy(next.ipv6_nh, hop->via6, sizeof(hop->via6));
-	} else {
-		return (int)bpf_redirect_neigh(hop->ifindex, NULL, 0, 0);
 	}
 	return (int)bpf_redirect_neigh(hop->ifindex, &next, sizeof(next), 0);
 }
@@ -326,7 +338,7 @@ static __always_inline int pt_forward(struct __sk_buff *skb, const __u32 l2_len,
 	__u32 key = choice->path;
 	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
 
-	if (!hop || !hop->ifindex)
+	if (!hop || !pt_carries(hop, p->family)) // gone since it was chosen
 		return pt_pass(PT_STAT_PASS_NO_HOP);
 	if (!pt_fits(skb, l2_len, p, hop->mtu))
 		return pt_pass(PT_STAT_PASS_MTU);
@@ -344,19 +356,19 @@ int pt_steer(struct __sk_buff *skb)
 	const struct pt_meta *meta = pt_only(&pt_meta);
 	struct pt_packet packet = {};
 	struct pt_choice choice;
-	__u32 site = 0, policy = 0, bank;
+	struct pt_cell at = {};
 	int act;
 
 	if (!meta)
 		return TC_ACT_UNSPEC;
-	bank = *(const volatile __u32 *)&meta->bank & 1;
+	at.bank = *(const volatile __u32 *)&meta->bank & 1;
 	act = pt_read(skb, ETH_HLEN, &packet);
 	if (act == PT_STEER_ON)
-		act = pt_site_of(&packet, &site);
+		act = pt_site_of(&packet, &at.site);
 	if (act == PT_STEER_ON)
-		act = pt_policy_of(&packet, bank, &policy);
+		act = pt_policy_of(&packet, at.bank, &at.policy);
 	if (act == PT_STEER_ON)
-		act = pt_path_of(meta, bank, site, policy, &choice);
+		act = pt_path_of(meta, &at, packet.family, &choice);
 	if (act == PT_STEER_ON)
 		act = pt_forward(skb, ETH_HLEN, &packet, &choice);
 	return act;

@@ -30,7 +30,7 @@ uint8_t pt_state_why(const struct pt_plane *p, uint32_t path);
 void pt_block_format(uint8_t why, struct pt_buf *out);
 
 // What a packet of this group would be sent on now, as the kernel decides it (pt_choose in
-// bpf/steer.bpf.c).
+// bpf/steer.bpf.c), if each path has a next hop for the packet's family.
 enum pt_choice_rank {
 	PT_CHOICE_USABLE,
 	PT_CHOICE_DAMPED,
