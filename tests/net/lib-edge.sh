@@ -11,6 +11,8 @@
 # stream_start [OPTIONS...]            a UDP packet a millisecond, each way, between the hosts
 # stream_mark                          closes an interval; then mark_of ab|ba FIELD
 # snapshot SIDE                        what attach may change and detach must restore
+#
+# PT_HOOK=clsact attaches that way where a script does not say how: as on kernels before 6.6.
 
 edge_opts() { # SIDE: words for every verb that works on an edge
 	echo "--netns $(ns "e$1") --pin-dir $(pin_dir "$1")"
@@ -22,7 +24,7 @@ edge_attach() { # SIDE [OPTIONS...]
 	mkdir -p "$PIN_ROOT"
 	trace "e$1" pt-failover attach "${@:2}"
 	# shellcheck disable=SC2046 # words
-	"$BIN/pt-failover" attach $(edge_opts "$1") $(files_of "$1") "${@:2}" >"$SCRATCH/$1/attach.out" \
+	"$BIN/pt-failover" attach $(edge_opts "$1") $(files_of "$1") ${PT_HOOK:+--hook "$PT_HOOK"} "${@:2}" >"$SCRATCH/$1/attach.out" \
 		2>"$SCRATCH/$1/attach.err"
 }
 edge_detach() {
