@@ -109,6 +109,10 @@ wait_until 5 at_least turns a-wan0 $((n + 2))
 between "when it answers again they are as quick as they were" "$(newest turns a-wan1 .sent)" 90 101
 reap turns
 
+is "stats: the fields of the man page" \
+	"$(jq -r 'select(.type=="stats") | keys_unsorted[7:] | join(" ")' "$SCRATCH/stats.out" | head -n 1)" \
+	"$(sed -n '/record of/,/^\.El/s/^\.It Va //p' "$TOP/man/pt-probe.8" | xargs)"
+
 # ---- per path: family, DSCP, maintenance ----
 sed -i 's|target: 10.9.1.2, port: 862|target: "fd00:9:1::2", dscp: ef, maintenance: true|' "$NETWORK"
 spawn_on ea sniff "$PACKET" sniff wan1 --count 4 --wait-ms 3000
@@ -188,7 +192,15 @@ n=$(count reload a-wan0) m=$(count reload a-wan1)
 wait_until 5 at_least reload a-wan1 $((m + 3))
 between "a removed path is measured no more" $(($(count reload a-wan0) - n)) 0 1
 is "the one that stayed lost nothing meanwhile" "$(all reload a-wan1 'map(.loss_ppm) | max')" 0
+settings "health: { check_interval_ms: 200 }" "failover: { detection_interval_ms: 20 }" \
+	"metrics: { export_interval_secs: 1 }"
+signal reload HUP
+wait_until 5 eval "grep -q '\"period_us\":20000' '$SCRATCH/reload.out'"
 reap reload
+is "counters go on over reloads" \
+	"$(jq -r 'select(.type=="stats") | .sent, .wakeup_late_us.count' "$SCRATCH/reload.out" | xargs -n 2 |
+		sort -c -n 2>&1; jq -r 'select(.type=="stats" and .period_us == 20000) | .sent > 200' "$SCRATCH/reload.out" | head -n 1)" \
+	true
 
 # ---- spool, pipes, faults at start ----
 cp "$SCRATCH/good" "$NETWORK"
