@@ -41,6 +41,9 @@ struct pt_watch {
 	struct pt_schedule probes, reports;
 	struct pt_turns turns;
 	struct pt_timer *export;
+	struct pt_stream_counters retired; // of streams that a reload ended
+	uint64_t missed;                   // of schedules that a reload ended
+	struct pt_hist late;
 	uint32_t unprobed; // paths that wait for their first probe
 	uint64_t dropped;  // records that could not be written
 };
@@ -137,24 +140,29 @@ static int64_t cpu_us(void)
 		u.ru_utime.tv_usec + u.ru_stime.tv_usec;
 }
 
+static void add_counters(struct pt_stream_counters *sum, const struct pt_stream_counters *n)
+{
+	sum->sent += n->sent;
+	sum->failed += n->failed;
+	sum->foreign += n->foreign;
+	sum->opened += n->opened;
+}
+
 static void export_stats(void *ctx, uint64_t expirations)
 {
 	struct pt_watch *w = ctx;
-	struct pt_stream_counters sum = { 0 };
+	struct pt_stream_counters sum = w->retired;
+	struct pt_hist late = w->late;
 	(void)expirations;
-	for (uint32_t i = 0; i < w->plan.n; i++) {
-		const struct pt_stream_counters *n = pt_stream_counters(w->plan.paths[i].stream);
-		sum.sent += n->sent;
-		sum.failed += n->failed;
-		sum.foreign += n->foreign;
-		sum.opened += n->opened;
-	}
+	for (uint32_t i = 0; i < w->plan.n; i++)
+		add_counters(&sum, pt_stream_counters(w->plan.paths[i].stream));
+	pt_hist_merge(&late, &w->probes.late);
 	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths", (int)w->plan.n,
 		"period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
 		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
 		(json_int_t)sum.foreign, "sockets_opened", (json_int_t)sum.opened, "missed",
-		(json_int_t)w->probes.missed, "cpu_us", (json_int_t)cpu_us(), "wakeup_late_us",
-		histogram(&w->probes.late));
+		(json_int_t)(w->missed + w->probes.missed), "cpu_us", (json_int_t)cpu_us(),
+		"wakeup_late_us", histogram(&late));
 	if (body)
 		write_record(w, "stats", body);
 }
@@ -255,6 +263,9 @@ static int make_plan(struct pt_watch *w, const struct pt_config *c, const struct
 	for (uint32_t i = 0; !code && i < n->n_paths; i++)
 		if (strcmp(n->paths[i].source, self->id) == 0)
 			code = watch_path(w, &plan, &n->paths[i], c, err);
+	for (uint32_t i = 0; i < w->plan.n; i++)
+		if (w->plan.paths[i].stream) // else it lives on in the new plan
+			add_counters(&w->retired, pt_stream_counters(w->plan.paths[i].stream));
 	plan_done(&w->plan);
 	w->plan = plan;
 	return code;
@@ -298,6 +309,8 @@ static bool same_schedule(const struct plan *a, const struct plan *b)
 
 static void stop(struct pt_watch *w)
 {
+	w->missed += w->probes.missed;
+	pt_hist_merge(&w->late, &w->probes.late);
 	pt_schedule_done(&w->probes);
 	pt_schedule_done(&w->reports);
 	pt_turns_done(&w->turns);
