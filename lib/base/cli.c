@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/netns.h"
 
+#define SHOWN_MAX 64 // bytes of a wrong word, so that the valid ones are seen
+
 static const struct pt_verb *find_verb(const struct pt_tool *tool, const char *name)
 {
 	for (const struct pt_verb *v = tool->verbs; v->name; v++) {
@@ -30,7 +32,8 @@ static int unknown_verb(const struct pt_tool *tool, const char *word)
 	for (const struct pt_verb *v = tool->verbs; v->name; v++)
 		pt_buf_printf(&words, " %s", v->name);
 	if (word)
-		pt_log(PT_LOG_ERROR, "unknown verb '%s': one of%s", word, pt_buf_str(&words));
+		pt_log(PT_LOG_ERROR, "unknown verb '%.*s': one of%s", SHOWN_MAX, word,
+			pt_buf_str(&words));
 	else
 		pt_log(PT_LOG_ERROR, "no verb: one of%s", pt_buf_str(&words));
 	return PT_EXIT_USAGE;

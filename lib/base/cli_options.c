@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
+#define SHOWN_MAX 64 // bytes of a wrong word, so that the valid ones are seen
+
 // Long-only options: past the characters and argp's own keys of a verb's table.
 enum common_key {
 	KEY_CONFIG = 0x4000,
@@ -142,7 +144,7 @@ static int unknown_option(struct pt_cli_parsing *p, const char *word, int len)
 			pt_buf_printf(&valid, " --%s", o->name);
 	}
 	return pt_err_set(&p->ctx->err, -EINVAL, "%s: unknown option '%.*s': one of%s",
-		p->verb->name, len, word, pt_buf_str(&valid));
+		p->verb->name, len < SHOWN_MAX ? len : SHOWN_MAX, word, pt_buf_str(&valid));
 }
 
 static bool wants_value(const struct argp_option *o)

@@ -39,5 +39,11 @@ void pt_log(enum pt_log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	// Arguments and names from files and peers stand in messages: one line stays one line, and
+	// nothing acts on the terminal.
+	for (char *p = line; *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	}
 	(void)fprintf(stderr, "%s%s: %s\n", to_journal ? prefix[level] : "", tool_name, line);
 }

@@ -101,7 +101,7 @@ static void slurp(int fd, char *to, size_t size)
 // Runs the tool in a child and keeps what it says; its exit code.
 static int run(const char *line, int stdout_fd)
 {
-	char name[] = "pt-test", copy[256], *argv[16] = { name }, *save = NULL;
+	char name[] = "pt-test", copy[2048], *argv[16] = { name }, *save = NULL;
 	int argc = 1, status, o[2], e[2];
 
 	snprintf(copy, sizeof(copy), "%s", line);
@@ -184,6 +184,22 @@ static void usage_errors(void)
 	}
 }
 
+static void hostile_words(void)
+{
+	char line[2000];
+
+	T_EQ(run("gr\033[31met", -1), PT_EXIT_USAGE); // nothing of it acts on a terminal
+	T_STR(errs, "pt-test: unknown verb 'gr?[31met': one of greet fail answer\n");
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	T_EQ(run(line, -1), PT_EXIT_USAGE);
+	T_HAS(errs, "xxx': one of greet fail answer\n");
+	memcpy(line, "greet --", 8);
+	T_EQ(run(line, -1), PT_EXIT_USAGE);
+	T_HAS(errs, "xxx': one of --name --count --config");
+	T_EQ(lines(errs), 1);
+}
+
 static void exit_codes(void)
 {
 	T_EQ(run("fail", -1), PT_EXIT_FAIL);
@@ -235,5 +251,6 @@ static void output_that_fails(void)
 
 T_MAIN({ "options reach the verb", options_reach_the_verb },
 	{ "usage errors: 64 and one line with the valid words", usage_errors },
-	{ "exit codes", exit_codes }, { "help, version, words", help_and_version },
+	{ "hostile words", hostile_words }, { "exit codes", exit_codes },
+	{ "help, version, words", help_and_version },
 	{ "standard output that fails", output_that_fails })
