@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 
@@ -22,7 +23,8 @@ struct pt_emit {
 	unsigned at;           // next column of the open row; n_columns: no row open
 	bool any_table;        // something was printed before: a blank line in between
 	struct pt_buf scratch; // one cell or one line
-	char **cells;          // TABLE: text of all rows so far
+	struct pt_arena words; // TABLE: text of all rows so far
+	const char **cells;    // and where each cell's is
 	size_t n_cells, cap_cells;
 	json_t *doc, *rows, *row; // JSON: doc holds rows; NDJSON: row alone
 	int err;
@@ -96,8 +98,7 @@ static void put_table(struct pt_emit *e)
 		put(e, e->scratch.data, e->scratch.len);
 		pt_buf_clear(&e->scratch);
 	}
-	for (size_t i = 0; i < e->n_cells; i++)
-		free(e->cells[i]);
+	pt_arena_done(&e->words);
 	e->n_cells = 0;
 	free(width);
 }
@@ -174,28 +175,21 @@ void pt_emit_row(struct pt_emit *e)
 }
 
 // Names come from files and from the network: no escape sequence reaches the terminal.
-static char *clean_copy(const char *text)
+static void add_text(struct pt_emit *e, const char *text)
 {
-	char *copy = strdup(text);
+	char *copy = pt_arena_strdup(&e->words, text);
 
-	if (!copy)
-		abort();
 	for (char *p = copy; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 	}
-	return copy;
-}
-
-static void add_text(struct pt_emit *e, const char *text)
-{
 	if (e->n_cells == e->cap_cells) {
 		e->cap_cells = e->cap_cells ? e->cap_cells * 2 : 64;
 		e->cells = reallocarray(e->cells, e->cap_cells, sizeof(*e->cells));
 		if (!e->cells)
 			abort();
 	}
-	e->cells[e->n_cells++] = clean_copy(text);
+	e->cells[e->n_cells++] = copy;
 }
 
 // The one way into a row: its value for machines (owned) and its words for people.
