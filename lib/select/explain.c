@@ -32,6 +32,11 @@ static void put_score(struct pt_buf *b, int64_t milli)
 
 static void put_over_ms(struct pt_buf *b, const char *what, const struct pt_verdict *v)
 {
+	// "30 ms over 30 ms" would tell nothing
+	if (v->value - v->limit < 100) {
+		pt_buf_printf(b, "%s %" PRId64 " us over %" PRId64 " us", what, v->value, v->limit);
+		return;
+	}
 	pt_buf_printf(b, "%s ", what);
 	put_ms(b, v->value);
 	pt_buf_puts(b, " over ");
@@ -222,8 +227,9 @@ void pt_explain_reason(
 		put_better(b, r, m, now_ns);
 	} else {
 		put_candidate(b, r, m->to, now_ns);
-		pt_buf_puts(b,
-			m->move == PT_MOVE_TAIL ? " and stays first; the order behind it changed"
-						: " and stays first");
+		if (m->move == PT_MOVE_TAIL)
+			pt_buf_puts(b, " and stays first; the order behind it changed");
+		else if (!m->drop)
+			pt_buf_puts(b, " and stays first");
 	}
 }
