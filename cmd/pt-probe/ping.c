@@ -178,7 +178,8 @@ static void on_event(void *ctx, const struct pt_stream_event *e)
 		break;
 	case PT_STREAM_ICMP:
 		pt_addr_format(&e->from, from);
-		printf("from %s: %s\n", e->from.family ? from : t->text, strerrordesc_np(-e->code));
+		printf("from %s: %s\n", e->from.family ? from : t->text,
+			e->code == -ETIME ? "hops ran out" : strerrordesc_np(-e->code));
 		break;
 	}
 	(void)fflush(stdout); // the dispatcher looks at the stream's error flag at the end

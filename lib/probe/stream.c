@@ -17,7 +17,7 @@
 #define RETRY_NS   PT_NS_PER_S
 #define SILENT_NS  (5 * PT_NS_PER_S) // then the socket may be stale: its address or route changed
 #define NOISE_BITS 12                // of the sender's timestamp: 0.95 us
-#define REMEMBERED 4                 // timeouts' worth of probes, for late answers
+#define REMEMBERED 2                 // timeouts for which probes are remembered, for late answers
 #define ICMP_ID    0x5054
 
 struct pt_stream {

@@ -255,6 +255,13 @@ static bool extended_error(struct msghdr *m, struct sock_extended_err *ee, struc
 	return false;
 }
 
+// The kernel calls it "no route", as it does a good many other things.
+static bool hops_ran_out(const struct sock_extended_err *ee)
+{
+	return ee->ee_origin == SO_EE_ORIGIN_ICMP ? ee->ee_type == ICMP_TIME_EXCEEDED
+						  : ee->ee_type == ICMP6_TIME_EXCEEDED;
+}
+
 int pt_tsock_event(struct pt_tsock *s, struct pt_tsock_event *out)
 {
 	char control[CONTROL_LEN];
@@ -274,7 +281,7 @@ int pt_tsock_event(struct pt_tsock *s, struct pt_tsock_event *out)
 		}
 		if (ee.ee_origin == SO_EE_ORIGIN_ICMP || ee.ee_origin == SO_EE_ORIGIN_ICMP6) {
 			out->kind = PT_TSOCK_EVENT_ICMP;
-			out->code = -(int)ee.ee_errno;
+			out->code = hops_ran_out(&ee) ? -ETIME : -(int)ee.ee_errno;
 			return 0;
 		}
 	}

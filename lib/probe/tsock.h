@@ -40,7 +40,7 @@ struct pt_tsock_event {
 	enum pt_tsock_event_kind kind;
 	uint32_t tx_key; // TX: which packet left, and when
 	int64_t kernel_ns;
-	int code; // ICMP: what it amounts to, -errno
+	int code; // ICMP: what it amounts to, -errno; -ETIME: hops ran out
 	struct pt_addr from;
 };
 

@@ -101,6 +101,12 @@ is "and one line naming it" "$(cat "$SCRATCH/words")" "pt-probe: device nodev0: 
 ping -c 1 -W 50ms --stamp 9 10.9.0.2 >"$SCRATCH/lines"
 is "nobody listens on the port: exit 1" $? 1
 like "and the far host's word is passed on" "$(cat "$SCRATCH/lines")" 'from 10\.9\.0\.2: Connection refused'
+for host in 10.2.0.2 fd00:2::2; do
+	ping -c 1 -W 50ms --ttl 1 $host >"$SCRATCH/lines"
+	like "TTL 1 to $host: the router says so" "$(cat "$SCRATCH/lines")" 'from (10\.9\.0\.2|fd00:9::2): hops ran out'
+done
+measure -c 2 -i 10ms -I wan0 "$(on eb ip -6 -o addr show dev wan0 scope link | awk '{print $4}' | cut -d/ -f1)"
+is "a link-local host by its device" "$(got .received)" 2
 measure -c 3 -i 10ms -I wan1 10.9.1.2
 is "by a device: answered" "$(got .received)" 3
 relay_set wan1 blackhole=1
