@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+static const struct pt_mono never = { INT64_MAX };
+
 static void on_ring(void *ctx, int fd, uint32_t events)
 {
 	struct watch *w = ctx;
@@ -41,8 +43,8 @@ static void set_tick(struct watch *w)
 		? w->in->cfg.metrics.export_interval_secs * PT_NS_PER_S
 		: 0;
 
-	if (period)
-		(void)pt_loop_timer_set(w->tick, pt_mono_add(pt_mono_now(), period), period);
+	(void)pt_loop_timer_set(
+		w->tick, period ? pt_mono_add(pt_mono_now(), period) : never, period);
 }
 
 // A file that is wrong in any way changes nothing.
@@ -87,7 +89,6 @@ static void on_signal(void *ctx, int signo)
 
 static int add_timers(struct watch *w, struct pt_err *err)
 {
-	static const struct pt_mono never = { INT64_MAX };
 	const struct {
 		struct pt_timer **slot;
 		pt_loop_timer_fn *fn;

@@ -140,6 +140,20 @@ static void follow_links(struct watch *w, const struct pt_links *links)
 		watch_look(w, "carrier");
 }
 
+static bool same_id(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+// Slots that have another owner now: nothing is known of it.
+static void forget_retired(struct watch *w, const struct pt_names *now)
+{
+	for (uint32_t i = 1; w->guard && i < w->plane->meta->path_cap; i++)
+		if (!same_id(pt_names_id(&w->names, PT_NAME_PATH, i),
+			    pt_names_id(now, PT_NAME_PATH, i)))
+			w->guard[i] = (struct guard){};
+}
+
 int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err)
 {
 	pt_autolinks links = {};
@@ -160,6 +174,7 @@ int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, stru
 		ret = pt_names_read(w->plane, &names, err);
 	if (ret)
 		return ret;
+	forget_retired(w, &names);
 	pt_names_done(&w->names);
 	w->names = names;
 	names = (struct pt_names){};
