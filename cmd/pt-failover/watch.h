@@ -50,6 +50,7 @@ struct watch {
 	bool history;                                   // what is read was decided before we came
 	struct pt_timer *hold, *gather, *tick, *settle; // settle: devices and addresses
 	bool devices_changed;                           // hooks and sessions need a refresh
+	char complaint[sizeof(((struct pt_err *)NULL)->msg)]; // told last about devices
 	int lock;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -10,6 +11,7 @@
 
 // Devices and addresses change in flurries; tables follow when a flurry is over.
 #define SETTLE_NS (20 * PT_NS_PER_MS)
+#define RETRY_NS  PT_NS_PER_S
 
 static void for_device(struct watch *w, const char *device,
 	void (*fn)(struct watch *, uint32_t path, bool usable), bool usable)
@@ -166,7 +168,7 @@ int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, stru
 		.links = &links,
 	};
 
-	if (!ret)
+	if (!ret && groups)
 		ret = pt_setup_check(&setup, err);
 	if (!ret)
 		ret = pt_setup_refresh(w->plane, &setup, &w->progs, groups, err);
@@ -181,18 +183,36 @@ int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, stru
 	return 0;
 }
 
+// Says what is wrong with the devices, once for each fault; nothing when it is over.
+static void complain(struct watch *w, const char *why)
+{
+	if (*why && strcmp(why, w->complaint) != 0)
+		pt_log(PT_LOG_WARN, "%s", why);
+	(void)snprintf(w->complaint, sizeof(w->complaint), "%s", why); // cut short is as good
+}
+
+// What one device lacks must not keep the others off: it is told, and they go on.
 static void settle(struct watch *w)
 {
 	pt_autolinks links = {};
 	struct pt_err err = {};
 	int ret = watch_refresh(w, w->in, false, &err);
+	const struct pt_setup setup = {
+		.net = &w->in->net,
+		.cfg = &w->in->cfg,
+		.self = w->in->self,
+		.links = &links,
+	};
 
 	if (!ret)
 		ret = pt_links_read(&links, &err);
 	if (ret) {
-		pt_log(PT_LOG_WARN, "%s", err.msg);
+		complain(w, err.msg);
+		(void)pt_loop_timer_set(w->settle, pt_mono_add(pt_mono_now(), RETRY_NS), 0);
 		return;
 	}
+	(void)pt_setup_check(&setup, &err);
+	complain(w, err.msg);
 	follow_links(w, &links);
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
 		bool gone = w->plane->hop[i].flags & PT_HOP_USED && !w->plane->hop[i].ifindex;

@@ -30,6 +30,20 @@ stream_mark
 for dir in ab ba; do
 	between "users are on it again, $dir delay us" "$(mark_of $dir delay_mean_us)" 1000 2000
 done
+
+# Another device's fault must not keep this one off, but be told.
+on ea sysctl -qw net.ipv4.conf.wan1.rp_filter=1
+wan_delete a 0
+for s in a b; do
+	check "edge $s leaves the path again" wait_until 3 path_is $s $s-fibre down
+done
+wan_up a 0
+for s in a b; do
+	check "edge $s takes it though wan1 filters by reverse path" wait_until 10 uses $s $s-fibre
+done
+is "which is told, once" \
+	"$(grep -c 'strict reverse path filter on wan1' "$SCRATCH/failover-a.err")" 1
+on ea sysctl -qw net.ipv4.conf.wan1.rp_filter=0
 sever fibre
 for s in a b; do
 	check "edge $s: the new device is watched" wait_until 3 path_is $s $s-fibre down
