@@ -113,17 +113,11 @@ static int next_segment(struct pt_spool_writer *w)
 	return 0;
 }
 
-int pt_spool_write(struct pt_spool_writer *w, const char *line, size_t len, struct pt_err *err)
+// One whole line at the end of the newest segment, or nothing.
+static int append(struct pt_spool_writer *w, const char *line, size_t len)
 {
-	if (len == 0 || len > PT_SPOOL_SEGMENT_BYTES || line[len - 1] != '\n')
-		return pt_err_set(err, -EINVAL, "spool %s: not a line of at most %u bytes", w->dir,
-			PT_SPOOL_SEGMENT_BYTES);
-	if (w->fd < 0 || (uint64_t)w->size + len > PT_SPOOL_SEGMENT_BYTES) {
-		int code = next_segment(w);
-		if (code)
-			return pt_err_errno(err, code, "spool %s: next segment", w->dir);
-	}
 	ssize_t n;
+
 	do
 		n = pwrite(w->fd, line, len, w->size);
 	while (n < 0 && errno == EINTR);
@@ -133,7 +127,28 @@ int pt_spool_write(struct pt_spool_writer *w, const char *line, size_t len, stru
 	}
 	int code = n < 0 ? -errno : -ENOSPC;
 	(void)!ftruncate(w->fd, w->size); // readers stop at the last newline in any case
-	return pt_err_errno(err, code, "spool %s", w->dir);
+	return code;
+}
+
+static int write_line(struct pt_spool_writer *w, const char *line, size_t len)
+{
+	int code = 0;
+
+	if (w->fd < 0 || (uint64_t)w->size + len > PT_SPOOL_SEGMENT_BYTES)
+		code = next_segment(w);
+	return code ? code : append(w, line, len);
+}
+
+int pt_spool_write(struct pt_spool_writer *w, const char *line, size_t len, struct pt_err *err)
+{
+	if (len == 0 || len > PT_SPOOL_SEGMENT_BYTES || line[len - 1] != '\n')
+		return pt_err_set(err, -EINVAL, "spool %s: not a line of at most %u bytes", w->dir,
+			PT_SPOOL_SEGMENT_BYTES);
+	int code = write_line(w, line, len);
+	// A full file system is a bound like ours: the oldest goes for the newest.
+	while (code == -ENOSPC && w->segments.n > 1 && drop_oldest(w) == 0)
+		code = write_line(w, line, len);
+	return code ? pt_err_errno(err, code, "spool %s", w->dir) : 0;
 }
 
 uint64_t pt_spool_dropped(const struct pt_spool_writer *w)

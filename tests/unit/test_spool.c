@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -387,6 +389,52 @@ static void offset_of_a_dropped_segment(void)
 	free(line);
 }
 
+// In a child with a mount namespace of its own: a spool on a file system smaller than its bound.
+static void write_to_full(void)
+{
+	enum { LINE = 1000, LINES = 12000 };
+	char line[LINE + 1];
+	struct pt_err err = { 0 };
+	pt_autobuf got = { 0 };
+
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		mount("pt-test", dir, "tmpfs", 0, "size=4m"))
+		_exit(77);
+	struct pt_spool_writer *w = writer();
+	struct pt_spool_reader *r = reader(offset);
+	for (unsigned i = 0; i < LINES && !t_failed; i++) {
+		snprintf(line, sizeof(line), "%0*u\n", LINE - 1, i);
+		if (pt_spool_write(w, line, LINE, &err))
+			T_FAIL("line %u: %s", i, err.msg);
+	}
+	drain(r, 65536, &got);
+	T_OK(pt_spool_dropped(w) >= 7); // 12 MB in 4
+	T_EQ(got.len + pt_spool_lost_bytes(r), (uint64_t)LINE * LINES);
+	T_EQ(got.len % LINE, 0);
+	T_OK(got.len > 2u << 20);
+	T_OK(memcmp(got.data + got.len - LINE, line, LINE) == 0);
+	_exit(t_failed);
+}
+
+static void a_full_file_system_is_a_bound(void)
+{
+	int status = -1;
+
+	fresh();
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS))
+			_exit(77);
+		write_to_full();
+	}
+	waitpid(pid, &status, 0);
+	clean();
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		T_SKIP("no mount namespace of our own");
+	T_EQ(status, 0);
+}
+
 static void foreign_files_are_left_alone(void)
 {
 	char path[400];
@@ -444,5 +492,6 @@ T_MAIN({ "lines in order, from now or from the oldest", lines_in_order },
 	{ "killed writers leave whole lines", killed_writers },
 	{ "a slow reader learns what it lost", slow_reader_learns_what_it_lost },
 	{ "the offset of a dropped segment", offset_of_a_dropped_segment },
+	{ "a full file system is a bound like any other", a_full_file_system_is_a_bound },
 	{ "foreign files are left alone", foreign_files_are_left_alone },
 	{ "readiness, and a directory made anew", readiness_and_a_new_directory })
