@@ -2,8 +2,7 @@
 // Bounded append-only NDJSON segments, DIR/00000000000000000001.ndjson and rising, written whole
 // lines at a time by one writer (flock), read by any number of readers with offsets of their own.
 // The writer never waits for a reader: past the bound, or on a full file system, the oldest segment
-// is removed, and a reader
-// that had not finished it learns how many bytes it lost.
+// is removed, and a reader that had not finished it learns how many bytes it lost.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
