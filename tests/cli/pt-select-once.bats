@@ -98,6 +98,13 @@ teardown() {
 	[ "${stderr_lines[-1]}" = "pt-select: $D/records: further bad lines are skipped in silence" ]
 }
 
+@test "once: an output that takes nothing is exit 2" {
+	second 100 0 >"$D/records"
+	run --separate-stderr bash -c 'pt-select once "$@" >/dev/full' _ "${files[@]}" "$D/records"
+	[ "$status" -eq 2 ]
+	[ "$stderr" = "pt-select: record output: No space left on device" ]
+}
+
 @test "once: an order in force is the incumbent" {
 	for t in {100..110}; do second "$t" 0; done >"$D/records"
 	echo '{"type":"decision","mono_ns":99000000000,"boot":"then","site":"branch","policy":"voice","paths":["hq-sat","hq-fibre","hq-lte"],"previous":["hq-fibre","hq-lte","hq-sat"],"reason":"test"}' >"$D/decision"
@@ -129,6 +136,16 @@ teardown() {
 	pt-select explain --json "${files[@]}" branch voice "$D/records" | jq -e '
 		.candidates | length == 3 and .[0].path == "hq-lte" and .[0].rtt_p95_us == 12000
 		and .[1].state == "out of SLA" and .[1].loss_ppm == 30000'
+}
+
+@test "explain: reads a spool, whose silence counts" {
+	mkdir "$D/spool"
+	second now 0 >"$D/spool/00000000000000000001.ndjson"
+	pt-select explain "${files[@]}" --from "$D/spool" branch voice | grep -q '^1  hq-fibre  in SLA '
+	for p in fibre lte sat; do
+		stamp=2020-01-01T00:00:00.0Z health now "hq-$p" 0 10000
+	done >"$D/spool/00000000000000000001.ndjson"
+	pt-select explain "${files[@]}" --from "$D/spool" branch voice | grep -q '^1  hq-fibre  stale '
 }
 
 @test "explain: an unknown site or policy names those there are" {

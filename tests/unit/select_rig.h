@@ -38,6 +38,7 @@ static const char sites[] = "sites:\n"
 struct rig {
 	struct pt_arena arena;
 	struct pt_select *select;
+	bool maintenance;    // of hq-fibre, for the next open_with
 	struct pt_buf log;   // a line a decision: "policy: first,second,third: reason"
 	struct pt_buf notes; // a line a note
 	unsigned decisions;
@@ -82,6 +83,9 @@ static int open_with(struct rig *r, const char *policies, struct pt_select **out
 	pt_buf_puts(&text, policies);
 	rc = pt_yaml_parse(&(struct pt_yaml_text){ "test", text.data, text.len },
 		&pt_network_schema, &r->arena, &marks, network, &err);
+	for (uint32_t i = 0; rc == 0 && i < network->n_paths; i++)
+		if (strcmp(network->paths[i].id, "hq-fibre") == 0)
+			network->paths[i].maintenance = r->maintenance;
 	if (rc == 0)
 		rc = pt_network_check(network, &r->arena, marks, &err);
 	if (rc == 0)

@@ -383,6 +383,36 @@ static void restore(void)
 	teardown(&r);
 }
 
+// hq-fibre rests; what the kernel says of it changes nothing, and it comes back by the file alone.
+static void maintenance(void)
+{
+	static const char resting[] = "policies:\n  - {id: voice, prefer: [fibre], cooldown_secs: "
+				      "0, sla: {loss_ppm: 0}}\n";
+	struct rig r;
+	struct pt_select *old;
+
+	r = (struct rig){ .maintenance = true };
+	T_NEED(open_with(&r, resting, &r.select) == 0);
+	rounds(&r, 100, 102, GOOD);
+	T_STR(r.first, "hq-lte");
+	T_HAS(pt_buf_str(&r.log), "hq-fibre: in maintenance");
+	state(&r, 102 * S, "hq-fibre", PT_STATUS_UP);
+	rounds(&r, 103, 110, GOOD);
+	T_STR(r.first, "hq-lte");
+	old = r.select;
+	r.maintenance = false;
+	T_NEED(open_with(&r, resting, &r.select) == 0);
+	pt_select_adopt(r.select, old);
+	pt_select_free(old);
+	rounds(&r, 110, 113, GOOD);
+	T_STR(r.first, "hq-fibre");
+	rounds(&r, 113, 115, (struct quality){ "hq-fibre", 1, 10000 }, (struct quality)LTE,
+		(struct quality)SAT);
+	T_STR(r.first, "hq-lte"); // two lost are more than none
+	T_HAS(pt_buf_str(&r.log), "hq-fibre: loss 6667 ppm over 0 ppm for 3 s");
+	teardown(&r);
+}
+
 static void refused(void)
 {
 	struct rig r = { 0 };
@@ -403,4 +433,5 @@ T_MAIN({ "first decision when all is known", first_decision },
 	{ "arrival order does not matter", any_order },
 	{ "a reload keeps what was decided", reload },
 	{ "a restart keeps what was decided", restore },
+	{ "maintenance is the file's word", maintenance },
 	{ "a strategy that is not built is refused", refused })
