@@ -46,6 +46,7 @@ wait_until 3 sniffing ea || bail "no packet socket"
 NOTIFY_SOCKET=$SCRATCH/socket watch watch
 wait_until 5 finished notify
 is "READY=1 once every path has had a probe" "$(cat "$SCRATCH/notify.out")" "READY=1"
+like "it runs before ordinary processes" "$(chrt -p "${PIDS[watch]}")" 'SCHED_FIFO'
 wait_until 10 at_least watch a-wan1 6 || bail "no records: $(cat "$SCRATCH/watch.err")"
 reap watch
 is "SIGTERM ends it with exit 0" $? 0
@@ -213,6 +214,13 @@ first=$(on ea "$BIN/pt-probe" watch --config "$CONFIG" --network "$NETWORK" 2>"$
 like "a reader that goes ends it" "$first" '"type":"health".*
 0$'
 is "without a word" "$(cat "$SCRATCH/words")" ""
+chmod 755 "$SCRATCH" "$SCRATCH/a"
+spawn_on ea humble setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all \
+	"$BIN/pt-probe" watch -v --config "$CONFIG" --network "$NETWORK"
+wait_until 5 heard humble a-wan1
+reap humble
+check "without a capability it measures, too" heard humble a-wan1
+check "and says with -v what that costs" told humble 'no real-time scheduling .CAP_SYS_NICE.'
 sed -i 's/^edge: a/edge: nowhere/' "$CONFIG"
 on ea "$BIN/pt-probe" watch --config "$CONFIG" --network "$NETWORK" >/dev/null 2>"$SCRATCH/words"
 is "an edge that no site has: exit 2" $? 2
