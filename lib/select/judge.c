@@ -144,9 +144,10 @@ static void judge_group(struct pt_select *s, const struct pt_engine_site *site,
 static int64_t next_of(const struct pt_select *s, const struct pt_engine_group *g, int64_t now_ns)
 {
 	int64_t next = pt_damping_next(&g->rules, g->candidates, &g->standing, now_ns);
+	int64_t patience = s->start_ns + s->opts.short_ns;
 
-	if (!g->standing.decided && s->start_ns + s->opts.short_ns < next)
-		next = s->start_ns + s->opts.short_ns;
+	if (!g->standing.decided && patience > now_ns && patience < next)
+		next = patience;
 	for (uint32_t i = 0; i < g->standing.n; i++) {
 		int64_t at = pt_verdict_stale_at(&g->rules.policy->sla, g->candidates[i].evidence);
 
