@@ -24,6 +24,8 @@
 
 #define PT_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
+#define PT_META_CLSACT 1 // devices that come later get filters of the clsact qdisc, too
+
 // pt_meta[0], memory-mapped. Written by pt-failover; `bank` is the flip of groups and rules.
 struct pt_meta {
 	__u32 abi;

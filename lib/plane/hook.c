@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "net/filter.h"
 
 // linux/bpf.h of Debian 12 is older than the kernel feature.
 #define TCX_INGRESS ((enum bpf_attach_type)46)
@@ -75,29 +76,46 @@ static int clsact_attach(const struct pt_hook_key *key, int prog_fd, struct pt_h
 		.priority = hook->priority);
 	int ret;
 
-	if (hook->handle) {
-		opts.flags = BPF_TC_F_REPLACE;
-		return bpf_tc_attach(&tc, &opts);
-	}
 	ret = bpf_tc_hook_create(&tc);
 	if (!ret)
-		hook->flags |= PT_HOOK_QDISC;
+		hook->flags |= PT_HOOK_QDISC; // the first, or its forerunner went with its device
 	else if (ret != -EEXIST)
 		return ret;
+	opts.flags = hook->handle ? BPF_TC_F_REPLACE : 0;
 	ret = bpf_tc_attach(&tc, &opts);
 	hook->handle = opts.handle;
 	hook->priority = opts.priority;
 	return ret;
 }
 
-static void clsact_remove(const struct pt_hook_key *key, const struct pt_hook *hook)
+// Our other hooks on the device need the qdisc, too: the last one of them removes it.
+static bool qdisc_passed_on(const struct pt_plane *p, const struct pt_hook_key *key)
+{
+	struct pt_hook_key other = { .ifindex = key->ifindex };
+	struct pt_hook hook;
+
+	for (other.dir = 0; other.dir < PT_HOOK_COUNT; other.dir++) {
+		if (other.dir == key->dir ||
+			bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], &other, &hook) ||
+			hook.flags & PT_HOOK_TCX)
+			continue;
+		hook.flags |= PT_HOOK_QDISC;
+		return !bpf_map_update_elem(p->fd[PT_MAP_HOOK], &other, &hook, BPF_EXIST);
+	}
+	return false;
+}
+
+static void clsact_remove(
+	const struct pt_plane *p, const struct pt_hook_key *key, const struct pt_hook *hook)
 {
 	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)key->ifindex,
 		.attach_point = hook_rows[key->dir].clsact);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = hook->handle, .priority = hook->priority);
 
 	(void)bpf_tc_detach(&tc, &opts); // gone with its device, or by hand
-	if (hook->flags & PT_HOOK_QDISC) {
+	// Made by us, used by nobody else by now.
+	if (hook->flags & PT_HOOK_QDISC && !qdisc_passed_on(p, key) &&
+		pt_filter_count(key->ifindex) == 0) {
 		tc.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 		(void)bpf_tc_hook_destroy(&tc);
 	}
@@ -120,6 +138,8 @@ int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const st
 	if (l3 && dir == PT_HOOK_STEER)
 		return pt_err_set(err, -EOPNOTSUPP, "%s: no link layer; it cannot be a LAN device",
 			link->name);
+	if (kind == PT_HOOK_KIND_AUTO && p->meta->flags & PT_META_CLSACT)
+		kind = PT_HOOK_KIND_CLSACT;
 	// A filter of an earlier attach is replaced in place.
 	if (bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], &key, &hook) || hook.flags & PT_HOOK_TCX)
 		hook = (struct pt_hook){};
@@ -154,7 +174,7 @@ int pt_hook_remove(struct pt_plane *p, const struct pt_hook_key *key, struct pt_
 		if (ret)
 			return pt_err_errno(err, ret, "%s: detaching", hook.device);
 	} else {
-		clsact_remove(key, &hook);
+		clsact_remove(p, key, &hook);
 	}
 	ret = bpf_map_delete_elem(p->fd[PT_MAP_HOOK], key);
 	return ret && ret != -ENOENT ? pt_err_errno(err, ret, "pt_hook") : 0;

@@ -261,6 +261,8 @@ static int attach_locked(
 		ret = pt_plane_open(dir, PT_PLANE_NEW, &p, err);
 	if (!ret && out->fresh)
 		init_meta(p);
+	if (!ret && s->hook != PT_HOOK_KIND_AUTO)
+		p->meta->flags = s->hook == PT_HOOK_KIND_CLSACT ? PT_META_CLSACT : 0;
 	if (!ret)
 		ret = fill_tables(p, s, true, err);
 	if (!ret)

@@ -31,8 +31,8 @@ struct pt_setup_result {
 int pt_setup_check(const struct pt_setup *s, struct pt_err *err);
 
 // Creates or updates the plane in dir: programs, tables, hooks. A failure of the first attach
-// leaves nothing behind. An order of candidates that somebody decided survives. -EBUSY while a watch
-// runs, which does this itself.
+// leaves nothing behind. An order of candidates that somebody decided survives. -EBUSY while a
+// watch runs, which does this itself.
 int pt_setup_attach(
 	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Runs ip(8) for tests that build devices in a network namespace of their own.
+// Runs ip(8) and others for tests that build devices in a network namespace of their own.
 #pragma once
 #include <errno.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <sys/wait.h>
 
-static int ip(const char *const *argv)
+static int run_command(const char *const *argv)
 {
 	extern char **environ;
 	union {
@@ -16,7 +16,7 @@ static int ip(const char *const *argv)
 	int status = -1;
 	pid_t pid;
 
-	if (posix_spawnp(&pid, "ip", NULL, NULL, words.out, environ))
+	if (posix_spawnp(&pid, argv[0], NULL, NULL, words.out, environ))
 		return -1;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -24,4 +24,5 @@ static int ip(const char *const *argv)
 }
 
 // 0 when it succeeded.
-#define IP(...) ip((const char *const[]){ "ip", __VA_ARGS__, NULL })
+#define RUN(...) run_command((const char *const[]){ __VA_ARGS__, NULL })
+#define IP(...)  RUN("ip", __VA_ARGS__)
