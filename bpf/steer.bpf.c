@@ -7,6 +7,7 @@
 #include <linux/pkt_cls.h>
 
 #include "bpf/maps.h"
+#include "bpf/mss.h"
 #include "bpf/parse.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -26,6 +27,7 @@ struct pt_choice {
 	__u32 path;
 	__u32 rank;
 	__u32 avoided; // first dead candidate that stood before it; 0 none
+	const struct pt_group *group;
 };
 
 static __always_inline int pt_pass(enum pt_stat why)
@@ -214,6 +216,7 @@ static __always_inline int pt_path_of(const struct pt_meta *meta, const struct p
 	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
 		return pt_pass(PT_STAT_PASS_NO_GROUP);
 	pt_choose(group, family, choice);
+	choice->group = group;
 	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP) {
 		pt_tally(PT_STAT_DROPPED);
 		return TC_ACT_SHOT;
@@ -242,6 +245,21 @@ static __always_inline int pt_fits(
 		}
 	}
 	return len <= mtu;
+}
+
+// What every candidate carries: a connection outlives the path that it began on.
+static __always_inline __u32 pt_least_mtu(const struct pt_group *group, __u16 family, __u32 mtu)
+{
+	for (int i = 0; i < PT_GROUP_PATHS; i++) {
+		__u32 path = group->path[i];
+		const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &path);
+
+		if (i >= group->count || !hop)
+			break;
+		if (pt_carries(hop, family) && hop->mtu < mtu)
+			mtu = hop->mtu;
+	}
+	return mtu;
 }
 
 // RFC 1624 for IPv4. IPv6 has no header checksum, but a device's own sum over the whole packet, if
@@ -342,6 +360,8 @@ static __always_inline int pt_forward(struct __sk_buff *skb, const __u32 l2_len,
 		return pt_pass(PT_STAT_PASS_NO_HOP);
 	if (!pt_fits(skb, l2_len, p, hop->mtu))
 		return pt_pass(PT_STAT_PASS_MTU);
+	if (pt_is_syn(skb, p))
+		pt_clamp_mss(skb, l2_len, p, pt_least_mtu(choice->group, p->family, hop->mtu));
 	if (pt_age(skb, p))
 		return pt_pass(PT_STAT_PASS_SHORT);
 	pt_count_tx(skb, l2_len, p, choice);

@@ -165,8 +165,8 @@ static void on_down(struct watch *w, const struct pt_event *event)
 	if (n->detected_ns == PT_NULL) {
 		n->last_reply_ns = none_if_0(event->last_reply_ns);
 		n->detected_ns = (int64_t)event->detected_ns;
+		n->committed_ns = (int64_t)event->committed_ns;
 	}
-	n->committed_ns = (int64_t)event->committed_ns;
 	gather_path(w, event->path);
 }
 

@@ -91,7 +91,7 @@ awk '/id: a-sat, source/ { out = 1 } !out { print } /}$/ { out = 0 }' "$SCRATCH/
 	>"$SCRATCH/a/network.yaml"
 signal watch HUP
 check "a path leaves by reload, the decided order stays" wait_until 3 order_is a-fibre,a-lte
-check "its device is let go" let_go
+check "its device is let go" wait_until 2 let_go
 cp "$SCRATCH/whole" "$SCRATCH/a/network.yaml"
 signal watch HUP
 check "it comes back behind the others" wait_until 3 order_is a-fibre,a-lte,a-sat
