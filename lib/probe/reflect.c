@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/net_tstamp.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,34 +13,26 @@
 
 #include "base/cleanup.h"
 #include "probe/env.h"
+#include "probe/envelope.h"
 #include "probe/tsock.h"
 #include "wire/stamp.h"
 
 #define BATCH       32
 #define MAX_REQUEST 9216
-#define CONTROL_LEN 256
 #define MAX_SOCKETS 16
 #define REPLY_TTL   255 // RFC 8762 section 4.3
 #define RECV_BUFFER (1 << 20)
+#define LOOK_NS     PT_NS_PER_S // for a device that was made anew
 
 // One request, turned in place into its reply.
 struct slot {
 	uint8_t packet[MAX_REQUEST];
 	union {
-		char bytes[CONTROL_LEN];
+		char bytes[PT_ENVELOPE_CONTROL];
 		struct cmsghdr align;
 	} control;
 	struct sockaddr_storage peer;
 	struct iovec iov;
-};
-
-// What the control messages of a request say.
-struct arrival {
-	int64_t kernel_ns;
-	int ttl, tos;
-	int ifindex;
-	bool unicast;
-	struct pt_addr local;
 };
 
 struct endpoint {
@@ -48,8 +41,11 @@ struct endpoint {
 };
 
 struct pt_reflector {
-	struct pt_reflect_opts o; // allow is our own copy
+	struct pt_reflect_opts o; // lists are our own copies
 	struct pt_prefix *allow;
+	struct pt_addr *bind;
+	unsigned ifindex; // of the device when the sockets were bound to it
+	struct pt_timer *device_timer;
 	struct pt_loop *loop;
 	struct endpoint sock[MAX_SOCKETS];
 	uint32_t n_sock;
@@ -63,58 +59,6 @@ struct pt_reflector {
 };
 
 // ---- requests ----
-
-static int int_of(const struct cmsghdr *c)
-{
-	int v = -1;
-	size_t len = c->cmsg_len - CMSG_LEN(0);
-	if (len == 1)
-		v = *CMSG_DATA(c); // IP_TOS is a byte
-	else if (len >= sizeof(v))
-		memcpy(&v, CMSG_DATA(c), sizeof(v));
-	return v;
-}
-
-static void read_pktinfo4(const struct cmsghdr *c, struct arrival *a)
-{
-	struct in_pktinfo p;
-	if (c->cmsg_len < CMSG_LEN(sizeof(p)))
-		return;
-	memcpy(&p, CMSG_DATA(c), sizeof(p));
-	a->ifindex = p.ipi_ifindex;
-	a->local.family = AF_INET;
-	memcpy(a->local.bytes, &p.ipi_addr, 4);
-	a->unicast = p.ipi_addr.s_addr == p.ipi_spec_dst.s_addr; // unlike broadcast and groups
-}
-
-static void read_pktinfo6(const struct cmsghdr *c, struct arrival *a)
-{
-	struct in6_pktinfo p;
-	if (c->cmsg_len < CMSG_LEN(sizeof(p)))
-		return;
-	memcpy(&p, CMSG_DATA(c), sizeof(p));
-	a->ifindex = (int)p.ipi6_ifindex;
-	a->local.family = AF_INET6;
-	memcpy(a->local.bytes, &p.ipi6_addr, 16);
-	a->unicast = !IN6_IS_ADDR_MULTICAST(&p.ipi6_addr);
-}
-
-static void read_arrival(struct msghdr *m, struct arrival *a)
-{
-	*a = (struct arrival){ .kernel_ns = pt_tsock_stamp_ns(m), .ttl = -1, .tos = 0 };
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_PKTINFO)
-			read_pktinfo4(c, a);
-		else if (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_PKTINFO)
-			read_pktinfo6(c, a);
-		else if ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_TTL) ||
-			(c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_HOPLIMIT))
-			a->ttl = int_of(c);
-		else if ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_TOS) ||
-			(c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_TCLASS))
-			a->tos = int_of(c);
-	}
-}
 
 static bool allowed(const struct pt_reflector *r, const struct pt_addr *from)
 {
@@ -141,7 +85,8 @@ static bool within_rate(struct pt_reflector *r)
 }
 
 // The counter of why this request gets no answer, or NULL: answer it.
-static uint64_t *objection(struct pt_reflector *r, const struct mmsghdr *m, const struct arrival *a)
+static uint64_t *objection(
+	struct pt_reflector *r, const struct mmsghdr *m, const struct pt_envelope *a)
 {
 	struct pt_addr from;
 	uint16_t port = 0;
@@ -158,40 +103,8 @@ static uint64_t *objection(struct pt_reflector *r, const struct mmsghdr *m, cons
 
 // ---- replies ----
 
-static struct cmsghdr *put_control(
-	struct msghdr *m, struct cmsghdr *at, int level, int type, const void *data, size_t len)
-{
-	struct cmsghdr *c = at ? CMSG_NXTHDR(m, at) : CMSG_FIRSTHDR(m);
-	c->cmsg_level = level;
-	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(len);
-	memcpy(CMSG_DATA(c), data, len);
-	return c;
-}
-
-static void address_reply(struct msghdr *m, struct slot *s, const struct arrival *a)
-{
-	int dscp = a->tos & ~3; // ECN is not ours to echo
-	struct cmsghdr *c;
-	memset(&s->control, 0, sizeof(s->control));
-	m->msg_control = &s->control;
-	m->msg_controllen = sizeof(s->control);
-	if (a->local.family == AF_INET) {
-		struct in_pktinfo p = { .ipi_ifindex = a->ifindex };
-		memcpy(&p.ipi_spec_dst, a->local.bytes, 4);
-		c = put_control(m, NULL, SOL_IP, IP_PKTINFO, &p, sizeof(p));
-		c = put_control(m, c, SOL_IP, IP_TOS, &dscp, sizeof(dscp));
-	} else {
-		struct in6_pktinfo p = { .ipi6_ifindex = (unsigned)a->ifindex };
-		memcpy(&p.ipi6_addr, a->local.bytes, 16);
-		c = put_control(m, NULL, SOL_IPV6, IPV6_PKTINFO, &p, sizeof(p));
-		c = put_control(m, c, SOL_IPV6, IPV6_TCLASS, &dscp, sizeof(dscp));
-	}
-	m->msg_controllen = (size_t)((char *)c - s->control.bytes) + CMSG_SPACE(sizeof(dscp));
-}
-
 static void turn_into_reply(
-	struct pt_reflector *r, struct slot *s, size_t len, const struct arrival *a)
+	struct pt_reflector *r, struct slot *s, size_t len, const struct pt_envelope *a)
 {
 	struct pt_stamp_reflected reply = { 0 };
 	if (pt_stamp_request_read(s->packet, len, &reply.sender) < 0)
@@ -248,10 +161,10 @@ static void on_requests(void *ctx, int fd, uint32_t events)
 		return; // nothing left, or a kept fault that reading has cleared
 	pt_clock_watch_update(&r->clock, pt_mono_now());
 	for (int i = 0; i < n; i++) {
-		struct arrival a;
+		struct pt_envelope a;
 		struct slot *s = &r->slots[i];
 		r->n.received++;
-		read_arrival(&r->in[i].msg_hdr, &a);
+		pt_envelope_read(&r->in[i].msg_hdr, &a);
 		uint64_t *why = objection(r, &r->in[i], &a);
 		if (why) {
 			(*why)++;
@@ -261,7 +174,7 @@ static void on_requests(void *ctx, int fd, uint32_t events)
 		s->iov.iov_len = r->in[i].msg_len;
 		r->out[replies].msg_hdr = r->in[i].msg_hdr;
 		r->out[replies].msg_hdr.msg_flags = 0;
-		address_reply(&r->out[replies].msg_hdr, s, &a);
+		pt_envelope_answer(&a, &r->out[replies].msg_hdr, &s->control, sizeof(s->control));
 		replies++;
 	}
 	send_all(r, fd, replies);
@@ -349,23 +262,65 @@ static int open_all(struct pt_reflector *r, struct pt_err *err)
 	return 0;
 }
 
+static void close_all(struct pt_reflector *r)
+{
+	while (r->n_sock) {
+		int fd = r->sock[--r->n_sock].fd;
+		(void)pt_loop_fd_del(r->loop, fd); // it was added
+		close(fd);
+	}
+}
+
+// A socket bound to a device stays deaf when that is deleted and made again: bind anew.
+static void look_for_device(void *ctx, uint64_t expirations)
+{
+	struct pt_reflector *r = ctx;
+	unsigned now = if_nametoindex(r->o.device);
+	(void)expirations;
+	if (!now || (now == r->ifindex && r->n_sock))
+		return;
+	close_all(r);
+	if (open_all(r, NULL))
+		close_all(r); // its addresses may still be missing: look again
+	r->ifindex = now;
+}
+
+static int copy_options(struct pt_reflector *r, const struct pt_reflect_opts *o)
+{
+	r->o = *o;
+	r->o.allow = r->allow = calloc(o->n_allow + 1, sizeof(*r->allow));
+	r->o.bind = r->bind = calloc(o->n_bind + 1, sizeof(*r->bind));
+	if (!r->allow || !r->bind)
+		return -ENOMEM;
+	if (o->n_allow)
+		memcpy(r->allow, o->allow, o->n_allow * sizeof(*r->allow));
+	if (o->n_bind)
+		memcpy(r->bind, o->bind, o->n_bind * sizeof(*r->bind));
+	return 0;
+}
+
+static int start(struct pt_reflector *r, struct pt_err *err)
+{
+	int code = open_all(r, err);
+	if (code || !r->o.device)
+		return code;
+	r->ifindex = if_nametoindex(r->o.device);
+	code = pt_loop_timer_add(r->loop, pt_mono_add(pt_mono_now(), LOOK_NS), LOOK_NS,
+		look_for_device, r, &r->device_timer);
+	return code ? pt_err_errno(err, code, "cannot start a timer") : 0;
+}
+
 int pt_reflector_new(const struct pt_reflect_opts *o, struct pt_loop *loop,
 	struct pt_reflector **out, struct pt_err *err)
 {
 	struct pt_reflector *r = calloc(1, sizeof(*r));
-	struct pt_prefix *allow = calloc(o->n_allow + 1, sizeof(*allow));
-	if (!r || !allow) {
-		free(r);
-		free(allow);
+	if (!r || copy_options(r, o)) {
+		pt_reflector_free(r);
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	}
-	if (o->n_allow)
-		memcpy(allow, o->allow, o->n_allow * sizeof(*allow));
-	r->o = *o;
-	r->allow = allow;
 	r->loop = loop;
 	r->refilled = pt_mono_now();
-	int code = open_all(r, err);
+	int code = start(r, err);
 	if (code) {
 		pt_reflector_free(r);
 		return code;
@@ -378,11 +333,10 @@ void pt_reflector_free(struct pt_reflector *r)
 {
 	if (!r)
 		return;
-	for (uint32_t i = 0; i < r->n_sock; i++) {
-		(void)pt_loop_fd_del(r->loop, r->sock[i].fd); // it was added
-		close(r->sock[i].fd);
-	}
+	close_all(r);
+	pt_loop_timer_del(r->device_timer);
 	free(r->allow);
+	free(r->bind);
 	free(r);
 }
 

@@ -104,6 +104,12 @@ check "and nowhere else" silent 10.9.1.2 "$REQUEST"
 reflector --device wan1
 check "bound to a device it answers there" answered 10.9.1.2 "$REQUEST"
 check "and not elsewhere" silent 10.9.0.2 "$REQUEST"
+wan_delete b 1
+check "without its device nobody answers" silent 10.9.1.2 "$REQUEST"
+wan_up b 1
+answered_again() { answered 10.9.1.2 "$REQUEST"; }
+check "the device is made anew: it answers there again" wait_until 5 answered_again
+check "and still nowhere else" silent 10.9.0.2 "$REQUEST"
 
 on eb "$BIN/pt-probe" reflect --port $PORT --device wan1 2>"$SCRATCH/second"
 is "a second reflector on the port fails" $? 2
