@@ -93,7 +93,7 @@ struct run {
 	struct pt_loop *loop;
 	struct pt_timer *timer; // of the next pass
 	struct input inputs[DB_INGEST_SPOOLS];
-	unsigned n_inputs;
+	unsigned n_inputs, turn;
 	uint32_t batch;
 	int64_t wait_ns;
 	struct pt_mono next;   // no pass before this
@@ -145,30 +145,33 @@ static bool has_more(const struct input *in)
 	return poll(&p, 1, 0) > 0;
 }
 
-// All there is, up to a full pass.
+// All there is, up to a full pass; never waits for more.
 static int read_input(struct input *in)
 {
 	struct run *r = in->run;
-	int code;
+	int code = 1;
 
 	r->current = in;
-	do {
+	if (in->spool)
+		return pt_record_read(in->reader, &r->ctx->err);
+	while (code > 0 && !is_full(r) && has_more(in))
 		code = pt_record_read(in->reader, &r->ctx->err);
-	} while (code > 0 && !in->spool && !is_full(r) && has_more(in));
-	if (code == 0)
-		in->ended = true;
-	return code < 0 ? code : 0;
+	in->ended = code == 0;
+	return code;
 }
 
+// Each pass begins with another input, so that a full one does not keep the rest waiting.
 static int read_inputs(struct run *r)
 {
 	int code = 0;
 
-	for (unsigned i = 0; !code && i < r->n_inputs; i++) {
-		if (!r->inputs[i].ended)
-			code = read_input(&r->inputs[i]);
+	r->turn++;
+	for (unsigned i = 0; code >= 0 && i < r->n_inputs; i++) {
+		struct input *in = &r->inputs[(r->turn + i) % r->n_inputs];
+		if (!in->ended)
+			code = read_input(in);
 	}
-	return code == PASS_FULL ? 0 : code;
+	return code < 0 && code != PASS_FULL ? code : 0;
 }
 
 static int save_positions(struct run *r)
