@@ -52,22 +52,22 @@ is "the files' order" "$(order)" a-fibre,a-lte,a-sat
 check "traffic follows it" carries a-fibre
 
 decide '["a-sat","a-fibre"]'
-check "a decision is carried out" wait_until 2 order_is a-sat,a-fibre
+check "a decision is carried out" wait_until 10 order_is a-sat,a-fibre
 check "traffic follows it" carries a-sat
 for bad in '["a-gone"]' '[]' '["a-lte","a-lte"]' '"a-lte"'; do decide "$bad"; done
 decide '["a-lte"]' ',"policy":"none"'
 echo 'not a record' >&"$DECISIONS"
-check "an unknown path is reported" wait_until 2 told 'path a-gone: unknown here'
-check "missing paths are reported" wait_until 2 told 'no paths given'
-check "a line that is no record is reported by number" wait_until 2 told 'line 7: '
+check "an unknown path is reported" wait_until 5 told 'path a-gone: unknown here'
+check "missing paths are reported" wait_until 5 told 'no paths given'
+check "a line that is no record is reported by number" wait_until 5 told 'line 7: '
 is "none of these changed anything" "$(order)" a-sat,a-fibre
 decide '[]' ',"drop":true'
-check "a decision to drop is carried out" wait_until 2 order_is ''
+check "a decision to drop is carried out" wait_until 5 order_is ''
 before=$(counter a dropped)
 on ha ping -q -c 2 -i 0.02 -W 1 10.2.0.2 >/dev/null
 is "and packets are dropped" $(($(counter a dropped) - before)) 2
 decide '["a-lte","a-fibre","a-sat"]'
-check "until the next decision" wait_until 2 carries a-lte
+check "until the next decision" wait_until 5 carries a-lte
 
 is "by hand: dry run tells and does nothing" "$(by_hand --dry-run a-sat) / $(order)" \
 	"b default: a-sat,a-lte,a-fibre, uses a-sat (usable) / a-lte,a-fibre,a-sat"
@@ -84,14 +84,14 @@ like "by hand: an unknown path" "$(by_hand a-gone 2>&1) $?" '^pt-failover: path 
 cp "$SCRATCH/a/network.yaml" "$SCRATCH/whole"
 echo 'colour: red' >>"$SCRATCH/a/network.yaml"
 signal watch HUP
-check "a bad file is told with its place" wait_until 2 \
+check "a bad file is told with its place" wait_until 5 \
 	told 'reload: nothing changed: .*network.yaml:[0-9]*:1: colour: unknown key'
 is "and changes nothing" "$(order)" a-fibre,a-sat,a-lte
 awk '/id: a-sat, source/ { out = 1 } !out { print } /}$/ { out = 0 }' "$SCRATCH/whole" \
 	>"$SCRATCH/a/network.yaml"
 signal watch HUP
 check "a path leaves by reload, the decided order stays" wait_until 3 order_is a-fibre,a-lte
-check "its device is let go" wait_until 2 let_go
+check "its device is let go" wait_until 5 let_go
 cp "$SCRATCH/whole" "$SCRATCH/a/network.yaml"
 signal watch HUP
 check "it comes back behind the others" wait_until 3 order_is a-fibre,a-lte,a-sat
