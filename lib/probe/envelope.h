@@ -20,7 +20,7 @@ struct pt_envelope {
 	struct pt_addr local; // address it was sent to
 };
 
-void pt_envelope_read(struct msghdr *m, struct pt_envelope *out);
+void pt_envelope_read(struct msghdr *m, struct pt_envelope *e);
 // Fills the control messages of the answer m. `control` is aligned for struct cmsghdr and holds
 // PT_ENVELOPE_CONTROL bytes; the envelope must have come from a datagram.
-void pt_envelope_answer(const struct pt_envelope *e, struct msghdr *m, void *control, size_t size);
+void pt_envelope_answer(const struct pt_envelope *e, struct msghdr *m, void *control);

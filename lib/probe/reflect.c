@@ -174,7 +174,7 @@ static void on_requests(void *ctx, int fd, uint32_t events)
 		s->iov.iov_len = r->in[i].msg_len;
 		r->out[replies].msg_hdr = r->in[i].msg_hdr;
 		r->out[replies].msg_hdr.msg_flags = 0;
-		pt_envelope_answer(&a, &r->out[replies].msg_hdr, &s->control, sizeof(s->control));
+		pt_envelope_answer(&a, &r->out[replies].msg_hdr, &s->control);
 		replies++;
 	}
 	send_all(r, fd, replies);

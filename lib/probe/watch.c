@@ -154,6 +154,7 @@ static void export_stats(void *ctx, uint64_t expirations)
 	struct pt_watch *w = ctx;
 	struct pt_stream_counters sum = w->retired;
 	struct pt_hist late = w->late;
+	uint64_t missed = w->missed + w->probes.missed;
 	(void)expirations;
 	for (uint32_t i = 0; i < w->plan.n; i++)
 		add_counters(&sum, pt_stream_counters(w->plan.paths[i].stream));
@@ -162,8 +163,8 @@ static void export_stats(void *ctx, uint64_t expirations)
 		"period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
 		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
 		(json_int_t)sum.foreign, "sockets_opened", (json_int_t)sum.opened, "missed",
-		(json_int_t)(w->missed + w->probes.missed), "cpu_us", (json_int_t)cpu_us(),
-		"wakeup_late_us", histogram(&late));
+		(json_int_t)missed, "cpu_us", (json_int_t)cpu_us(), "wakeup_late_us",
+		histogram(&late));
 	if (body)
 		write_record(w, "stats", body);
 }
