@@ -49,7 +49,7 @@ tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
 DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev linux-libc-dev
 DEPS_TEST  := bats jq iproute2 iputils-ping iperf3 ethtool procps util-linux bsdextrautils sqlite3 valgrind mandoc \
-              shellcheck clang-format clang-tidy cppcheck
+              shellcheck systemd clang-format clang-tidy cppcheck
 deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
 
@@ -106,6 +106,7 @@ demo: tests
 INSTALLED := $(foreach p,$(PAGES),$p:share/man/man$(subst .,,$(suffix $p))/$(notdir $p)) \
              $(foreach t,$(TOOLS),completions/patronus.bash:share/bash-completion/completions/$t) \
              $(foreach u,$(wildcard etc/systemd/*),$u:lib/systemd/system/$(notdir $u)) \
+             $(foreach u,$(wildcard etc/sysusers.d/* etc/tmpfiles.d/*),$u:$(patsubst etc/%,lib/%,$u)) \
              $(foreach e,$(wildcard etc/*.yaml),$e:share/doc/patronus/$(notdir $e))
 install: all
 	install -d $(DESTDIR)$(prefix)/bin
