@@ -31,7 +31,8 @@ check "traffic records come" wait_until 5 have traffic a-fibre
 like "a second watch is refused" \
 	"$("$BIN/pt-failover" watch $(edge_opts a) $(files_of a) 2>&1 >/dev/null </dev/null)" \
 	'^pt-failover: .*another pt-failover watch runs$'
-check "and so is attach" test ! "$(edge_attach a && echo done)"
+refused() { ! "$@"; }
+check "and so is attach" refused edge_attach a
 like "with the cure" "$(cat "$SCRATCH/a/attach.err")" 'watch runs here; SIGHUP makes it read'
 
 # ---- a bad file ----

@@ -4,6 +4,7 @@
 #
 # edge_attach SIDE, edge_detach SIDE   write_config first
 # edge_start SIDE                      reflect-, probe-, select-, failover- and db-SIDE as services
+# service_start SIDE NAME              one of these, after its end
 # edge_stop SIDE                       asks them to end; BADLY names those that did not end well
 # status SIDE [JQ]                     pt-failover status --json, from the pin directory alone
 # path_state SIDE PATH                 up, down, ...
@@ -45,21 +46,34 @@ SERVICES=(db failover select probe reflect)
 
 # The services of one edge, each of its own, joined by spools as under systemd.
 edge_start() {
-	local s=$1 spool=$SCRATCH/$1/spool net db=$SCRATCH/$1/sdwan.db
-	edge_reflect "$s"
-	net="--netns $(ns "e$s")"
+	local name spool=$SCRATCH/$1/spool
+	edge_reflect "$1"
 	mkdir -p "$spool/probe" "$spool/select" "$spool/failover"
-	must "$BIN/pt-db" init --quiet --db "$db"
-	# shellcheck disable=SC2046,SC2086 # words
-	{
-		spawn "probe-$s" "$BIN/pt-probe" watch $net $(files_of "$s") --spool "$spool/probe"
+	must "$BIN/pt-db" init --quiet --db "$SCRATCH/$1/sdwan.db"
+	for name in probe select failover db; do service_start "$1" "$name"; done
+}
+# shellcheck disable=SC2046 # words
+service_start() { # SIDE NAME
+	local s=$1 spool=$SCRATCH/$1/spool
+	case $2 in
+	probe)
+		spawn "probe-$s" "$BIN/pt-probe" watch --netns "$(ns "e$s")" $(files_of "$s") \
+			--spool "$spool/probe"
+		;;
+	select)
 		spawn "select-$s" "$BIN/pt-select" watch $(files_of "$s") --from "$spool/probe" \
 			"$spool/failover" --spool "$spool/select"
+		;;
+	failover)
 		spawn "failover-$s" "$BIN/pt-failover" watch $(edge_opts "$s") $(files_of "$s") \
 			--from "$spool/select" --spool "$spool/failover"
-		spawn "db-$s" "$BIN/pt-db" ingest --db "$db" --from "$spool/probe" \
-			--from "$spool/select" --from "$spool/failover"
-	}
+		;;
+	db)
+		spawn "db-$s" "$BIN/pt-db" ingest --config "$SCRATCH/$s/config.yaml" \
+			--db "$SCRATCH/$s/sdwan.db" --from "$spool/probe" --from "$spool/select" \
+			--from "$spool/failover"
+		;;
+	esac
 }
 edge_stop() { # SIDE; BADLY: those that did not end with 0
 	local name
