@@ -79,24 +79,34 @@ static int choose_windows(
 	return 0;
 }
 
-static int load(struct select_setup *s, const struct pt_ctx *ctx,
-	const struct select_windows *windows, const struct pt_select_sink *sink, struct pt_err *err)
+int select_files_load(const struct pt_ctx *ctx, struct pt_arena *a, struct pt_config *config,
+	struct pt_network *network, const struct pt_site **self, struct pt_err *err)
 {
 	bool defaults = !ctx->config_given && access(ctx->config, F_OK) != 0;
-	int rc = pt_config_load(defaults ? NULL : ctx->config, &s->arena, &s->config, err);
+	int rc = pt_config_load(defaults ? NULL : ctx->config, a, config, err);
 
 	if (rc == 0)
-		rc = pt_network_load(ctx->network, &s->arena, &s->network, err);
+		rc = pt_network_load(ctx->network, a, network, err);
 	if (rc < 0)
 		return rc;
-	s->self = pt_network_self(&s->network, s->config.edge);
-	if (!s->self && s->config.edge)
+	*self = pt_network_self(network, config->edge);
+	if (!*self && config->edge)
 		return pt_err_set(err, -ENOENT, "%s: no site has the edge '%s' that %s names",
-			ctx->network, s->config.edge, ctx->config);
-	if (!s->self)
+			ctx->network, config->edge, ctx->config);
+	if (!*self)
 		return pt_err_set(err, -ENOENT,
 			"%s: no site has this host's name as its edge: set `edge` in %s",
 			ctx->network, ctx->config);
+	return 0;
+}
+
+static int load(struct select_setup *s, const struct pt_ctx *ctx,
+	const struct select_windows *windows, const struct pt_select_sink *sink, struct pt_err *err)
+{
+	int rc = select_files_load(ctx, &s->arena, &s->config, &s->network, &s->self, err);
+
+	if (rc < 0)
+		return rc;
 	rc = choose_windows(s, windows, err);
 	if (rc == 0)
 		rc = pt_select_new(&s->network, s->self, &s->opts, sink, &s->select, err);

@@ -38,6 +38,14 @@ static const struct pt_verb verbs[] = {
 		.doc = "Show every candidate, its metrics against the SLA, its place and why",
 	},
 	{
+		.name = "classify",
+		.run = select_classify,
+		.args = "['PROTOCOL ADDRESS[:PORT] > ADDRESS[:PORT] [DSCP] [in DEVICE]'...]",
+		.max_args = -1,
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_JSON,
+		.doc = "Show the site, policy and paths that packets belong to, and why",
+	},
+	{
 		.name = "check",
 		.run = select_check,
 		WINDOWS,

@@ -15,6 +15,10 @@ struct select_windows {
 extern const struct argp_option select_window_options[], select_explain_options[];
 int select_window_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 
+// Both files, and the site that this edge is.
+int select_files_load(const struct pt_ctx *ctx, struct pt_arena *a, struct pt_config *config,
+	struct pt_network *network, const struct pt_site **self, struct pt_err *err);
+
 // One reading of config.yaml and network.yaml, and the engine on top.
 struct select_setup {
 	struct pt_arena arena;
@@ -66,4 +70,5 @@ unsigned select_unfit_groups(const struct pt_select *s, unsigned *all, struct pt
 int select_once(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int select_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int select_explain(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int select_classify(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int select_check(struct pt_ctx *ctx, int argc, char **argv, void *opts);

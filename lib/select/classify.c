@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "select/classify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+
+const char *const pt_class_reasons[] = {
+	[PT_CLASS_SCOPE] = "never forwarded: multicast, link-local, loopback or unset address",
+	[PT_CLASS_NO_SITE] = "no site has this destination",
+	[PT_CLASS_LOCAL] = "this edge's own site",
+	[PT_CLASS_NO_POLICY] = "no policy matches",
+	[PT_CLASS_NO_PATH] = "no path leads there from here",
+	[PT_CLASS_COUNT] = NULL,
+};
+
+#define V4(a, b, n)                                     \
+	{                                               \
+		.addr = { AF_INET, { a, b } }, .len = n \
+	}
+#define V6(a, b, n)                                      \
+	{                                                \
+		.addr = { AF_INET6, { a, b } }, .len = n \
+	}
+
+// As bpf/steer.bpf.c leaves them to the kernel, whether source or destination.
+static const struct pt_prefix unforwarded[] = {
+	V4(0, 0, 8),
+	V4(127, 0, 8),
+	V4(169, 254, 16),
+	V4(224, 0, 3), // and class E
+	V6(0, 0, 127),
+	V6(0xfe, 0x80, 10),
+	V6(0xff, 0, 8),
+};
+
+static bool is_unforwarded(const struct pt_addr *a)
+{
+	for (size_t i = 0; i < sizeof(unforwarded) / sizeof(unforwarded[0]); i++)
+		if (pt_prefix_contains(&unforwarded[i], a))
+			return true;
+	return false;
+}
+
+// ---- policies ----
+
+static bool in_ranges(
+	const struct pt_port_range *range, uint32_t n, const struct pt_flow *flow, uint16_t port)
+{
+	for (uint32_t i = 0; i < n && flow->has_port; i++)
+		if (port >= range[i].lo && port <= range[i].hi)
+			return true;
+	return n == 0;
+}
+
+const char *pt_match_refuses(const struct pt_match *m, const struct pt_flow *flow)
+{
+	uint8_t proto = pt_protocol_number(m->protocol);
+
+	if (proto && proto != flow->proto)
+		return "protocol";
+	if (m->dscp != PT_NULL && m->dscp != flow->dscp)
+		return "dscp";
+	if (!in_ranges(m->src_ports, m->n_src_ports, flow, flow->sport))
+		return "src_ports";
+	if (!in_ranges(m->dst_ports, m->n_dst_ports, flow, flow->dport))
+		return "dst_ports";
+	return NULL;
+}
+
+static void put_part(struct pt_buf *b, const char *part)
+{
+	pt_buf_printf(b, "%s%s", b->len ? ", " : "", part);
+}
+
+static void put_ports(
+	struct pt_buf *b, const char *what, const struct pt_port_range *range, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (i == 0)
+			put_part(b, what);
+		pt_buf_printf(b, "%s%d", i ? " or " : "", range[i].lo);
+		if (range[i].hi != range[i].lo)
+			pt_buf_printf(b, "-%d", range[i].hi);
+	}
+}
+
+void pt_match_words(struct pt_buf *b, const struct pt_match *m)
+{
+	static const char *const names[] = { [PT_PROTO_TCP] = "tcp",
+		[PT_PROTO_UDP] = "udp",
+		[PT_PROTO_ICMP] = "icmp",
+		[PT_PROTO_ICMP6] = "icmp6",
+		[PT_PROTO_SCTP] = "sctp" };
+	const char *dscp = m->dscp == PT_NULL ? NULL : pt_dscp_name((uint8_t)m->dscp);
+
+	if (m->protocol != PT_PROTO_ANY)
+		put_part(b, names[m->protocol]);
+	if (m->dscp != PT_NULL) {
+		put_part(b, "dscp ");
+		if (dscp)
+			pt_buf_puts(b, dscp);
+		else
+			pt_buf_printf(b, "%d", (int)m->dscp);
+	}
+	put_ports(b, "from port ", m->src_ports, m->n_src_ports);
+	put_ports(b, "to port ", m->dst_ports, m->n_dst_ports);
+	if (!b->len)
+		pt_buf_puts(b, "everything");
+}
+
+// ---- the whole ----
+
+// Whether site a owns what b claims with the same prefix.
+static bool outranks(const struct pt_site *a, const struct pt_site *b, const struct pt_site *self)
+{
+	if (a == self || b == self)
+		return a == self;
+	return a->preference > b->preference;
+}
+
+static void find_site(const struct pt_network *net, const struct pt_site *self,
+	const struct pt_addr *dst, struct pt_class *out)
+{
+	for (uint32_t i = 0; i < net->n_sites; i++) {
+		const struct pt_site *site = &net->sites[i];
+
+		for (uint32_t j = 0; j < site->n_prefixes; j++) {
+			const struct pt_prefix *p = &site->prefixes[j];
+
+			if (!pt_prefix_contains(p, dst))
+				continue;
+			if (out->prefix &&
+				(p->len < out->prefix->len ||
+					(p->len == out->prefix->len &&
+						!outranks(site, out->site, self))))
+				continue;
+			out->site = site;
+			out->prefix = p;
+		}
+	}
+}
+
+static void find_policy(
+	const struct pt_network *net, const struct pt_flow *flow, struct pt_class *out)
+{
+	for (uint32_t i = 0; i < net->n_policies && !out->policy; i++)
+		if (!pt_match_refuses(&net->policies[i].match, flow))
+			out->policy = &net->policies[i];
+}
+
+void pt_classify(const struct pt_network *net, const struct pt_site *self,
+	const struct pt_flow *flow, struct pt_class *out)
+{
+	*out = (struct pt_class){ 0 };
+	if (is_unforwarded(&flow->src) || is_unforwarded(&flow->dst)) {
+		out->verdict = PT_CLASS_SCOPE;
+		return;
+	}
+	find_site(net, self, &flow->dst, out);
+	if (!out->site || out->site == self) {
+		out->verdict = out->site ? PT_CLASS_LOCAL : PT_CLASS_NO_SITE;
+		return;
+	}
+	find_policy(net, flow, out);
+	if (!out->policy) {
+		out->verdict = PT_CLASS_NO_POLICY;
+		return;
+	}
+	out->n_paths = pt_network_candidates(
+		net, self, out->site, out->policy, out->paths, PT_GROUP_PATHS);
+	if (out->n_paths > PT_GROUP_PATHS)
+		out->n_paths = PT_GROUP_PATHS;
+	out->verdict = out->n_paths ? PT_CLASS_OK : PT_CLASS_NO_PATH;
+}
