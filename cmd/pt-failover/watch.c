@@ -153,12 +153,23 @@ static int open_all(struct watch *w, struct pt_err *err)
 	return ret;
 }
 
+static void on_reader_gone(void *ctx, int fd, uint32_t events)
+{
+	struct watch *w = ctx;
+
+	(void)fd;
+	(void)events;
+	pt_loop_stop(w->loop, PT_EXIT_OK);
+}
+
 static int run(struct watch *w, struct pt_err *err)
 {
 	int ret = pt_loop_fd_add(w->loop, pt_link_monitor_fd(w->monitor), EPOLLIN, on_netlink, w);
 
 	if (!ret)
 		ret = pt_loop_fd_add(w->loop, pt_events_fd(w->events), EPOLLIN, on_ring, w);
+	if (!ret)
+		ret = pt_loop_reader_add(w->loop, STDOUT_FILENO, on_reader_gone, w);
 	if (ret)
 		return pt_err_errno(err, ret, "loop");
 	on_ring(w, -1, 0); // what happened while nobody watched

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -188,16 +187,6 @@ static void on_reader_gone(void *ctx, int fd, uint32_t events)
 	pt_loop_stop(w->loop, PT_EXIT_OK);
 }
 
-// Orders may stand for weeks: that nobody reads them any more is not learned by writing.
-static int watch_reader(struct watch *w)
-{
-	struct stat st;
-
-	if (fstat(STDOUT_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
-		return 0;
-	return pt_loop_fd_add(w->loop, STDOUT_FILENO, 0, on_reader_gone, w); // EPOLLERR alone
-}
-
 static int begin(struct watch *w)
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, 0 };
@@ -208,8 +197,9 @@ static int begin(struct watch *w)
 	for (unsigned i = 0; i < w->sources.n && rc == 0; i++)
 		rc = pt_loop_fd_add(w->loop, pt_record_reader_fd(w->sources.list[i].reader),
 			EPOLLIN, on_input, w);
+	// Orders may stand for weeks: that nobody reads them any more is not learned by writing.
 	if (rc == 0)
-		rc = watch_reader(w);
+		rc = pt_loop_reader_add(w->loop, STDOUT_FILENO, on_reader_gone, w);
 	if (rc < 0)
 		return pt_err_errno(&w->ctx->err, rc, "event loop");
 	pt_select_mute(w->setup->select, false);

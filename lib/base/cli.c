@@ -2,6 +2,7 @@
 #include "base/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -180,12 +181,27 @@ static bool reader_has_gone(void)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
 }
 
+// A stream that the caller closed would be given to the next file opened: records would end up in
+// a socket, or words in a database.
+static void hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open(
+			"/dev/null", O_RDWR); // the lowest free; stays open on exec, as the others
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int pt_cli_main(const struct pt_tool *tool, int argc, char **argv)
 {
 	// A reader that leaves is an error of write(2), not a signal.
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	(void)sigaction(SIGPIPE, &ignore, NULL); // cannot fail for SIGPIPE
 
+	hold_standard_fds();
 	pt_log_init(tool->name, PT_LOG_WARN);
 	int code = run_tool(tool, argc, argv);
 	errno = 0;

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -186,6 +187,15 @@ int pt_loop_fd_add(struct pt_loop *loop, int fd, uint32_t events, pt_loop_fd_fn 
 	if (err)
 		source_bury(loop, s);
 	return err;
+}
+
+int pt_loop_reader_add(struct pt_loop *loop, int fd, pt_loop_fd_fn *fn, void *ctx)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return 0;
+	return pt_loop_fd_add(loop, fd, 0, fn, ctx); // EPOLLERR alone
 }
 
 int pt_loop_fd_del(struct pt_loop *loop, int fd)

@@ -22,6 +22,10 @@ void pt_loop_free(struct pt_loop *loop);
 int pt_loop_fd_add(struct pt_loop *loop, int fd, uint32_t events, pt_loop_fd_fn *fn, void *ctx);
 int pt_loop_fd_del(struct pt_loop *loop, int fd);
 
+// Calls fn when fd is a pipe and its reader has gone, also while nothing is written. fn stops the
+// loop, or deletes fd.
+int pt_loop_reader_add(struct pt_loop *loop, int fd, pt_loop_fd_fn *fn, void *ctx);
+
 // A timer fires at `first` and then every `period_ns` (0: once). Deadlines are absolute: the next
 // is the previous plus the period, so nothing drifts; `expirations` counts the periods missed, too.
 // A first of 0 disarms the timer.

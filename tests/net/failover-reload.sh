@@ -86,4 +86,11 @@ hold 1.1
 n=$(count_of stats)
 hold 2.5
 is "no more counters once they are turned off" "$(count_of stats)" "$n"
+
+# ---- its input ends: it stays; its reader goes: it ends ----
+reap failover-a
+# shellcheck disable=SC2046,SC2016 # words, for the inner shell
+check "a reader that goes ends watch, though nothing is written" bash -c \
+	'timeout 5 "$@" </dev/null | head -c 0; exit "${PIPESTATUS[0]}"' - \
+	"$BIN/pt-failover" watch $(edge_opts a) $(files_of a)
 done_testing
