@@ -77,6 +77,23 @@ setup() {
 	done
 }
 
+@test "the files in examples are good, and fit together" {
+	dir=$(mktemp -d)
+	for name in config network; do
+		sed -n "/^\\.Sh EXAMPLES/,/^\\.Ed/p" "man/patronus-$name.5" |
+			sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./!p}' >"$dir/$name.yaml"
+		[ -s "$dir/$name.yaml" ]
+	done
+	for network in "$dir" etc; do
+		"$PT_BUILD/bin/pt-select" check --config "$dir/config.yaml" --network "$network/network.yaml"
+	done
+	for config in etc/config.yaml etc/profiles/*; do
+		{ echo "edge: east-edge"; cat "$config"; } >"$dir/config.yaml"
+		"$PT_BUILD/bin/pt-select" check --config "$dir/config.yaml" --network etc/network.yaml
+	done
+	rm -r "$dir"
+}
+
 @test "the README's two commands are these and no others" {
 	[ "$(grep -c '^apt-get update && apt-get install -y make && make deps demo$' README.md)" -eq 1 ]
 	[ "$(grep -c '^apt-get update && apt-get install -y make && make deps check$' README.md)" -eq 1 ]
