@@ -76,10 +76,29 @@ void pt_row_sets(const struct pt_row_map *map, int first, struct pt_buf *out)
 		pt_buf_printf(out, "%s%s=?%d", i ? ", " : "", map->columns[i].name, first + i);
 }
 
-static const json_t *pick(const json_t *obj, const struct pt_row_column *c)
+// Goes through an object in its own order, which is the schema's as long as our writers made it: a
+// comparison a field instead of a look-up.
+struct walk {
+	json_t *obj;
+	void *at; // the field expected next; NULL: look up
+};
+
+static void walk_start(struct walk *w, const json_t *obj)
 {
-	const json_t *v = json_object_get(obj, c->keys[0]);
-	return c->keys[1] ? json_object_get(v, c->keys[1]) : v;
+	memcpy(&w->obj, &obj,
+		sizeof(obj)); // jansson iterates over const objects, but does not say so
+	w->at = json_object_iter(w->obj);
+}
+
+static json_t *walk_to(struct walk *w, const char *key)
+{
+	if (!w->at || strcmp(json_object_iter_key(w->at), key) != 0)
+		w->at = json_object_iter_at(w->obj, key);
+	if (!w->at)
+		return NULL;
+	json_t *value = json_object_iter_value(w->at);
+	w->at = json_object_iter_next(w->obj, w->at);
+	return value;
 }
 
 static int wrong(const struct pt_row_column *c, const char *want, struct pt_err *err)
@@ -173,11 +192,47 @@ static int bind_dscp(struct pt_stmt *s, int index, const struct pt_row_column *c
 	return 0;
 }
 
+static void put_number(struct pt_buf *out, int64_t n)
+{
+	char digits[24], *p = digits + sizeof(digits);
+	uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+	do
+		*--p = (char)('0' + left % 10);
+	while (left /= 10);
+	if (n < 0)
+		*--p = '-';
+	pt_buf_add(out, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+// Lists of integers, such as histograms, which are most of what comes, without json_dumps' pace.
+// false: something else is in it.
+static bool put_numbers(struct pt_buf *out, const json_t *list, int depth)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *v = json_array_get(list, i);
+		pt_buf_putc(out, i ? ',' : '[');
+		if (json_is_integer(v))
+			put_number(out, json_integer_value(v));
+		else if (!depth || !json_array_size(v) || !put_numbers(out, v, depth - 1))
+			return false;
+	}
+	pt_buf_putc(out, ']');
+	return true;
+}
+
 static int bind_json(struct pt_stmt *s, int index, const struct pt_row_column *c, const json_t *v,
 	struct pt_err *err)
 {
+	struct pt_buf text = { 0 };
+
 	if (!json_is_array(v))
 		return wrong(c, "a list", err);
+	if (json_array_size(v) && put_numbers(&text, v, 1)) {
+		pt_stmt_bind_owned(s, index, text.data);
+		return 0;
+	}
+	pt_buf_done(&text);
 	pt_stmt_bind_owned(s, index, json_dumps(v, PT_JSON_DUMP));
 	return 0;
 }
@@ -200,9 +255,18 @@ static bind_fn *const binders[PT_KIND_COUNT] = {
 int pt_row_bind(struct pt_stmt *s, int first, const struct pt_row_map *map, const json_t *obj,
 	struct pt_err *err)
 {
+	struct walk top, sub = { 0 };
+	const char *parent = NULL; // of sub
+
+	walk_start(&top, obj);
 	for (int i = 0; i < map->n; i++) {
 		const struct pt_row_column *c = &map->columns[i];
-		const json_t *v = pick(obj, c);
+		if (c->keys[1] && c->keys[0] != parent) {
+			parent = c->keys[0];
+			walk_start(&sub, walk_to(&top, parent));
+		}
+		const json_t *v = c->keys[1] ? walk_to(&sub, c->keys[1])
+					     : walk_to(&top, c->keys[0]);
 		int code = 0;
 		if (v && !json_is_null(v))
 			code = binders[c->field->kind](s, first + i, c, v, err);

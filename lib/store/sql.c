@@ -200,7 +200,7 @@ static int first_row(struct pt_sql *db, const char *sql, struct pt_stmt **out, s
 {
 	pt_autostmt s = NULL;
 	int code = pt_stmt_get(db, sql, &s, NULL, err);
-	if (!code)
+	if (!code && s)
 		code = pt_stmt_step(s, err);
 	if (code == 0)
 		return pt_err_set(err, -ENOENT, "%s: no row: %s", db->path, sql);
@@ -289,6 +289,8 @@ int pt_stmt_get(struct pt_sql *db, const char *sql, struct pt_stmt **out, const 
 		rest ? rest : &(const char *){ 0 });
 	if (rc != SQLITE_OK)
 		return sql_fail(db, rc, err);
+	if (!raw && !rest)
+		return pt_err_set(err, -ENOEXEC, "no statement in: %s", sql);
 	if (raw) {
 		s = calloc(1, sizeof(*s));
 		if (!s) {

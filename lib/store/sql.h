@@ -48,8 +48,9 @@ int pt_sql_snapshot(struct pt_sql *db, struct pt_err *err);
 int64_t pt_sql_changes(const struct pt_sql *db); // rows of the last statement
 int64_t pt_sql_last_id(const struct pt_sql *db);
 
-// Takes the statement from the cache or prepares it. `rest` (may be NULL) gets the text after the
-// first statement; *out is NULL when the text holds no statement. Give it back with pt_stmt_put.
+// Takes the statement from the cache or prepares it. `rest` gets the text after the first statement
+// and *out is NULL when there is none; with rest NULL that is an error. Give it back with
+// pt_stmt_put.
 int pt_stmt_get(struct pt_sql *db, const char *sql, struct pt_stmt **out, const char **rest,
 	struct pt_err *err);
 void pt_stmt_put(struct pt_stmt *s); // NULL is allowed
