@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/row.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static void add_column(struct pt_row_map *map, const char *parent, const struct 
 	const struct pt_rename *renames)
 {
 	char path[PT_ROW_NAME];
+	assert(map->n < PT_ROW_MAX_COLUMNS); // a table of the model outgrew the map
 	struct pt_row_column *c = &map->columns[map->n];
 
 	(void)snprintf(

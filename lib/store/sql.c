@@ -251,11 +251,6 @@ int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err)
 	return code;
 }
 
-int64_t pt_sql_changes(const struct pt_sql *db)
-{
-	return sqlite3_changes64(db->db);
-}
-
 int64_t pt_sql_last_id(const struct pt_sql *db)
 {
 	return sqlite3_last_insert_rowid(db->db);

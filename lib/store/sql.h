@@ -45,7 +45,6 @@ int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err);
 // A reading transaction: every statement until the end sees one state.
 int pt_sql_snapshot(struct pt_sql *db, struct pt_err *err);
 
-int64_t pt_sql_changes(const struct pt_sql *db); // rows of the last statement
 int64_t pt_sql_last_id(const struct pt_sql *db);
 
 // Takes the statement from the cache or prepares it. `rest` gets the text after the first statement

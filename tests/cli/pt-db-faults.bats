@@ -230,6 +230,31 @@ all_rows_once() { # N
 	EOF
 }
 
+@test "readers, appliers and ingest together: nobody is told of a lock" {
+	cp etc/network.yaml "$BATS_TEST_TMPDIR/a.yaml"
+	sed 's/preference: 30/preference: 31/' etc/network.yaml >"$BATS_TEST_TMPDIR/b.yaml"
+	records 16000 4000 3>&- | pt-db ingest --db "$db" --config "$config" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pids=$!
+	applied=0 asked=0
+	while kill -0 "$pids" 2>/dev/null; do
+		for f in a b; do
+			pt-db apply --db "$db" --publish "$BATS_TEST_TMPDIR/run/network.json" "$BATS_TEST_TMPDIR/$f.yaml" >/dev/null
+			applied=$((applied + 1))
+		done
+		pt-db query --db "$db" 'SELECT count(*), max(seq) FROM sdwan_path_health' >/dev/null
+		pt-db export --db "$db" >/dev/null
+		asked=$((asked + 2))
+	done
+	wait "$pids"
+	pids=
+	echo "# $applied changes and $asked questions beside 16000 records"
+	[ "$applied" -ge 10 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 1 ]
+	all_rows_once 16000
+	[ "$(jq '.paths | map(select(.preference == 31)) | length' "$BATS_TEST_TMPDIR/run/network.json")" -eq 2 ]
+	[ "$(sql "SELECT count(*) FROM audit_logs WHERE event_type = 'path.update'")" -eq $((2 * (applied - 1))) ]
+}
+
 @test "one-shot verbs are clean under valgrind" {
 	command -v valgrind >/dev/null || skip "no valgrind"
 	[ -z "${PT_SAN:-}" ] || skip "sanitizers and valgrind do not mix"
