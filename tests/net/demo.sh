@@ -32,7 +32,7 @@ pid=${PIDS[demo]}
 flowing() { grep -q '0.3 s' "$out"; }
 check "a demo that runs" wait_until 30 flowing
 signal demo TERM
-check "ends when it is interrupted" wait_until 10 finished demo
+check "ends when it is interrupted" wait_until 30 finished demo
 reap demo
 is "with a status that says so" $? 130
 check "and leaves nothing either" wait_until 3 nothing_left "$pid"

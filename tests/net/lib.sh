@@ -244,6 +244,9 @@ leftover() { # NAMESPACE: ends what still runs in it
 
 topo_down() {
 	local name
+	for name in "${!PIDS[@]}"; do # all at once, so that the slow ones are slow together
+		[[ $name = relay ]] || kill -TERM "${PIDS[$name]}" 2>/dev/null
+	done
 	for name in "${!PIDS[@]}"; do [[ $name = relay ]] || reap "$name"; done
 	reap relay
 	for name in /run/netns/pt-test-"$ID"-*; do
