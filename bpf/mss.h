@@ -6,6 +6,7 @@
 #include "bpf/parse.h"
 
 #define PT_TCP_OPTIONS 40 // bytes at most
+#define PT_TCP_STEPS   6  // options looked at
 #define PT_OPT_END     0
 #define PT_OPT_NOP     1
 #define PT_OPT_MSS     2
@@ -19,14 +20,23 @@ static __always_inline int pt_is_syn(const struct __sk_buff *skb, const struct p
 		(void *)(tcp + 1) <= (void *)(long)skb->data_end && tcp->syn;
 }
 
-// Where the MSS option begins among the options, which have room for PT_TCP_OPTIONS bytes and more
-// that are zero; len where there is none.
-static __always_inline __u32 pt_find_mss(const __u8 *options, __u32 len)
+// The options of one segment; what is behind them is zero.
+struct pt_options {
+	__u8 byte[64];
+	__u32 len; // at most PT_TCP_OPTIONS
+};
+
+// Where the MSS option begins; len where there is none among the first few (every stack in use puts
+// it first). A function of its own, which the verifier checks once: it follows each way through the
+// options, and with more of them, or inlined, takes a second for it.
+__attribute__((noinline)) __u32 pt_find_mss(const struct pt_options *o)
 {
 	__u32 at = 0;
 
-	for (int i = 0; i < PT_TCP_OPTIONS && at + PT_OPT_MSS_LEN <= len; i++) {
-		__u8 kind = options[at & 63], size = options[(at + 1) & 63];
+	if (!o)
+		return 0;
+	for (int i = 0; i < PT_TCP_STEPS && at + PT_OPT_MSS_LEN <= o->len; i++) {
+		__u8 kind = o->byte[at & 63], size = o->byte[(at + 1) & 63];
 
 		if (kind == PT_OPT_MSS && size == PT_OPT_MSS_LEN)
 			return at;
@@ -34,7 +44,7 @@ static __always_inline __u32 pt_find_mss(const __u8 *options, __u32 len)
 			break;
 		at += kind == PT_OPT_NOP ? 1 : size;
 	}
-	return len;
+	return o->len;
 }
 
 // Lowers the MSS of a SYN so that its segments fit mtu, checksum included (RFC 1624). The packet's
@@ -44,7 +54,7 @@ static __always_inline void pt_clamp_mss(
 {
 	__u32 tcp_at = l2_len + p->l4_offset, header = p->l4_offset + sizeof(struct tcphdr);
 	const struct tcphdr *tcp = p->net + p->l4_offset;
-	__u8 options[64] = {};
+	struct pt_options options = {};
 	__be16 old, new;
 	__u32 len, at;
 
@@ -53,12 +63,13 @@ static __always_inline void pt_clamp_mss(
 	len = (__u32)tcp->doff * 4 - sizeof(*tcp);
 	if (len < PT_OPT_MSS_LEN || len > PT_TCP_OPTIONS || mtu <= header)
 		return;
-	if (bpf_skb_load_bytes(skb, tcp_at + sizeof(*tcp), options, len))
+	if (bpf_skb_load_bytes(skb, tcp_at + sizeof(*tcp), options.byte, len))
 		return;
-	at = pt_find_mss(options, len);
+	options.len = len;
+	at = pt_find_mss(&options);
 	if (at + PT_OPT_MSS_LEN > len)
 		return;
-	old = bpf_htons((__u16)(options[(at + 2) & 63] << 8 | options[(at + 3) & 63]));
+	old = bpf_htons((__u16)(options.byte[(at + 2) & 63] << 8 | options.byte[(at + 3) & 63]));
 	new = bpf_htons((__u16)(mtu - header));
 	if (bpf_ntohs(old) <= bpf_ntohs(new))
 		return;

@@ -154,49 +154,58 @@ static __always_inline int pt_carries(const struct pt_hop *hop, __u16 family)
 	return hop->ifindex && hop->flags & (via | PT_HOP_L3);
 }
 
-static __always_inline enum pt_rank pt_rank(
-	const struct pt_live *live, const struct pt_block *block, __u32 path, __u16 family)
+// These two are functions of their own, checked once, and give values of which the verifier knows
+// nothing: inlined, it followed each way through the candidates into all that comes after, which
+// took it half a second.
+
+#define PT_RANK_IS_DOWN 0x100 // the watchdog says so, whatever else blocks the path
+
+// How good a candidate is for packets of this family: enum pt_rank, and PT_RANK_IS_DOWN.
+__attribute__((noinline)) __u32 pt_rank(__u32 path, __u32 family)
 {
-	__u32 i = path & (PT_MAX_PATH - 1);
-	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &i);
+	const __u32 i = path & (PT_MAX_PATH - 1); // not the key: the look-up might change that
+	__u32 key = i, down;
+	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
+	const struct pt_live *live = pt_only(&pt_live);
+	const struct pt_block *block = pt_only(&pt_block);
 	__u8 why;
 
-	if (!hop || !pt_carries(hop, family))
+	if (!hop || !live || !block)
 		return PT_RANK_NONE;
+	down = live->down[i] ? PT_RANK_IS_DOWN : 0;
+	if (!pt_carries(hop, (__u16)family))
+		return PT_RANK_NONE | down;
 	why = block->path[i] | block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
 	if (why & PT_BLOCK_HARD)
-		return PT_RANK_BLOCKED;
-	if (live->down[i])
-		return PT_RANK_DOWN;
+		return PT_RANK_BLOCKED | down;
+	if (down)
+		return PT_RANK_DOWN | down;
 	return why ? PT_RANK_DAMPED : PT_RANK_USABLE;
 }
 
-static __always_inline void pt_choose(
-	const struct pt_group *group, __u16 family, struct pt_choice *best)
+// The first of the best candidates, packed: path, rank << 16, first dead one before it << 32.
+__attribute__((noinline)) __u64 pt_choose(const struct pt_group *group, __u32 family)
 {
-	const struct pt_live *live = pt_only(&pt_live);
-	const struct pt_block *block = pt_only(&pt_block);
+	__u64 best = 0, least = PT_RANK_NONE, avoided = 0;
 
-	best->path = 0;
-	best->rank = PT_RANK_NONE;
-	best->avoided = 0;
-	if (!live || !block)
-		return;
+	if (!group)
+		return least << 16;
 	for (int i = 0; i < PT_GROUP_PATHS; i++) {
 		__u32 path = group->path[i], rank;
 
 		if (i >= group->count || !path)
 			break;
-		rank = pt_rank(live, block, path, family);
-		if (rank < best->rank) {
-			best->path = path;
-			best->rank = rank;
+		rank = pt_rank(path, family);
+		if ((rank & 0xff) < least) {
+			best = path;
+			least = rank & 0xff;
 		}
-		if (rank == PT_RANK_USABLE)
+		if (!least)
 			break;
-		if (!best->avoided && live->down[path & (PT_MAX_PATH - 1)])
-			best->avoided = path;
+		if (!avoided && rank & PT_RANK_IS_DOWN)
+			avoided = path;
 	}
+	return avoided << 32 | least << 16 | best;
 }
 
 // Where a packet goes and as what: the coordinates of its group.
@@ -209,13 +218,17 @@ static __always_inline int pt_path_of(const struct pt_meta *meta, const struct p
 {
 	__u32 key = (at->bank * meta->site_cap + at->site) * PT_MAX_POLICY + at->policy;
 	const struct pt_group *group;
+	__u64 packed;
 
 	if (at->site >= meta->site_cap)
 		return pt_pass(PT_STAT_PASS_NO_GROUP);
 	group = bpf_map_lookup_elem(&pt_group, &key);
 	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
 		return pt_pass(PT_STAT_PASS_NO_GROUP);
-	pt_choose(group, family, choice);
+	packed = pt_choose(group, family);
+	choice->path = packed & 0xffff;
+	choice->rank = packed >> 16 & 0xffff;
+	choice->avoided = packed >> 32 & 0xffff;
 	choice->group = group;
 	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP) {
 		pt_tally(PT_STAT_DROPPED);
@@ -247,16 +260,17 @@ static __always_inline int pt_fits(
 	return len <= mtu;
 }
 
-// What every candidate carries: a connection outlives the path that it began on.
-static __always_inline __u32 pt_least_mtu(const struct pt_group *group, __u16 family, __u32 mtu)
+// What every candidate carries, mtu at most: a connection outlives the path that it began on. A
+// function of its own, so that the verifier does not follow its ways into all that comes after.
+__attribute__((noinline)) __u32 pt_least_mtu(const struct pt_group *group, __u32 family, __u32 mtu)
 {
-	for (int i = 0; i < PT_GROUP_PATHS; i++) {
+	for (int i = 0; group && i < PT_GROUP_PATHS; i++) {
 		__u32 path = group->path[i];
 		const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &path);
 
 		if (i >= group->count || !hop)
 			break;
-		if (pt_carries(hop, family) && hop->mtu < mtu)
+		if (pt_carries(hop, (__u16)family) && hop->mtu < mtu)
 			mtu = hop->mtu;
 	}
 	return mtu;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "plane/block.h"
+#include "plane/table.h"
 #include "watch.h"
 
 // Devices and addresses change in flurries; tables follow when a flurry is over.
@@ -86,20 +87,27 @@ static bool block_device(struct watch *w, const struct pt_link *link)
 	return changed;
 }
 
+// The path leaves by this device, but not as the device is now.
+static bool is_stale(struct watch *w, const struct pt_path *path, const struct pt_link *link)
+{
+	uint32_t index;
+
+	if (strcmp(path->source, w->in->self->id) != 0 || strcmp(path->device, link->name) != 0)
+		return false;
+	index = pt_names_index(&w->names, PT_NAME_PATH, path->id);
+	return index != PT_NAMES_NONE &&
+		(w->plane->hop[index].ifindex != link->ifindex ||
+			w->plane->hop[index].mtu != pt_table_mtu(path, link));
+}
+
 static void on_new(struct watch *w, const struct pt_link *link)
 {
 	if (block_device(w, link)) {
 		watch_look(w, "carrier");
 		for_device(w, link->name, note_carrier, pt_link_usable(link));
 	}
-	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
-		const char *own = pt_names_id(&w->names, PT_NAME_PATH_DEVICE, i);
-
-		if (own && !strcmp(own, link->name) &&
-			(w->plane->hop[i].ifindex != link->ifindex ||
-				w->plane->hop[i].mtu > link->mtu))
-			w->devices_changed = true;
-	}
+	for (uint32_t i = 0; i < w->in->net.n_paths; i++)
+		w->devices_changed |= is_stale(w, &w->in->net.paths[i], link);
 	for (uint32_t i = 0; i < w->in->self->n_lan; i++)
 		if (!strcmp(w->in->self->lan[i], link->name))
 			w->devices_changed = true;

@@ -118,6 +118,14 @@ void pt_table_done(struct pt_table *t)
 
 // ---- paths ----
 
+uint32_t pt_table_mtu(const struct pt_path *path, const struct pt_link *link)
+{
+	uint32_t own = path->mtu == PT_NULL ? 0 : (uint32_t)path->mtu;
+	uint32_t device = link ? link->mtu : 0;
+
+	return own && (!device || own < device) ? own : device;
+}
+
 void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct pt_hop *out)
 {
 	const struct pt_link *link = pt_links_named(s->links, path->device);
@@ -125,11 +133,9 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 
 	if (link) {
 		hop.ifindex = link->ifindex;
-		hop.mtu = link->mtu;
 		hop.flags |= pt_link_is_l3(link) ? PT_HOP_L3 : 0;
 	}
-	if (path->mtu != PT_NULL && (!hop.mtu || path->mtu < hop.mtu))
-		hop.mtu = (uint32_t)path->mtu;
+	hop.mtu = pt_table_mtu(path, link);
 	if (path->next_hop.family) {
 		hop.flags |= PT_HOP_VIA4;
 		memcpy(hop.via4, path->next_hop.bytes, sizeof(hop.via4));

@@ -25,5 +25,8 @@ int pt_table_groups(struct pt_table *t, struct pt_err *err);
 int pt_table_dests(struct pt_table *t, struct pt_err *err);
 int pt_table_retire(struct pt_table *t, struct pt_err *err);
 
+// The longest packet: the device's limit or the path's own, 0 when neither is known. link may be
+// NULL.
+uint32_t pt_table_mtu(const struct pt_path *path, const struct pt_link *link);
 // Where this path leaves: device, next hops, watchdog. Without a device ifindex is 0.
 void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct pt_hop *out);

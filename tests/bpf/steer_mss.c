@@ -128,10 +128,10 @@ static void test_any_place(void)
 	T_EQ(mss_after(3), 1360);
 	SEGMENT(AF_INET, SYN, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 4, 2, 2, 4, 1460 >> 8, 1460 & 0xff);
 	T_EQ(mss_after(14), 1360);
-	SEGMENT(AF_INET, SYN, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 1460 >> 8,
-		1460 & 0xff); // the last 4 of 40
-	T_EQ(mss_after(38), 1360);
+	SEGMENT(AF_INET, SYN, 1, 1, 1, 1, 3, 3, 7, 2, 4, 1460 >> 8, 1460 & 0xff, 0); // the sixth
+	T_EQ(mss_after(9), 1360);
+	SEGMENT(AF_INET, SYN, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 1460 >> 8, 1460 & 0xff); // too far
+	expect_untouched();
 }
 
 static void test_left_alone(void)
