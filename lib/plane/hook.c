@@ -17,6 +17,10 @@
 #define TCX_INGRESS ((enum bpf_attach_type)46)
 #define TCX_EGRESS  ((enum bpf_attach_type)47)
 
+// Ours alone, one would hope: "PT".
+#define CLSACT_PRIORITY 0x5054
+#define CLSACT_HANDLE   0x50540001
+
 struct hook_row {
 	const char *name;
 	enum bpf_attach_type tcx;
@@ -68,24 +72,22 @@ static int tcx_attach(const struct pt_plane *p, const struct pt_hook_key *key, i
 	return bpf_obj_pin(link, pin);
 }
 
+// Always the same handle, so that a filter is found again even if nobody noted it.
 static int clsact_attach(const struct pt_hook_key *key, int prog_fd, struct pt_hook *hook)
 {
 	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)key->ifindex,
 		.attach_point = hook_rows[key->dir].clsact);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = hook->handle,
-		.priority = hook->priority);
-	int ret;
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = CLSACT_HANDLE + key->dir,
+		.priority = CLSACT_PRIORITY, .flags = BPF_TC_F_REPLACE);
+	int ret = bpf_tc_hook_create(&tc);
 
-	ret = bpf_tc_hook_create(&tc);
 	if (!ret)
 		hook->flags |= PT_HOOK_QDISC; // the first, or its forerunner went with its device
 	else if (ret != -EEXIST)
 		return ret;
-	opts.flags = hook->handle ? BPF_TC_F_REPLACE : 0;
-	ret = bpf_tc_attach(&tc, &opts);
 	hook->handle = opts.handle;
 	hook->priority = opts.priority;
-	return ret;
+	return bpf_tc_attach(&tc, &opts);
 }
 
 // Our other hooks on the device need the qdisc, too: the last one of them removes it.
@@ -126,31 +128,60 @@ static bool no_tcx(int ret)
 	return ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ENOSYS;
 }
 
+// Takes away what hook describes, which is not in the table, or not any more.
+static int take_away(
+	const struct pt_plane *p, const struct pt_hook_key *key, const struct pt_hook *hook)
+{
+	char pin[PT_PIN_PATH];
+	int ret;
+
+	if (!(hook->flags & PT_HOOK_TCX)) {
+		clsact_remove(p, key, hook);
+		return 0;
+	}
+	ret = link_pin(p, key, pin);
+	if (!ret && unlink(pin) < 0 && errno != ENOENT)
+		ret = -errno;
+	return ret;
+}
+
+static int attach_as(const struct pt_plane *p, const struct pt_hook_key *key, int prog_fd,
+	enum pt_hook_kind kind, struct pt_hook *hook)
+{
+	int ret = -EOPNOTSUPP;
+
+	if (kind != PT_HOOK_KIND_CLSACT) {
+		ret = tcx_attach(p, key, prog_fd);
+		hook->flags = PT_HOOK_TCX;
+	}
+	if (kind != PT_HOOK_KIND_TCX && no_tcx(ret)) {
+		hook->flags &= ~(__u32)PT_HOOK_TCX;
+		ret = clsact_attach(key, prog_fd, hook);
+	}
+	return ret;
+}
+
 int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const struct pt_link *link,
 	enum pt_hook_dir dir, enum pt_hook_kind kind, struct pt_err *err)
 {
 	const struct hook_row *row = &hook_rows[dir];
 	const struct pt_hook_key key = { .ifindex = link->ifindex, .dir = dir };
-	bool l3 = pt_link_is_l3(link);
-	int prog_fd = progs->fd[l3 ? row->program_l3 : row->program], ret = -EOPNOTSUPP;
-	struct pt_hook hook = {};
+	bool l3 = pt_link_is_l3(link), known;
+	struct pt_hook was = {}, hook = {};
+	int ret;
 
 	if (l3 && dir == PT_HOOK_STEER)
 		return pt_err_set(err, -EOPNOTSUPP, "%s: no link layer; it cannot be a LAN device",
 			link->name);
+	known = !bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], &key, &was);
 	if (kind == PT_HOOK_KIND_AUTO && p->meta->flags & PT_META_CLSACT)
 		kind = PT_HOOK_KIND_CLSACT;
-	// A filter of an earlier attach is replaced in place.
-	if (bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], &key, &hook) || hook.flags & PT_HOOK_TCX)
-		hook = (struct pt_hook){};
-	if (kind != PT_HOOK_KIND_CLSACT && !hook.handle) {
-		ret = tcx_attach(p, &key, prog_fd);
-		hook.flags = PT_HOOK_TCX;
-	}
-	if (kind != PT_HOOK_KIND_TCX && no_tcx(ret)) {
-		hook.flags &= ~(__u32)PT_HOOK_TCX;
-		ret = clsact_attach(&key, prog_fd, &hook);
-	}
+	if (known && !(was.flags & PT_HOOK_TCX))
+		hook.flags = was.flags & PT_HOOK_QDISC;
+	ret = attach_as(p, &key, progs->fd[l3 ? row->program_l3 : row->program], kind, &hook);
+	// Both at once would count every probe twice.
+	if (!ret && known && (was.flags ^ hook.flags) & PT_HOOK_TCX)
+		ret = take_away(p, &key, &was);
 	if (ret)
 		return pt_err_errno(err, ret, "%s: attaching %s", link->name, row->name);
 	hook.flags |= l3 ? PT_HOOK_LINK3 : 0;
@@ -162,20 +193,13 @@ int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const st
 int pt_hook_remove(struct pt_plane *p, const struct pt_hook_key *key, struct pt_err *err)
 {
 	struct pt_hook hook;
-	char pin[PT_PIN_PATH];
 	int ret;
 
 	if (key->dir >= PT_HOOK_COUNT || bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], key, &hook))
 		return 0;
-	if (hook.flags & PT_HOOK_TCX) {
-		ret = link_pin(p, key, pin);
-		if (!ret && unlink(pin) < 0 && errno != ENOENT)
-			ret = -errno;
-		if (ret)
-			return pt_err_errno(err, ret, "%s: detaching", hook.device);
-	} else {
-		clsact_remove(p, key, &hook);
-	}
+	ret = take_away(p, key, &hook);
+	if (ret)
+		return pt_err_errno(err, ret, "%s: detaching", hook.device);
 	ret = bpf_map_delete_elem(p->fd[PT_MAP_HOOK], key);
 	return ret && ret != -ENOENT ? pt_err_errno(err, ret, "pt_hook") : 0;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The data plane on kernels without TCX: filters of the clsact qdisc, which others use, too.
+#include <dirent.h>
+
 #include "tests/bpf/site.h"
 
 static uint32_t clsact_hooks(void)
@@ -63,6 +65,64 @@ static void test_clsact_stays(void)
 	T_EQ(filters("wan0", "egress"), 0);
 }
 
+// Killed between a filter and its entry in pt_hook: two would count each probe twice.
+static void test_clsact_once(void)
+{
+	struct pt_hook_key key;
+
+	forget();
+	T_NEED(use(HEAD BOTH));
+	setup.hook = PT_HOOK_KIND_CLSACT;
+	T_NEED(attach_as_set());
+	while (!bpf_map_get_next_key(plane->fd[PT_MAP_HOOK], NULL, &key))
+		T_EQ(bpf_map_delete_elem(plane->fd[PT_MAP_HOOK], &key), 0);
+	T_NEED(attach_as_set());
+	T_EQ(clsact_hooks(), 5);
+	T_EQ(filters("wan0", "egress"), 1);
+	T_EQ(filters("lan0", "ingress"), 1);
+	detach();
+	T_EQ(filters("wan0", "egress"), 0);
+	T_EQ(filters("lan0", "ingress"), 0);
+}
+
+static uint32_t pinned_links(void)
+{
+	char links_dir[80];
+	uint32_t n = 0;
+	const struct dirent *e;
+
+	snprintf(links_dir, sizeof(links_dir), "%s/links", dir);
+	DIR *d = opendir(links_dir);
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+// Never both: every probe would be counted twice.
+static void test_change_of_kind(void)
+{
+	static const struct {
+		enum pt_hook_kind kind;
+		uint32_t links;
+		int filters;
+	} rows[] = { { PT_HOOK_KIND_TCX, 5, 0 }, { PT_HOOK_KIND_CLSACT, 0, 1 },
+		{ PT_HOOK_KIND_AUTO, 0, 1 }, { PT_HOOK_KIND_TCX, 5, 0 } };
+
+	forget();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		T_NEED(use(HEAD BOTH));
+		setup.hook = rows[i].kind;
+		T_NEED(attach_as_set());
+		T_EQ(pinned_links(), rows[i].links);
+		T_EQ(filters("wan0", "ingress"), rows[i].filters);
+		T_EQ(filters("wan0", "egress"), rows[i].filters);
+		T_EQ(filters("lan0", "ingress"), rows[i].filters);
+	}
+	detach();
+}
+
 // A device that changes sides keeps what is still wanted of its shared qdisc; what somebody else
 // put there outlives us.
 static void test_clsact_is_shared(void)
@@ -104,6 +164,8 @@ int main(void)
 {
 	static const struct t_case cases[] = {
 		{ "clsact stays clsact, whatever device comes", test_clsact_stays },
+		{ "a filter that nobody noted is found again", test_clsact_once },
+		{ "attach again with another kind of hook", test_change_of_kind },
 		{ "a clsact qdisc is shared with others, and with ourselves",
 			test_clsact_is_shared },
 	};
