@@ -91,6 +91,7 @@ spawn() {
 	local name=$1; shift
 	[[ -z ${PIDS[$name]:-} ]] || finished "$name" || bail "$name runs already"
 	trace "$name &" "$@"
+	: >"$SCRATCH/$name.out" # nobody shall read what an earlier one of that name said
 	"$@" >"$SCRATCH/$name.out" 2>"$SCRATCH/$name.err" </dev/null &
 	PIDS[$name]=$!
 }
@@ -105,13 +106,13 @@ ended() {
 }
 finished() { ended "${PIDS[$1]}"; }
 
-# Ask it to end, insist after two seconds; returns its exit status.
+# Ask it to end, insist after ten seconds; returns its exit status.
 reap() {
 	local pid=${PIDS[$1]:-}
 	[[ -n $pid ]] || return 0
 	unset "PIDS[$1]"
 	kill -TERM "$pid" 2>/dev/null
-	wait_until 2 ended "$pid" || kill -KILL "$pid" 2>/dev/null
+	wait_until 10 ended "$pid" || kill -KILL "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 }
 

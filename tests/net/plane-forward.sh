@@ -15,7 +15,7 @@ for s in a b; do
 done
 declare -A host=([4]=10.2.0.2 [6]=fd00:2::2) far=([4]=10.2.0.1 [6]=fd00:2::1)
 declare -A near=([4]=10.1.0.1 [6]=fd00:1::1) next=([4]=10.9.0.2 [6]=fd00:9::2)
-pings() { on ha ping -W 1 -c "$@" 2>&1; }
+pings() { on ha ping -W 5 -c "$@" 2>&1; }
 reaches() { pings 1 "$1" >/dev/null; }
 steered() { counter a steered; }
 
@@ -38,7 +38,7 @@ for v in 4 6; do
 done
 between "fragments are steered too" "$(counter a steered_fragment)" 6 100
 like "no site's destination: the kernel says so" "$(pings 1 10.77.0.1)" 'From 10.1.0.1 .*[Uu]nreachable'
-like "the edge's own traffic" "$(on ea ping -c1 -W1 10.2.0.2)" ' 0% packet loss'
+like "the edge's own traffic" "$(on ea ping -c1 -W5 10.2.0.2)" ' 0% packet loss'
 
 for pair in "10.1.0.2 10.2.0.2" "fd00:1::2 fd00:2::2"; do
 	"$RELAY" reset "$CONTROL" all
