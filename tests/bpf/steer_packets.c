@@ -440,6 +440,19 @@ static void test_missing_device(void)
 	expect_passed(PT_STAT_PASS_NO_HOP);
 }
 
+// The kernel allows a million; what comes near it takes seconds to attach.
+static void test_verifier_effort(void)
+{
+	for (int i = 0; i < PT_PROGRAM_COUNT; i++) {
+		struct bpf_prog_info info = {};
+		uint32_t len = sizeof(info);
+
+		T_EQ(bpf_obj_get_info_by_fd(rig.prog.fd[i], &info, &len), 0);
+		printf("# %s: %u instructions followed\n", info.name, info.verified_insns);
+		T_OK(info.verified_insns < 100000);
+	}
+}
+
 RIG_MAIN({ "TTL goes down and the checksum stays right", test_ttl_and_checksum },
 	{ "nothing else of the packet changes", test_only_ttl_and_checksum_change },
 	{ "IPv6: only the hop limit changes", test_ipv6 },
@@ -460,4 +473,5 @@ RIG_MAIN({ "TTL goes down and the checksum stays right", test_ttl_and_checksum }
 	{ "everything down: a drop group drops", test_drop_group },
 	{ "one store flips all groups", test_bank_flip },
 	{ "what the path cannot carry passes, GSO by its segments", test_mtu },
-	{ "a path without its device is no candidate", test_missing_device })
+	{ "a path without its device is no candidate", test_missing_device },
+	{ "the verifier follows few instructions", test_verifier_effort })
