@@ -95,6 +95,7 @@ check-san:
 	    PT_SAN=1 tests/run $(BUILD)-san $(T)
 
 check-long: check check-san lint
+	$QPT_DIFF_COUNT=1000000 tests/run $(BUILD) bpf/steer_differential
 
 lint:
 	$Qtests/lint $(BUILD) $(L)

@@ -32,6 +32,7 @@ struct pt_packet {
 	void *net;       // network header; valid until the packet changes shape
 	__u16 family;    // PT_AF_INET or PT_AF_INET6
 	__u16 l4_offset; // from the network header
+	__u32 len;       // of headers and payload as pt_sound found it; the frame may be longer
 	__u8 l4_proto;
 	__u8 dscp;
 	__u8 ttl; // or hop limit
@@ -133,4 +134,51 @@ static __always_inline enum pt_parse pt_parse_pull(
 	if (bpf_skb_pull_data(skb, skb->len < most ? skb->len : most))
 		return PT_PARSE_SHORT;
 	return pt_parse(skb, l2_len, p);
+}
+
+static __always_inline int pt_sum_v4(const struct iphdr *ip)
+{
+	const __u32 *word = (const void *)ip;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
+
+	sum = (__u32)sum + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff;
+}
+
+// What the kernel's own input demands of a header that pt_parse has read: a right checksum, all of
+// the packet there. Sets p->len; what the frame holds beyond that is padding.
+static __always_inline int pt_sound(
+	const struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)
+{
+	void *end = (void *)(long)skb->data_end;
+	__u32 frame = skb->len - l2_len, need = p->l4_offset, len;
+
+	if (p->family == PT_AF_INET) {
+		struct iphdr *ip = p->net;
+
+		if ((void *)(ip + 1) > end || !pt_sum_v4(ip))
+			return 0;
+		len = bpf_ntohs(ip->tot_len);
+	} else {
+		struct ipv6hdr *ip = p->net;
+
+		if ((void *)(ip + 1) > end)
+			return 0;
+		len = bpf_ntohs(ip->payload_len);
+		if (len)
+			len += sizeof(*ip);
+		else if (!skb->gso_size)
+			len = sizeof(*ip);
+		if (p->fragment)
+			need += sizeof(struct pt_frag_header);
+	}
+	if (!len && skb->gso_size) // more than 64 KiB in one piece
+		len = frame;
+	if (p->has_port)
+		need += 2 * sizeof(__be16);
+	p->len = len;
+	return need <= len && len <= frame;
 }

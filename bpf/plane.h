@@ -240,7 +240,8 @@ PT_ASSERT_SIZE(pt_count, 32);
 	X(PASS_TYPE, "passed_type", "to the kernel: not addressed to this host")                 \
 	X(PASS_VLAN, "passed_vlan", "to the kernel: VLAN tag")                                   \
 	X(PASS_NOT_IP, "passed_not_ip", "to the kernel: neither IPv4 nor IPv6")                  \
-	X(PASS_SHORT, "passed_short", "to the kernel: truncated header")                         \
+	X(PASS_SHORT, "passed_short",                                                            \
+		"to the kernel: truncated, or its length or checksum is wrong")                  \
 	X(PASS_OPTION, "passed_option", "to the kernel: IPv4 options or IPv6 extension headers") \
 	X(PASS_TTL, "passed_ttl", "to the kernel: TTL or hop limit used up")                     \
 	X(PASS_SCOPE, "passed_scope", "to the kernel: multicast, broadcast or link-local")       \

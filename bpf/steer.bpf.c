@@ -49,9 +49,10 @@ static __always_inline int pt_scope_v6(const struct ipv6hdr *ip)
 {
 	const __be32 *d = ip->daddr.in6_u.u6_addr32, *s = ip->saddr.in6_u.u6_addr32;
 	const __be32 ten = bpf_htonl(0xffc00000), link = bpf_htonl(0xfe800000);
+	const __be32 top = bpf_htonl(0xff000000);
 
-	return (d[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) || (d[0] & ten) == link ||
-		(s[0] & ten) == link || !(d[0] | d[1] | d[2] | (d[3] & bpf_htonl(~1u))) ||
+	return !(~d[0] & top) || !(~s[0] & top) || (d[0] & ten) == link || (s[0] & ten) == link ||
+		!(d[0] | d[1] | d[2] | (d[3] & bpf_htonl(~1u))) ||
 		!(s[0] | s[1] | s[2] | (s[3] & bpf_htonl(~1u)));
 }
 
@@ -71,6 +72,8 @@ static __always_inline int pt_read(struct __sk_buff *skb, const __u32 l2_len, st
 	case PT_PARSE_OK:
 		break;
 	}
+	if (!pt_sound(skb, l2_len, p))
+		return pt_pass(PT_STAT_PASS_SHORT);
 	if (p->ttl <= 1)
 		return pt_pass(PT_STAT_PASS_TTL);
 	if (p->family == PT_AF_INET ? pt_scope_v4(p->net) : pt_scope_v6(p->net))
@@ -240,10 +243,9 @@ static __always_inline int pt_path_of(const struct pt_meta *meta, const struct p
 }
 
 // Segments of a GSO packet are what travels, so these must fit; the packet itself stays whole.
-static __always_inline int pt_fits(
-	struct __sk_buff *skb, const __u32 l2_len, const struct pt_packet *p, __u32 mtu)
+static __always_inline int pt_fits(struct __sk_buff *skb, const struct pt_packet *p, __u32 mtu)
 {
-	__u32 len = skb->len - l2_len;
+	__u32 len = p->len;
 
 	if (skb->gso_size) {
 		len = p->l4_offset + skb->gso_size;
@@ -274,6 +276,17 @@ __attribute__((noinline)) __u32 pt_least_mtu(const struct pt_group *group, __u32
 			mtu = hop->mtu;
 	}
 	return mtu;
+}
+
+// Padding is for the link that it came by: what goes on ends where the packet does.
+static __always_inline int pt_trim(struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)
+{
+	if (skb->len - l2_len == p->len)
+		return 0;
+	if (bpf_skb_change_tail(skb, l2_len + p->len, 0))
+		return -1;
+	p->net = (void *)(long)skb->data + l2_len;
+	return 0;
 }
 
 // RFC 1624 for IPv4. IPv6 has no header checksum, but a device's own sum over the whole packet, if
@@ -345,15 +358,15 @@ static __always_inline void pt_note_first(const struct pt_choice *choice)
 	bpf_ringbuf_submit(event, 0);
 }
 
-static __always_inline void pt_count_tx(const struct __sk_buff *skb, const __u32 l2_len,
-	const struct pt_packet *p, const struct pt_choice *choice)
+static __always_inline void pt_count_tx(
+	const struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
 {
 	__u32 key = choice->path;
 	struct pt_count *count = bpf_map_lookup_elem(&pt_traffic, &key);
 
 	if (count) {
 		count->tx_packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
-		count->tx_bytes += skb->len - l2_len;
+		count->tx_bytes += p->len;
 	}
 	pt_tally(PT_STAT_STEERED);
 	if (choice->rank == PT_RANK_DAMPED)
@@ -372,13 +385,13 @@ static __always_inline int pt_forward(struct __sk_buff *skb, const __u32 l2_len,
 
 	if (!hop || !pt_carries(hop, p->family)) // gone since it was chosen
 		return pt_pass(PT_STAT_PASS_NO_HOP);
-	if (!pt_fits(skb, l2_len, p, hop->mtu))
+	if (!pt_fits(skb, p, hop->mtu))
 		return pt_pass(PT_STAT_PASS_MTU);
 	if (pt_is_syn(skb, p))
 		pt_clamp_mss(skb, l2_len, p, pt_least_mtu(choice->group, p->family, hop->mtu));
-	if (pt_age(skb, p))
+	if (pt_trim(skb, l2_len, p) || pt_age(skb, p))
 		return pt_pass(PT_STAT_PASS_SHORT);
-	pt_count_tx(skb, l2_len, p, choice);
+	pt_count_tx(skb, p, choice);
 	if (choice->avoided)
 		pt_note_first(choice);
 	return pt_send(hop, p->family);

@@ -16,13 +16,13 @@ const char *const pt_class_reasons[] = {
 	[PT_CLASS_COUNT] = NULL,
 };
 
-#define V4(a, b, n)                                     \
-	{                                               \
-		.addr = { AF_INET, { a, b } }, .len = n \
+#define V4(a, b, bits)                                       \
+	{                                                    \
+		.addr = { AF_INET, { a, b } }, .len = (bits) \
 	}
-#define V6(a, b, n)                                      \
-	{                                                \
-		.addr = { AF_INET6, { a, b } }, .len = n \
+#define V6(a, b, bits)                                        \
+	{                                                     \
+		.addr = { AF_INET6, { a, b } }, .len = (bits) \
 	}
 
 // As bpf/steer.bpf.c leaves them to the kernel, whether source or destination.

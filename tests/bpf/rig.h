@@ -175,7 +175,8 @@ struct rig_packet {
 	uint32_t ifindex;
 	uint32_t ingress_ifindex;
 	uint32_t gso_size, gso_segs;
-	int act; // what the program said
+	int act;          // what the program said
+	uint32_t out_len; // of what it left in data
 };
 
 // One's complement sum over the IPv4 header: 0xffff when the checksum in it is right.
@@ -257,6 +258,7 @@ static inline int rig_run(enum pt_program program, struct rig_packet *p)
 	if (ret)
 		T_FAIL("test run: %s", strerror(-ret));
 	p->act = ret ? -1000 : (int)opts.retval;
+	p->out_len = opts.data_size_out;
 	return p->act;
 }
 
