@@ -255,26 +255,18 @@ all_rows_once() { # N
 	[ "$(sql "SELECT count(*) FROM audit_logs WHERE event_type = 'path.update'")" -eq $((2 * (applied - 1))) ]
 }
 
-@test "one-shot verbs are clean under valgrind" {
+@test "the rarer ways of the verbs are clean under valgrind" {
 	command -v valgrind >/dev/null || skip "no valgrind"
 	[ -z "${PT_SAN:-}" ] || skip "sanitizers and valgrind do not mix"
-	db=$BATS_TEST_TMPDIR/v.db
 	records 40 >"$BATS_TEST_TMPDIR/in"
 	echo nonsense >>"$BATS_TEST_TMPDIR/in"
-	vg() { valgrind -q --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect --error-exitcode=99 pt-db "$@" --db "$db"; }
-	vg init
-	vg init
+	vg() { valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99 pt-db "$@" --db "$db"; }
 	vg migrate
-	vg apply --publish "$BATS_TEST_TMPDIR/network.json" etc/network.yaml
-	vg apply --publish "$BATS_TEST_TMPDIR/network.json" --prune --json etc/network.yaml
 	vg apply --dry-run etc/network.yaml
-	vg export
+	vg apply --publish "$BATS_TEST_TMPDIR/network.json" --prune --json etc/network.yaml
 	vg export --json
 	vg ingest <"$BATS_TEST_TMPDIR/in"
 	vg query 'SELECT * FROM sdwan_path_health'
-	vg query --json 'SELECT * FROM paths'
-	run vg query 'SELEC'
-	[ "$status" -eq 2 ]
 	run vg apply --no-publish /etc/passwd
 	[ "$status" -eq 2 ]
 	sqlite3 "$db" 'PRAGMA user_version=9'
