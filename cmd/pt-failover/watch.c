@@ -71,6 +71,9 @@ static void reload(struct watch *w)
 	w->in = next;
 	set_tick(w);
 	watch_look(w, "reload");
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
+		if (w->plane->hop[i].flags & PT_HOP_USED)
+			watch_note(w, i, "reload", PT_NULL); // maintenance began or ended
 	watch_on_settle(w, 1);
 	pt_log(PT_LOG_INFO, "reloaded");
 }

@@ -14,6 +14,14 @@ count_of() { records a failover | jq -c "select(.type == \"$1\")" | wc -l; } # T
 more_than() { (($(count_of "$1") > $2)); }
 have() { [[ -n $(path_of "$1" "$2") ]]; }
 
+nothing_lost() { # NAME; traffic that changes its path may overtake itself
+	local dir
+	stream_mark
+	for dir in ab ba; do
+		is "$1: lost, doubled $dir" "$(mark_of $dir lost) $(mark_of $dir duplicated)" "0 0"
+	done
+}
+
 WAN_NAMES=(fibre lte)
 topo_up 2
 for s in a b; do
@@ -55,9 +63,9 @@ for new in copper steel; do
 	sed -i "s/id: a-$was, source/id: a-$new, source/" "$NET"
 	for name in failover probe select; do signal $name-a HUP; done
 	check "path a-$new comes up" wait_until 5 path_is a a-$new up
-	is "a-$was is gone" "$(path_state a a-$was)" ""
+	check "a-$was goes" wait_until 3 path_is a a-$was ""
 	check "it carries the users" wait_until 5 uses a a-$new
-	felt_nothing "renamed under traffic"
+	nothing_lost "renamed under traffic"
 	check "its coming is told" wait_until 3 have transition a-$new
 	is "as of a path that nobody knew" "$(path_of transition a-$new | jq -r '.from + " " + .to' | head -n 1)" \
 		"unknown up"
@@ -66,6 +74,20 @@ for new in copper steel; do
 done
 is "no count goes backwards" \
 	"$(records a failover | jq -c 'select(.type == "traffic" and (.tx_packets < 0 or .rx_packets < 0))')" ""
+
+# ---- maintenance ----
+last_transition() { path_of transition a-steel | tail -n 1 | jq -r '"\(.from) \(.to) \(.cause)"'; }
+told_last() { [[ $(last_transition) = "$1" ]]; }
+stream_mark
+sed -i '/id: a-steel, source/s/id: a-steel,/& maintenance: true,/' "$NET"
+signal failover-a HUP
+check "maintenance moves users away" wait_until 3 uses a a-lte
+check "and is told" wait_until 3 told_last "up maintenance reload"
+sed -i 's/ maintenance: true,//' "$NET"
+signal failover-a HUP
+check "its end brings them back" wait_until 3 uses a a-steel
+check "and is told, too" wait_until 3 told_last "maintenance up reload"
+nothing_lost "there and back"
 
 # ---- the path's MTU follows its device ----
 passed() { (($(counter a passed_mtu) > $1)); }
