@@ -94,30 +94,37 @@ all_rows_once() { # N
 
 @test "kill -9 in apply: all of it or nothing, and the next apply completes it" {
 	net=$BATS_TEST_TMPDIR/run/network.json
-	jq -n '{sites: [range(1500) | {id: "s\(.)", prefixes: ["10.\(. / 256 | floor).\(. % 256).0/24"]}]}' \
+	jq -n '{sites: [range(4000) | {id: "s\(.)", prefixes: ["10.\(. / 256 | floor).\(. % 256).0/24"]}]}' \
 		>"$BATS_TEST_TMPDIR/big.json"
+	begin_again() {
+		rm -f "$net"
+		sql 'PRAGMA foreign_keys=ON; DELETE FROM sites; DELETE FROM audit_logs'
+	}
+	# The moments are spread over the time that one apply takes here and now.
+	start=${EPOCHREALTIME/./}
+	pt-db apply -q --db "$db" --publish "$net" "$BATS_TEST_TMPDIR/big.json" >/dev/null
+	span=$(((${EPOCHREALTIME/./} - start) / 1000))
+	begin_again
 	killed=0 old=0 new=0
-	for _ in $(seq 15); do
+	for _ in $(seq 20); do
 		pt-db apply -q --db "$db" --publish "$net" --prune "$BATS_TEST_TMPDIR/big.json" >/dev/null 3>&- &
 		pids=$!
-		nap "$(random_ms 160)"
+		nap "$(random_ms "$span")"
 		kill -9 "$pids" 2>/dev/null && killed=$((killed + 1))
 		wait "$pids" 2>/dev/null || true
 		n=$(sql 'SELECT count(*) FROM sites')
 		[ "$n" -eq "$(sql 'SELECT count(*) FROM site_prefixes')" ]
 		[ "$n" -eq "$(sql "SELECT count(*) FROM audit_logs WHERE event_type = 'site.create'")" ]
-		case $n in 0) old=$((old + 1)) ;; 1500) new=$((new + 1)) ;; *) false ;; esac
-		[ ! -e "$net" ] || [ "$(jq '.sites | length' "$net")" -eq 1500 ]
-		if [ "$n" -eq 1500 ]; then # begin again
-			rm -f "$net"
-			sql 'PRAGMA foreign_keys=ON; DELETE FROM sites; DELETE FROM audit_logs'
-		fi
+		case $n in 0) old=$((old + 1)) ;; 4000) new=$((new + 1)) ;; *) false ;; esac
+		[ ! -e "$net" ] || [ "$(jq '.sites | length' "$net")" -eq 4000 ]
+		[ "$n" -eq 0 ] || begin_again
 	done
 	pids=
-	echo "# killed $killed: $old with nothing done, $new with all done"
-	[ "$killed" -ge 5 ] && [ "$old" -ge 1 ]
+	echo "# killed $killed within $span ms: $old with nothing done, $new with all done"
+	[ "$killed" -ge 5 ]
+	[ "$old" -ge 1 ]
 	pt-db apply -q --db "$db" --publish "$net" "$BATS_TEST_TMPDIR/big.json" >/dev/null
-	[ "$(jq '.sites | length' "$net")" -eq 1500 ]
+	[ "$(jq '.sites | length' "$net")" -eq 4000 ]
 	[ "$(sql 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
 	[ "$(find "$BATS_TEST_TMPDIR/run" -type f | wc -l)" -eq 1 ]
 }
