@@ -124,23 +124,20 @@ static bool lane_ends(const uint8_t *net, uint32_t len, const uint8_t **ends, ui
 	return len >= (v6 ? 40 : 20);
 }
 
-// The router's own words: ICMP errors, echo replies, MLD. Some come late, and unless a packet
-// claims the router's address as its source, they cannot be mistaken for it.
-static bool lane_answer(const struct odd_packet *in, const uint8_t *net, uint32_t len)
+// Forwarding leaves both addresses as they are. All else is the router's own words (ICMP errors,
+// echo replies, MLD), which may come late.
+static bool lane_forwarded(const struct odd_packet *in, const uint8_t *net, uint32_t len)
 {
-	static const uint8_t v4[][4] = { { 10, 1, 0, 1 }, { 192, 0, 2, 1 }, { 0 } };
-	static const uint8_t v6[][16] = { { 0xfd, 1, [15] = 1 }, { 0xfd, 9, [15] = 1 }, { 0 } };
 	const uint8_t *ends, *in_ends;
-	uint32_t n, in_n;
-	bool own = false;
+	uint32_t n, in_n, skip = ETH_HLEN;
 
-	if (!lane_ends(net, len, &ends, &n))
-		return false;
-	for (int i = 0; i < 3; i++)
-		own |= n == 32 ? !memcmp(ends, v6[i], 16) : !memcmp(ends, v4[i], 4);
-	return own &&
-		(!lane_ends(in->data + ETH_HLEN, in->len - ETH_HLEN, &in_ends, &in_n) ||
-			n != in_n || memcmp(ends, in_ends, n) != 0);
+	while (skip + 4 <= in->len &&
+		(!memcmp(in->data + skip - 2, "\x81\x00", 2) ||
+			!memcmp(in->data + skip - 2, "\x88\xa8", 2)))
+		skip += 4; // a VLAN tag
+	return lane_ends(net, len, &ends, &n) &&
+		lane_ends(in->data + skip, in->len - skip, &in_ends, &in_n) && n == in_n &&
+		memcmp(ends, in_ends, n) == 0;
 }
 
 static void lane_read(const struct lanes *l, const struct odd_packet *in, struct lane_out *out)
@@ -157,7 +154,9 @@ static void lane_read(const struct lanes *l, const struct odd_packet *in, struct
 		if (got <= skip)
 			continue;
 		len = (uint32_t)got - skip;
-		if (lane_answer(in, frame.data + ETH_HLEN, len) || out->n++)
+		if (!lane_forwarded(in, frame.data + ETH_HLEN, len))
+			continue;
+		if (out->n++)
 			continue;
 		out->hop = frame.data[5];
 		out->len = len;
@@ -166,7 +165,7 @@ static void lane_read(const struct lanes *l, const struct odd_packet *in, struct
 	}
 }
 
-// false: the tap refused the frame itself. wait_ms: for what is late, if anything is.
+// false: the tap refused the frame itself. wait_ms: before and after it, for what is late.
 static bool lane_send(const struct lanes *l, int tap, const struct odd_packet *p, uint32_t wait_ms,
 	struct lane_out *out)
 {
@@ -178,6 +177,11 @@ static bool lane_send(const struct lanes *l, int tap, const struct odd_packet *p
 	struct iovec iov[] = { { &gso, sizeof(gso) }, { data.out, p->len } };
 	const struct timespec nap = { .tv_nsec = (long)wait_ms * 1000000 };
 
+	// What another CPU had in its hands at that moment comes late.
+	if (wait_ms) {
+		nanosleep(&nap, NULL);
+		lane_read(l, p, out);
+	}
 	out->n = 0;
 	out->hop = out->len = out->gso_size = 0;
 	if (writev(tap, iov, 2) < 0)
