@@ -355,12 +355,14 @@ static __always_inline enum pt_stat pt_reply(
 static __always_inline int pt_watch_in(struct __sk_buff *skb, const __u32 l2_len)
 {
 	struct pt_packet p = {};
+	enum pt_parse parsed = pt_parse_pull(skb, l2_len, &p);
+	int probe = parsed == PT_PARSE_OK && p.l4_proto == IPPROTO_UDP && p.has_port &&
+		p.sport != p.dport;
 
-	if (pt_parse_pull(skb, l2_len, &p) == PT_PARSE_OK && p.l4_proto == IPPROTO_UDP &&
-		p.has_port && p.sport != p.dport && pt_port_watched(p.sport))
+	if (probe && pt_port_watched(p.sport))
 		pt_tally(pt_reply(skb, l2_len, &p));
-	else
-		pt_count_rx(skb, l2_len);
+	else if (parsed != PT_PARSE_NOT_IP && !(probe && pt_port_watched(p.dport)))
+		pt_count_rx(skb, l2_len); // of users; the far end's probes are as little as ours
 	return TC_ACT_UNSPEC;
 }
 

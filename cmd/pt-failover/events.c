@@ -191,6 +191,10 @@ int failover_events(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 		(void)pt_err_set(&ctx->err, -EINVAL, "events: --follow needs --from DIR");
 		return PT_EXIT_USAGE;
 	}
+	if (ctx->from && !o->follow && access(ctx->from, F_OK) < 0) { // reading would make it
+		(void)pt_err_errno(&ctx->err, -errno, "%s", ctx->from);
+		return PT_EXIT_FAIL;
+	}
 	// An empty offset file's name: from the oldest record, and nothing is saved.
 	ret = pt_record_reader_new(ctx->from ? -1 : STDIN_FILENO, ctx->from, ctx->from ? "" : NULL,
 		&sink, &t.reader, &ctx->err);

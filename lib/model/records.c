@@ -249,7 +249,8 @@ static const struct pt_field traffic_fields[] = {
 	COUNT(traffic, tx_packets, "Packets sent since the record before"),
 	COUNT(traffic, tx_bytes, "Bytes sent since then"),
 	FIGURE(traffic, rx_packets, INT64_MAX, NULL,
-		"Packets received since then; null where several paths share a device"),
+		"Packets received since then, without probes; null where several paths share a "
+		"device"),
 	FIGURE(traffic, rx_bytes, INT64_MAX, NULL, "Bytes received since then"),
 };
 const struct pt_schema pt_traffic_schema = SCHEMA(traffic, traffic_fields);

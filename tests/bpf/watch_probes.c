@@ -168,6 +168,44 @@ static void test_other_traffic_is_no_probe(void)
 	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 0);
 }
 
+static uint64_t received(void)
+{
+	struct pt_count value[RIG_CPUS] = {};
+	uint32_t path = PATH;
+	uint64_t sum = 0;
+
+	if (bpf_map_lookup_elem(rig.plane->fd[PT_MAP_TRAFFIC], &path, value))
+		return UINT64_MAX;
+	for (int i = 0; i < RIG_CPUS; i++)
+		sum += value[i].rx_packets;
+	return sum;
+}
+
+// What is sent is counted of users alone: so is what is received.
+static void test_only_users_are_traffic(void)
+{
+	const uint32_t device = RIG_DEVICE, path = PATH;
+	uint64_t before;
+
+	reset();
+	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_RX], &device, &path, BPF_ANY), 0);
+	before = received();
+	rig_ipv4(&pkt, "10.1.0.2", IPPROTO_UDP, SENDER, SENDER, 44);
+	T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_UNSPEC);
+	T_EQ(received() - before, 1);
+	rig_ipv6(&pkt, "fd01::2", IPPROTO_TCP, SENDER, RIG_PORT, 44);
+	T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_UNSPEC);
+	T_EQ(received() - before, 2);
+	probe(1);
+	reply(1);
+	make_probe(1); // of the far end, to our reflector
+	T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_UNSPEC);
+	rig_ethernet(&pkt, ETH_P_ARP);
+	pkt.len = 60;
+	T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_UNSPEC);
+	T_EQ(received() - before, 2);
+}
+
 static void test_replay(void)
 {
 	struct pt_watch before;
@@ -381,6 +419,7 @@ static void test_new_program_takes_timers_over(void)
 RIG_MAIN({ "a probe is recorded, its reply accepted", test_recorded_and_accepted },
 	{ "the same over IPv6, from the target only", test_ipv6_session },
 	{ "other traffic is no probe", test_other_traffic_is_no_probe },
+	{ "probes, replies and ARP are no traffic", test_only_users_are_traffic },
 	{ "a replay is rejected", test_replay },
 	{ "spoofed, foreign and short replies are rejected", test_spoofed },
 	{ "a reply on another device is rejected", test_lo_is_not_the_device },

@@ -17,6 +17,12 @@ teardown() { rm -rf "$D"; }
 	run -64 pt-select nonsense <&- >&- 2>&-
 }
 
+@test "a spool that is not there is told, not made" {
+	run -2 pt-failover events --from "$D/typo"
+	[ "$output" = "pt-failover: $D/typo: No such file or directory" ]
+	[ ! -e "$D/typo" ]
+}
+
 @test "a full disk under standard output is told in one line" {
 	second now 0 >"$D/in"
 	for args in "once ${files[*]}" "--help" "--version"; do
