@@ -25,8 +25,10 @@ struct watch {
 	struct pt_input input;
 	struct pt_record_writer *out;
 	struct pt_loop *loop;
-	struct pt_timer *timer;
+	struct pt_timer *timer, *export;
 	char boot[PT_BOOT_ID_LEN];
+	uint64_t decisions, reloads;
+	struct pt_hist busy; // of each reading and judging, microseconds
 	bool failed;
 	struct pt_err err;
 };
@@ -37,20 +39,58 @@ static void fail(struct watch *w)
 	pt_loop_stop(w->loop, PT_EXIT_FAIL);
 }
 
+static void tell(struct watch *w, const char *type, json_t *body)
+{
+	int rc = pt_record_write(w->out, type, body, &w->err);
+
+	if (rc == -EPIPE)
+		pt_loop_stop(w->loop, PT_EXIT_OK); // the reader has had enough
+	else if (rc < 0)
+		fail(w);
+}
+
 static void on_decision(void *ctx, const struct pt_decision *d, int64_t at_ns)
 {
 	struct watch *w = ctx;
-	int rc;
 
 	(void)at_ns;
 	if (w->failed)
 		return;
 	pt_log(PT_LOG_INFO, "%s/%s: %s: %s", d->site, d->policy, d->paths[0], d->reason);
-	rc = pt_record_write(w->out, "decision", select_decision_json(d), &w->err);
-	if (rc == -EPIPE)
-		pt_loop_stop(w->loop, PT_EXIT_OK); // the reader has had enough
-	else if (rc < 0)
-		fail(w);
+	w->decisions++;
+	tell(w, "decision", select_decision_json(d));
+}
+
+static void on_export(void *ctx, uint64_t expirations)
+{
+	struct watch *w = ctx;
+	uint64_t records = 0, malformed = 0;
+
+	(void)expirations;
+	for (unsigned i = 0; i < w->sources.n; i++) {
+		records += w->sources.list[i].records;
+		malformed += w->sources.list[i].bad;
+	}
+	tell(w, "stats",
+		json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "records", (json_int_t)records, "malformed",
+			(json_int_t)malformed, "decisions", (json_int_t)w->decisions, "reloads",
+			(json_int_t)w->reloads, "cpu_us", (json_int_t)pt_cpu_us(), "select_us",
+			pt_hist_summary(&w->busy)));
+}
+
+static void set_export(struct watch *w)
+{
+	int64_t period = w->setup->config.metrics.enabled
+		? w->setup->config.metrics.export_interval_secs * PT_NS_PER_S
+		: 0;
+	struct pt_mono first = { period ? pt_mono_now().ns + period : 0 };
+
+	(void)pt_loop_timer_set(w->export, first, period);
+}
+
+static void note_busy(struct watch *w, struct pt_mono since)
+{
+	pt_hist_add(&w->busy, (uint64_t)(pt_mono_diff(pt_mono_now(), since) / PT_NS_PER_US));
 }
 
 static void on_note(void *ctx, const char *text)
@@ -80,8 +120,11 @@ static void on_timer(void *ctx, uint64_t expirations)
 {
 	struct watch *w = ctx;
 
+	struct pt_mono start = pt_mono_now();
+
 	(void)expirations;
 	pt_select_advance(w->setup->select, live_ns(w) - LATE_NS);
+	note_busy(w, start);
 	arm(w);
 }
 
@@ -103,6 +146,7 @@ static void source_ended(struct watch *w, struct select_source *s)
 static void on_input(void *ctx, int fd, uint32_t events)
 {
 	struct watch *w = ctx;
+	struct pt_mono start = pt_mono_now();
 
 	(void)events;
 	w->input.latest_ns = live_ns(w) + AHEAD_NS;
@@ -118,6 +162,7 @@ static void on_input(void *ctx, int fd, uint32_t events)
 		else if (rc == 0)
 			source_ended(w, s);
 	}
+	note_busy(w, start);
 	arm(w);
 }
 
@@ -135,6 +180,8 @@ static void reload(struct watch *w)
 	w->input.select = next->select;
 	select_setup_done(w->setup);
 	w->setup = next;
+	w->reloads++;
+	set_export(w);
 	pt_log(PT_LOG_INFO, "reloaded: configuration %s", pt_select_config_hash(next->select));
 	arm(w);
 }
@@ -194,6 +241,8 @@ static int begin(struct watch *w)
 
 	if (rc == 0)
 		rc = pt_loop_timer_add(w->loop, (struct pt_mono){ 0 }, 0, on_timer, w, &w->timer);
+	if (rc == 0)
+		rc = pt_loop_timer_add(w->loop, (struct pt_mono){ 0 }, 0, on_export, w, &w->export);
 	for (unsigned i = 0; i < w->sources.n && rc == 0; i++)
 		rc = pt_loop_fd_add(w->loop, pt_record_reader_fd(w->sources.list[i].reader),
 			EPOLLIN, on_input, w);
@@ -205,6 +254,7 @@ static int begin(struct watch *w)
 	pt_select_mute(w->setup->select, false);
 	pt_select_advance(w->setup->select, live_ns(w) - LATE_NS);
 	arm(w);
+	set_export(w);
 	pt_notify("READY=1");
 	return 0;
 }

@@ -30,6 +30,13 @@ struct pt_mono pt_mono_now(void)
 	return (struct pt_mono){ clock_ns(CLOCK_MONOTONIC) };
 }
 
+int64_t pt_cpu_us(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); // cannot fail for this clock
+	return (t.tv_sec * PT_NS_PER_S + t.tv_nsec) / PT_NS_PER_US;
+}
+
 int64_t pt_wall_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);

@@ -24,6 +24,7 @@ static inline int64_t pt_mono_diff(struct pt_mono later, struct pt_mono earlier)
 
 int64_t pt_wall_us(void); // microseconds since the epoch, CLOCK_REALTIME
 int64_t pt_wall_ns(void);
+int64_t pt_cpu_us(void); // CPU time that this process has used, user and system
 
 #define PT_RFC3339_LEN 28
 // "2026-01-31T12:00:00.123456Z" with its NUL is exactly PT_RFC3339_LEN bytes.

@@ -102,6 +102,12 @@ json_t *pt_hist_to_json(const struct pt_hist *h)
 	return list;
 }
 
+json_t *pt_hist_summary(const struct pt_hist *h)
+{
+	return json_pack("{s:I,s:I,s:o}", "count", (json_int_t)h->count, "sum",
+		(json_int_t)h->sum_us, "buckets", pt_hist_to_json(h));
+}
+
 int pt_hist_from_json(const json_t *j, struct pt_hist *out)
 {
 	struct pt_hist h = { 0 };

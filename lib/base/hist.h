@@ -25,4 +25,6 @@ int64_t pt_hist_quantile(const struct pt_hist *h, uint32_t q_ppm);
 
 // Sparse JSON: [[index, count], ...], rising. from_json checks every number and bound.
 json_t *pt_hist_to_json(const struct pt_hist *h);
+// As `stats` records carry it: {"count", "sum", "buckets"}.
+json_t *pt_hist_summary(const struct pt_hist *h);
 int pt_hist_from_json(const json_t *j, struct pt_hist *out);

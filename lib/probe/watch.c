@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -126,21 +125,6 @@ static void report_path(void *ctx, uint32_t item)
 	p->window_start = now;
 }
 
-static json_t *histogram(const struct pt_hist *h)
-{
-	return json_pack("{s:I,s:I,s:o}", "count", (json_int_t)h->count, "sum",
-		(json_int_t)h->sum_us, "buckets", pt_hist_to_json(h));
-}
-
-static int64_t cpu_us(void)
-{
-	struct rusage u;
-	if (getrusage(RUSAGE_SELF, &u))
-		return PT_NULL;
-	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * (PT_NS_PER_S / PT_NS_PER_US) +
-		u.ru_utime.tv_usec + u.ru_stime.tv_usec;
-}
-
 static void add_counters(struct pt_stream_counters *sum, const struct pt_stream_counters *n)
 {
 	sum->sent += n->sent;
@@ -163,8 +147,8 @@ static void export_stats(void *ctx, uint64_t expirations)
 		"period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
 		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
 		(json_int_t)sum.foreign, "sockets_opened", (json_int_t)sum.opened, "missed",
-		(json_int_t)missed, "cpu_us", (json_int_t)cpu_us(), "wakeup_late_us",
-		histogram(&late));
+		(json_int_t)missed, "cpu_us", (json_int_t)pt_cpu_us(), "wakeup_late_us",
+		pt_hist_summary(&late));
 	if (body)
 		write_record(w, "stats", body);
 }

@@ -54,6 +54,17 @@ start_watch() { # OPTION...
 	jq -e '.reason == "no data yet: configured order" and .paths[0] == "hq-fibre"' "$D/out"
 }
 
+@test "watch: stats tell what was read and decided" {
+	printf 'metrics:\n  export_interval_secs: 1\n' >>"${files[1]}"
+	start_watch
+	second now 0 >&9
+	echo 'no record' >&9
+	await grep -q '"stats"' "$D/out"
+	grep '"stats"' "$D/out" | head -n 1 | jq -e '.records == 3 and .malformed == 1 and .decisions == 1
+		and .reloads == 0 and .cpu_us > 0 and .select_us.count >= 1
+		and .select_us.count == ([.select_us.buckets[][1]] | add)'
+}
+
 @test "watch: SIGHUP reloads, a bad file changes nothing" {
 	start_watch
 	second now 0 >&9

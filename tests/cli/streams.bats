@@ -26,7 +26,7 @@ teardown() { rm -rf "$D"; }
 @test "a full disk under standard output is told in one line" {
 	second now 0 >"$D/in"
 	for args in "once ${files[*]}" "--help" "--version"; do
-		# shellcheck disable=SC2086 # words
+		# shellcheck disable=SC2086,SC2016 # words; the inner shell expands
 		run -2 bash -c 'in=$0; pt-select "$@" <"$in" 2>&1 >/dev/full' "$D/in" $args
 		[ "${#lines[@]}" -eq 1 ]
 		[[ $output == "pt-select: "*"output: "* ]]
