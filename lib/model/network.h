@@ -57,6 +57,10 @@ struct pt_match {
 	int64_t dscp; // PT_NULL: any
 	struct pt_port_range *src_ports, *dst_ports;
 	uint32_t n_src_ports, n_dst_ports; // 0: any
+	const char *const *devices;        // that the packet enters by
+	uint32_t n_devices;                // 0: any
+	struct pt_prefix *src_prefixes;
+	uint32_t n_src_prefixes; // 0: any
 };
 enum pt_protocol {
 	PT_PROTO_ANY,

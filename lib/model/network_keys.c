@@ -220,6 +220,18 @@ static const struct pt_field match_fields[] = {
 		PT_FIELD_LIST_AT(struct pt_match, dst_ports, n_dst_ports),
 		.max = 64,
 		.doc = "Destination ports and ranges; any where absent" },
+	{ .key = "devices",
+		.kind = PT_KIND_LIST,
+		.item = PT_KIND_STR,
+		PT_FIELD_LIST_AT(struct pt_match, devices, n_devices),
+		.max = 64,
+		.doc = "LAN devices of the edge that it enters by; any where absent" },
+	{ .key = "src_prefixes",
+		.kind = PT_KIND_LIST,
+		.item = PT_KIND_PREFIX,
+		PT_FIELD_LIST_AT(struct pt_match, src_prefixes, n_src_prefixes),
+		.max = 64,
+		.doc = "Prefixes of the source address; any where absent" },
 };
 static const struct pt_schema match_schema = SCHEMA(match);
 

@@ -14,6 +14,7 @@ static const struct pt_migration {
 	const char *doc;
 } migrations[] = {
 	{ .sql = pt_schema_sql_1, .doc = "inventory, history, audit" },
+	{ .sql = pt_schema_sql_2, .doc = "policies match by device and source prefix" },
 };
 
 int64_t pt_store_version(void)

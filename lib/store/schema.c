@@ -121,3 +121,6 @@ const char pt_schema_sql_1[] =
 																																									   "CREATE INDEX idx_decisions_site_time ON decisions(site_id, timestamp);"
 																																									   "CREATE INDEX idx_switches_time ON switches(timestamp);"
 																																									   "CREATE INDEX idx_stats_time ON stats(timestamp);";
+
+const char pt_schema_sql_2[] = "ALTER TABLE policies ADD COLUMN match_devices TEXT;"
+			       "ALTER TABLE policies ADD COLUMN match_src_prefixes TEXT;";

@@ -3,3 +3,4 @@
 #pragma once
 
 extern const char pt_schema_sql_1[];
+extern const char pt_schema_sql_2[];

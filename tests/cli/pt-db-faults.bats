@@ -138,7 +138,7 @@ all_rows_once() { # N
 		kill -9 "$pids" 2>/dev/null || true
 		wait "$pids" 2>/dev/null || true
 		pt-db init -q --db "$db"
-		[ "$(sql 'PRAGMA user_version; PRAGMA integrity_check')" = $'1\nok' ]
+		[ "$(sql 'PRAGMA user_version; PRAGMA integrity_check')" = $'2\nok' ]
 		[ "$(sql 'PRAGMA auto_vacuum')" -eq 2 ]
 	done
 	pids=

@@ -26,7 +26,9 @@ static const char full_yaml[] =
 	"- {id: p2, source: west, dest: east, uplink: lte, target: '2001:db8::9'}\n"
 	"policies:\n"
 	"- {id: voice, priority: 10, match: {protocol: udp, dscp: af41, src_ports: [1000-2000], "
-	"dst_ports: [5060, 10000-20000]}, sla: {loss_ppm: 100, rtt_ms: 150, jitter_ms: 20, "
+	"dst_ports: [5060, 10000-20000], devices: [lan0, lan1.7], "
+	"src_prefixes: [10.1.0.0/16, 'fd00::/8']}, sla: {loss_ppm: 100, rtt_ms: 150, jitter_ms: "
+	"20, "
 	"stale_secs: 33}, strategy: weighted, none_inside: drop, prefer: [lte, fiber], "
 	"margin_percent: 17, cooldown_secs: 99}\n"
 	"- {id: default, priority: 65535}\n";

@@ -13,6 +13,7 @@
 #include "model/config.h"
 #include "store/migrate.h"
 #include "store/open.h"
+#include "store/schema.h"
 #include "test.h"
 
 static char dir[] = "/tmp/pt-test-store-XXXXXX";
@@ -205,7 +206,7 @@ static void newer_version_is_refused(void)
 	begin();
 	pt_autosql db = create();
 	T_EQ(pt_sql_exec(db, "PRAGMA user_version=99", NULL), 0);
-	refused(-EPROTO, "database version 99 is newer than 1");
+	refused(-EPROTO, "database version 99 is newer than 2");
 	bool created;
 	struct pt_err err = { 0 };
 	pt_autosql again = NULL;
@@ -347,6 +348,34 @@ static void failed_migration_leaves_nothing(void)
 	T_EQ(state, PT_STORE_CURRENT);
 }
 
+// A file of the first version, with a row in it: nothing is lost, and the new columns are there.
+static void first_version_is_migrated(void)
+{
+	begin();
+	write_file("", 0);
+	pt_autosql db = NULL;
+	struct pt_err err = { 0 };
+	enum pt_store_state state;
+	unsigned applied = 0;
+	T_EQ(pt_sql_open(path, PT_SQL_WRITE, &db, NULL), 0);
+	T_EQ(pt_sql_exec(db, pt_schema_sql_1, &err), 0);
+	T_EQ(pt_sql_execf(db, &err,
+		     "PRAGMA application_id=%d; PRAGMA user_version=1;"
+		     "INSERT INTO policies (id, priority, match_dscp) VALUES ('voice', 10, 46)",
+		     PT_STORE_APPLICATION_ID),
+		0);
+	T_EQ(pt_store_state(db, &state, NULL, &err), 0);
+	T_EQ(state, PT_STORE_OLD);
+	T_EQ(pt_store_migrate(db, &applied, &err), 0);
+	T_EQ(applied, pt_store_version() - 1);
+	T_EQ(pt_store_state(db, &state, NULL, &err), 0);
+	T_EQ(state, PT_STORE_CURRENT);
+	T_EQ(number(db,
+		     "SELECT match_dscp FROM policies WHERE id = 'voice' AND priority = 10 "
+		     "AND match_devices IS NULL AND match_src_prefixes IS NULL"),
+		46);
+}
+
 T_MAIN({ "creation: page size, auto vacuum, WAL, ids, mode", creation_settings },
 	{ "journal_mode follows config.yaml", journal_mode_follows_config },
 	{ "every connection has the settings of config.yaml", every_connection_is_set },
@@ -359,4 +388,5 @@ T_MAIN({ "creation: page size, auto vacuum, WAL, ids, mode", creation_settings }
 	{ "damaged pages are reported with the cure", damaged_page_is_reported },
 	{ "init twice, init on an empty file", init_twice_and_on_an_empty_file },
 	{ "init by many processes at once", init_by_many_at_once },
+	{ "a file of the first version is migrated", first_version_is_migrated },
 	{ "a failed migration leaves nothing", failed_migration_leaves_nothing })
