@@ -16,8 +16,7 @@
 		__VA_ARGS__                                    \
 	} map SEC(".maps")
 
-#define PT_MMAP     __uint(map_flags, BPF_F_MMAPABLE);
-#define PT_PREALLOC __uint(map_flags, BPF_F_NO_PREALLOC);
+#define PT_MMAP __uint(map_flags, BPF_F_MMAPABLE);
 
 PT_MAP(pt_meta, ARRAY, 1, __u32, struct pt_meta, PT_MMAP);
 PT_MAP(pt_live, ARRAY, 1, __u32, struct pt_live, PT_MMAP);
@@ -27,8 +26,9 @@ PT_MAP(pt_port, ARRAY, 1, __u32, struct pt_port, PT_MMAP);
 PT_MAP(pt_group, ARRAY, 2 * PT_MAX_POLICY, __u32, struct pt_group, PT_MMAP);
 PT_MAP(pt_hop, ARRAY, 2, __u32, struct pt_hop, PT_MMAP);
 PT_MAP(pt_watch, ARRAY, 2, __u32, struct pt_watch);
-PT_MAP(pt_dest4, LPM_TRIE, 16, struct pt_dest4, __u32, PT_PREALLOC);
-PT_MAP(pt_dest6, LPM_TRIE, 16, struct pt_dest6, __u32, PT_PREALLOC);
+PT_MAP(pt_dest, ARRAY, 2, __u32, struct pt_dest, PT_MMAP);
+PT_MAP(pt_chunk, ARRAY, 2, __u32, struct pt_chunk, PT_MMAP);
+PT_MAP(pt_fork, ARRAY, 2, __u32, struct pt_fork, PT_MMAP);
 PT_MAP(pt_session, HASH, 16, struct pt_session_key, __u32);
 PT_MAP(pt_rx, HASH, 16, __u32, __u32);
 PT_MAP(pt_name, HASH, 16, struct pt_name_key, struct pt_name);

@@ -26,10 +26,15 @@
 
 #define PT_META_CLSACT 1 // devices that come later get filters of the clsact qdisc, too
 
-// pt_meta[0], memory-mapped. Written by pt-failover; `bank` is the flip of groups and rules.
+// Which bank packets use: of the groups, and of all that classifies (pt_dest, pt_chunk, pt_fork,
+// pt_rule). One word, so that one store flips either or both.
+#define PT_BANK_GROUP 1u
+#define PT_BANK_CLASS 2u
+
+// pt_meta[0], memory-mapped. Written by pt-failover.
 struct pt_meta {
 	__u32 abi;
-	__u32 bank;       // 0 or 1: the bank that packets use
+	__u32 bank;       // PT_BANK_*
 	__u32 generation; // of the programs; a timer's callback belongs to one (pt_watch.program)
 	__u32 site_cap;   // sites that fit into one bank of pt_group
 	__u32 path_cap;   // entries of pt_hop, pt_watch, pt_traffic
@@ -78,18 +83,49 @@ struct pt_group {
 };
 PT_ASSERT_SIZE(pt_group, 24);
 
-// pt_dest4, pt_dest6: longest prefix -> __u32 site.
-struct pt_dest4 {
-	__u32 prefix_len;
-	__u8 addr[4];
-};
-PT_ASSERT_SIZE(pt_dest4, 8);
+// A node of the prefix tables: a value, or the next table to look into.
+#define PT_NODE_CHUNK (1u << 31)       // pt_chunk[index], by the given byte of the address
+#define PT_NODE_FORK  (1u << 30)       // pt_fork[index]
+#define PT_NODE_BYTE  26               // shift of that byte's number
+#define PT_NODE_INDEX ((1u << 26) - 1) // mask of an index, or of the value
+#define PT_NODE_STEPS 17               // at most; each takes a byte of the address
 
-struct pt_dest6 {
-	__u32 prefix_len;
-	__u8 addr[16];
+// pt_chunk[index], memory-mapped; each bank has one half. By one byte of the address.
+struct pt_chunk {
+	__u32 node[256];
 };
-PT_ASSERT_SIZE(pt_dest6, 20);
+
+// pt_fork[index], memory-mapped; each bank has one half. Addresses are words in host order, IPv4 in
+// the highest 32 bits.
+struct pt_fork {
+	__u64 addr[2];
+	__u64 mask[2];
+	__u32 inside, outside; // nodes
+};
+PT_ASSERT_SIZE(pt_fork, 40);
+
+// pt_dest[bank], memory-mapped: where a destination's look-up starts. Its value is the site + 1,
+// and 0 where there is none.
+struct pt_dest {
+	__u32 v4[65536]; // by the first 16 bits
+	__u32 v6;
+	__u32 pad;
+};
+PT_ASSERT_SIZE(pt_dest, 4 * 65536 + 8);
+
+#define PT_SOURCES 4097 // 64 prefixes for each of 64 policies, and no prefix
+
+// The policies that accept what enters by a device.
+struct pt_rule_device {
+	__u32 ifindex;
+	__u32 pad;
+	__u64 policies;
+};
+PT_ASSERT_SIZE(pt_rule_device, 16);
+
+#define PT_RULE_DEVICES 1024 // a power of two: slots for devices that matches name
+#define PT_RULE_SLOT(ifindex, factor) \
+	(((__u32)(ifindex) * (factor)) >> 22) // of 1024; the factor is such that none collide
 
 // pt_rule[bank], memory-mapped. Bit n of a word: policy n accepts this value of the field. The
 // policy of a packet is the lowest bit left after AND over its fields.
@@ -97,10 +133,16 @@ struct pt_rule {
 	__u64 proto[256];
 	__u64 dscp[64];
 	__u64 no_port; // takes the place of both ports where a packet shows none
+	__u64 other_device;
+	__u32 device_factor;
+	__u32 source4, source6; // nodes where a source's look-up starts; the value is for `source`
+	__u32 pad;
+	__u64 source[PT_SOURCES];
+	struct pt_rule_device device[PT_RULE_DEVICES];
 	__u64 sport[65536];
 	__u64 dport[65536];
 };
-PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 1 + 2 * 65536));
+PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + PT_SOURCES + 2 * PT_RULE_DEVICES + 2 * 65536));
 
 #define PT_HOP_USED 1 // the slot holds a path
 #define PT_HOP_L3   2 // the device has no link layer: no next hop, no MAC header

@@ -30,6 +30,18 @@ struct pt_choice {
 	const struct pt_group *group;
 };
 
+// What a packet belongs to, and the banks it goes by.
+struct pt_cell {
+	__u32 bank, class; // of groups, of what classifies
+	__u32 site;
+	__u32 policy;
+};
+
+// An address in host order; IPv4 in the highest 32 bits.
+struct pt_key {
+	__u64 hi, lo;
+};
+
 static __always_inline int pt_pass(enum pt_stat why)
 {
 	pt_tally(why);
@@ -81,29 +93,70 @@ static __always_inline int pt_read(struct __sk_buff *skb, const __u32 l2_len, st
 	return PT_STEER_ON;
 }
 
-static __always_inline int pt_site_of(const struct pt_packet *p, __u32 *out)
+// The value of the longest prefix that covers the address, as lib/plane/trie.c built it.
+static __always_inline __u32 pt_find(__u32 node, const struct pt_key *key)
 {
-	const __u32 *site;
+	for (int i = 0; i < PT_NODE_STEPS; i++) {
+		__u32 index = node & PT_NODE_INDEX;
 
-	if (p->family == PT_AF_INET) {
-		const struct iphdr *ip = p->net;
-		struct pt_dest4 key = { .prefix_len = 32 };
+		if (node & PT_NODE_CHUNK) {
+			const struct pt_chunk *chunk = bpf_map_lookup_elem(&pt_chunk, &index);
+			__u32 byte = node >> PT_NODE_BYTE;
+			__u64 word = byte & 8 ? key->lo : key->hi;
 
-		__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
-		site = bpf_map_lookup_elem(&pt_dest4, &key);
-	} else {
-		const struct ipv6hdr *ip = p->net;
-		struct pt_dest6 key = { .prefix_len = 128 };
+			if (!chunk)
+				return 0;
+			node = chunk->node[word >> (56 - 8 * (byte & 7)) & 0xff];
+		} else if (node & PT_NODE_FORK) {
+			const struct pt_fork *fork = bpf_map_lookup_elem(&pt_fork, &index);
 
-		__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
-		site = bpf_map_lookup_elem(&pt_dest6, &key);
+			if (!fork)
+				return 0;
+			node = (key->hi ^ fork->addr[0]) & fork->mask[0] ||
+					(key->lo ^ fork->addr[1]) & fork->mask[1]
+				? fork->outside
+				: fork->inside;
+		} else {
+			break;
+		}
 	}
-	if (!site)
+	return node & (PT_NODE_CHUNK | PT_NODE_FORK) ? 0 : node;
+}
+
+static __always_inline struct pt_key pt_key_v4(__be32 addr)
+{
+	return (struct pt_key){ .hi = (__u64)bpf_ntohl(addr) << 32 };
+}
+
+static __always_inline struct pt_key pt_key_v6(const struct in6_addr *addr)
+{
+	const __be32 *a = addr->in6_u.u6_addr32;
+
+	return (struct pt_key){
+		.hi = (__u64)bpf_ntohl(a[0]) << 32 | bpf_ntohl(a[1]),
+		.lo = (__u64)bpf_ntohl(a[2]) << 32 | bpf_ntohl(a[3]),
+	};
+}
+
+static __always_inline int pt_site_of(const struct pt_packet *p, struct pt_cell *at)
+{
+	const struct pt_dest *dest = bpf_map_lookup_elem(&pt_dest, &at->class);
+	struct pt_key key;
+	__u32 found;
+
+	if (!dest)
 		return pt_pass(PT_STAT_PASS_NO_DEST);
-	if (*site == PT_SITE_LOCAL)
-		return pt_pass(PT_STAT_PASS_LOCAL);
-	*out = *site;
-	return PT_STEER_ON;
+	if (p->family == PT_AF_INET) {
+		key = pt_key_v4(((const struct iphdr *)p->net)->daddr);
+		found = pt_find(dest->v4[key.hi >> 48], &key);
+	} else {
+		key = pt_key_v6(&((const struct ipv6hdr *)p->net)->daddr);
+		found = pt_find(dest->v6, &key);
+	}
+	if (!found)
+		return pt_pass(PT_STAT_PASS_NO_DEST);
+	at->site = found - 1;
+	return at->site == PT_SITE_LOCAL ? pt_pass(PT_STAT_PASS_LOCAL) : PT_STEER_ON;
 }
 
 // The position of the lowest bit of a non-zero word: BPF has no instruction for it.
@@ -134,18 +187,43 @@ static __always_inline __u32 pt_lowest_bit(__u64 word)
 	return n + !(word & 1);
 }
 
-static __always_inline int pt_policy_of(const struct pt_packet *p, __u32 bank, __u32 *out)
+static __always_inline __u64 pt_by_source(const struct pt_packet *p, const struct pt_rule *rule)
 {
-	const struct pt_rule *rule = bpf_map_lookup_elem(&pt_rule, &bank);
+	struct pt_key key;
+	__u32 found;
+
+	if (p->family == PT_AF_INET) {
+		key = pt_key_v4(((const struct iphdr *)p->net)->saddr);
+		found = pt_find(rule->source4, &key);
+	} else {
+		key = pt_key_v6(&((const struct ipv6hdr *)p->net)->saddr);
+		found = pt_find(rule->source6, &key);
+	}
+	return found < PT_SOURCES ? rule->source[found] : 0;
+}
+
+static __always_inline __u64 pt_by_device(__u32 ifindex, const struct pt_rule *rule)
+{
+	__u32 slot = PT_RULE_SLOT(ifindex, rule->device_factor) & (PT_RULE_DEVICES - 1);
+	const struct pt_rule_device *device = &rule->device[slot];
+
+	return device->ifindex == ifindex ? device->policies : rule->other_device;
+}
+
+static __always_inline int pt_policy_of(
+	const struct __sk_buff *skb, const struct pt_packet *p, struct pt_cell *at)
+{
+	const struct pt_rule *rule = bpf_map_lookup_elem(&pt_rule, &at->class);
 	__u64 left;
 
 	if (!rule)
 		return pt_pass(PT_STAT_PASS_NO_RULE);
 	left = rule->proto[p->l4_proto] & rule->dscp[p->dscp & 63];
 	left &= p->has_port ? rule->sport[p->sport] & rule->dport[p->dport] : rule->no_port;
+	left &= pt_by_device(skb->ifindex, rule) & pt_by_source(p, rule);
 	if (!left)
 		return pt_pass(PT_STAT_PASS_NO_RULE);
-	*out = pt_lowest_bit(left);
+	at->policy = pt_lowest_bit(left);
 	return PT_STEER_ON;
 }
 
@@ -210,11 +288,6 @@ __attribute__((noinline)) __u64 pt_choose(const struct pt_group *group, __u32 fa
 	}
 	return avoided << 32 | least << 16 | best;
 }
-
-// Where a packet goes and as what: the coordinates of its group.
-struct pt_cell {
-	__u32 bank, site, policy;
-};
 
 static __always_inline int pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
 	__u16 family, struct pt_choice *choice)
@@ -404,16 +477,19 @@ int pt_steer(struct __sk_buff *skb)
 	struct pt_packet packet = {};
 	struct pt_choice choice;
 	struct pt_cell at = {};
+	__u32 bank;
 	int act;
 
 	if (!meta)
 		return TC_ACT_UNSPEC;
-	at.bank = *(const volatile __u32 *)&meta->bank & 1;
+	bank = *(const volatile __u32 *)&meta->bank; // once: both banks belong together
+	at.bank = !!(bank & PT_BANK_GROUP);
+	at.class = !!(bank & PT_BANK_CLASS);
 	act = pt_read(skb, ETH_HLEN, &packet);
 	if (act == PT_STEER_ON)
-		act = pt_site_of(&packet, &at.site);
+		act = pt_site_of(&packet, &at);
 	if (act == PT_STEER_ON)
-		act = pt_policy_of(&packet, at.bank, &at.policy);
+		act = pt_policy_of(skb, &packet, &at);
 	if (act == PT_STEER_ON)
 		act = pt_path_of(meta, &at, packet.family, &choice);
 	if (act == PT_STEER_ON)

@@ -30,23 +30,23 @@ static size_t groups(const struct pt_plane *p)
 	return (size_t)p->meta->site_cap * PT_MAX_POLICY;
 }
 
-int pt_bank_begin(struct pt_plane *p, struct pt_bank *out, struct pt_err *err)
+static uint32_t active(const struct pt_plane *p, uint32_t which)
 {
-	uint32_t active = p->meta->bank & 1, spare = !active;
+	return !!(__atomic_load_n(&p->meta->bank, __ATOMIC_ACQUIRE) & which);
+}
+
+int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err)
+{
+	uint32_t now = active(p, PT_BANK_GROUP);
 	int ret = wait_for_packets(err);
 
 	if (ret)
 		return ret;
-	memcpy(p->group + spare * groups(p), p->group + active * groups(p),
-		groups(p) * sizeof(*p->group));
-	memcpy(&p->rule[spare], &p->rule[active], sizeof(*p->rule));
-	*out = (struct pt_bank){ .plane = p, .spare = spare };
+	if (flip & PT_BANK_GROUP)
+		memcpy(p->group + !now * groups(p), p->group + now * groups(p),
+			groups(p) * sizeof(*p->group));
+	*out = (struct pt_bank){ .plane = p, .flip = flip };
 	return 0;
-}
-
-struct pt_rule *pt_bank_rule(const struct pt_bank *b)
-{
-	return &b->plane->rule[b->spare];
 }
 
 static struct pt_group *group_at(
@@ -59,15 +59,41 @@ static struct pt_group *group_at(
 
 struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy)
 {
-	return group_at(b->plane, b->spare, site, policy);
+	return group_at(b->plane, !active(b->plane, PT_BANK_GROUP), site, policy);
+}
+
+struct pt_rule *pt_bank_rule(const struct pt_bank *b)
+{
+	return &b->plane->rule[!active(b->plane, PT_BANK_CLASS)];
+}
+
+struct pt_dest *pt_bank_dest(const struct pt_bank *b)
+{
+	return &b->plane->dest[!active(b->plane, PT_BANK_CLASS)];
+}
+
+struct pt_trie pt_bank_trie(const struct pt_bank *b)
+{
+	struct pt_plane *p = b->plane;
+	uint32_t chunks = p->entries[PT_MAP_CHUNK] / 2, forks = p->entries[PT_MAP_FORK] / 2;
+	uint32_t spare = !active(p, PT_BANK_CLASS);
+
+	return (struct pt_trie){ .chunk = p->chunk + spare * chunks,
+		.fork = p->fork + spare * forks,
+		.first_chunk = spare * chunks,
+		.first_fork = spare * forks,
+		.max_chunks = chunks,
+		.max_forks = forks };
 }
 
 void pt_bank_commit(struct pt_bank *b)
 {
-	__atomic_store_n(&b->plane->meta->bank, b->spare, __ATOMIC_RELEASE);
+	struct pt_meta *meta = b->plane->meta;
+
+	__atomic_store_n(&meta->bank, meta->bank ^ b->flip, __ATOMIC_RELEASE);
 }
 
 const struct pt_group *pt_group_active(const struct pt_plane *p, uint32_t site, uint32_t policy)
 {
-	return group_at(p, __atomic_load_n(&p->meta->bank, __ATOMIC_ACQUIRE) & 1, site, policy);
+	return group_at(p, active(p, PT_BANK_GROUP), site, policy);
 }

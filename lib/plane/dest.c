@@ -1,98 +1,81 @@
 // SPDX-License-Identifier: MIT
 #include "plane/dest.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/cleanup.h"
 
-// One key shape for both tries: the kernel's begin alike.
-struct key {
-	uint32_t prefix_len;
-	uint8_t addr[16];
+struct wanted {
+	struct pt_trie_item *items;
+	uint32_t n;
 };
-_Static_assert(sizeof(struct key) == sizeof(struct pt_dest6), "one layout");
 
-static int by_prefix(const void *a, const void *b)
+static void add(struct wanted *w, const struct pt_prefix *prefix, uint32_t site, int64_t preference)
 {
-	const struct pt_dest *x = a, *y = b;
-	int order = pt_prefix_cmp(&x->prefix, &y->prefix);
-
-	if (order)
-		return order;
-	return (y->preference > x->preference) - (y->preference < x->preference);
+	w->items[w->n++] = pt_trie_item(prefix, site + 1, preference);
 }
 
-static int map_of(const struct pt_plane *p, uint8_t family)
+static void add_local(struct wanted *w, const struct pt_links *links)
 {
-	return p->fd[family == AF_INET ? PT_MAP_DEST4 : PT_MAP_DEST6];
-}
+	for (uint32_t i = 0; i < links->n_addr; i++) {
+		const struct pt_link_addr *a = &links->addr[i];
+		struct pt_prefix host = { .addr = a->local,
+			.len = a->local.family == AF_INET ? 32 : 128 };
 
-static int insert(struct pt_plane *p, const struct pt_dest *d, struct pt_err *err)
-{
-	struct key key = { .prefix_len = d->prefix.len };
-	char text[PT_PREFIX_LEN];
-	int ret;
-
-	memcpy(key.addr, d->prefix.addr.bytes, sizeof(key.addr));
-	ret = bpf_map_update_elem(map_of(p, d->prefix.addr.family), &key, &d->site, BPF_ANY);
-	if (!ret)
-		return 0;
-	pt_prefix_format(&d->prefix, text);
-	if (ret == -ENOSPC)
-		return pt_err_set(
-			err, ret, "%s: no room for more prefixes; detach, then attach", text);
-	return pt_err_errno(err, ret, "%s", text);
-}
-
-static bool wanted(const struct pt_dest *want, uint32_t n, uint8_t family, const struct key *key)
-{
-	struct pt_prefix prefix = { .addr.family = family, .len = (uint8_t)key->prefix_len };
-	uint32_t lo = 0, hi = n;
-
-	memcpy(prefix.addr.bytes, key->addr, family == AF_INET ? 4 : 16);
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		int order = pt_prefix_cmp(&want[mid].prefix, &prefix);
-
-		if (!order)
-			return true;
-		if (order < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
+		add(w, &host, PT_SITE_LOCAL, INT64_MAX);
+		if (a->connected.len)
+			add(w, &a->connected, PT_SITE_LOCAL, INT64_MAX);
 	}
-	return false;
 }
 
-static void sweep(struct pt_plane *p, const struct pt_dest *want, uint32_t n, uint8_t family)
+static void add_site(
+	struct wanted *w, const struct pt_setup *s, const struct pt_site *site, uint32_t index)
 {
-	enum pt_map map = family == AF_INET ? PT_MAP_DEST4 : PT_MAP_DEST6;
-	uint32_t cap = p->entries[map], stale = 0;
-	pt_autoarena arena = {};
-	struct key *gone = pt_arena_alloc(&arena, cap * sizeof(*gone));
-	struct key key = {}, *prev = NULL;
+	bool self = !strcmp(s->self->id, site->id);
 
-	for (; stale < cap && !bpf_map_get_next_key(p->fd[map], prev, &key); prev = &key)
-		if (!wanted(want, n, family, &key))
-			gone[stale++] = key;
-	for (uint32_t i = 0; i < stale; i++)
-		(void)bpf_map_delete_elem(p->fd[map], &gone[i]); // -ENOENT: as wished
+	for (uint32_t i = 0; i < site->n_prefixes; i++)
+		add(w, &site->prefixes[i], self ? PT_SITE_LOCAL : index,
+			self ? INT64_MAX : site->preference);
 }
 
-int pt_dest_sync(struct pt_plane *p, struct pt_dest *want, uint32_t n, struct pt_err *err)
+int pt_dest_fill(const struct pt_setup *s, const uint32_t *site, struct pt_trie *trie,
+	struct pt_dest *out, struct pt_err *err)
 {
-	int ret = 0;
+	const struct pt_network *net = s->net;
+	uint32_t room = 2 * s->links->n_addr + 1, v4, v6;
+	pt_autofree struct pt_trie_item *items = NULL;
+	struct wanted w = {};
 
-	qsort(want, n, sizeof(*want), by_prefix);
-	for (uint32_t i = 0; i < n && !ret; i++)
-		if (i == 0 || pt_prefix_cmp(&want[i].prefix, &want[i - 1].prefix))
-			ret = insert(p, &want[i], err);
-	if (ret)
-		return ret;
-	sweep(p, want, n, AF_INET);
-	sweep(p, want, n, AF_INET6);
+	for (uint32_t i = 0; i < net->n_sites; i++)
+		room += net->sites[i].n_prefixes;
+	items = calloc(room, sizeof(*items));
+	if (!items)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	w.items = items;
+	add_local(&w, s->links);
+	for (uint32_t i = 0; i < net->n_sites; i++)
+		add_site(&w, s, &net->sites[i], site ? site[i] : 0);
+	w.n = pt_trie_sort(items, w.n);
+	v4 = pt_trie_count_v4(items, w.n);
+	pt_trie_build_root(trie, items, v4, out ? out->v4 : NULL);
+	v6 = pt_trie_build(trie, items + v4, w.n - v4);
+	if (out)
+		out->v6 = v6;
+	return 0;
+}
+
+int pt_dest_find(const struct pt_plane *p, const struct pt_addr *addr, uint32_t *site)
+{
+	const struct pt_prefix host = { .addr = *addr };
+	const struct pt_trie_item key = pt_trie_item(&host, 0, 0);
+	const struct pt_dest *dest = &p->dest[!!(p->meta->bank & PT_BANK_CLASS)];
+	uint32_t start = addr->family == AF_INET ? dest->v4[key.addr[0] >> 48] : dest->v6;
+	uint32_t found = pt_trie_find(p->chunk, p->fork, start, key.addr);
+
+	if (!found)
+		return -ENOENT;
+	*site = found - 1;
 	return 0;
 }

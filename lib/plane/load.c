@@ -18,6 +18,9 @@
 #pragma GCC diagnostic pop
 
 #define HEAD_ROOM 2u // a reload may double the network before attach has to make new maps
+// For each bank. A chunk is 1 KiB, a fork 40 bytes.
+#define CHUNKS_LEAST 256u
+#define FORKS_LEAST  2048u
 
 static int on_print(enum libbpf_print_level level, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -65,8 +68,8 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_rx", paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
 		{ "pt_hook", 2 * paths + 64 },
-		{ "pt_dest4", at_least(HEAD_ROOM * s->prefixes, 1024) },
-		{ "pt_dest6", at_least(HEAD_ROOM * s->prefixes, 1024) },
+		{ "pt_chunk", 2 * (HEAD_ROOM * s->chunks + CHUNKS_LEAST) },
+		{ "pt_fork", 2 * (HEAD_ROOM * s->forks + FORKS_LEAST) },
 	};
 
 	for (size_t i = 0; i < sizeof(sized) / sizeof(sized[0]); i++)

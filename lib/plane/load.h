@@ -6,7 +6,7 @@
 #include "base/err.h"
 
 struct pt_sizes {
-	uint32_t paths, sites, prefixes; // what the network holds; head room is added here
+	uint32_t paths, sites, chunks, forks; // what the network needs; head room is added here
 };
 
 enum pt_program {

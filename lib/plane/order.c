@@ -85,7 +85,7 @@ int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n
 		return 0;
 	ret = pt_pin_lock_wait(p->dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
 	if (!ret)
-		ret = pt_bank_begin(p, &bank, err);
+		ret = pt_bank_begin(p, PT_BANK_GROUP, &bank, err);
 	if (ret)
 		return ret;
 	for (uint32_t i = 0; i < n; i++) {

@@ -40,10 +40,12 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		false },
 	[PT_MAP_WATCH] = { "pt_watch", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_watch), NOT_MAPPED,
 		true },
-	[PT_MAP_DEST4] = { "pt_dest4", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pt_dest4), 4,
-		NOT_MAPPED, false },
-	[PT_MAP_DEST6] = { "pt_dest6", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pt_dest6), 4,
-		NOT_MAPPED, false },
+	[PT_MAP_DEST] = { "pt_dest", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_dest), MAPPED(dest),
+		false },
+	[PT_MAP_CHUNK] = { "pt_chunk", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_chunk),
+		MAPPED(chunk), false },
+	[PT_MAP_FORK] = { "pt_fork", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_fork), MAPPED(fork),
+		false },
 	[PT_MAP_SESSION] = { "pt_session", BPF_MAP_TYPE_HASH, sizeof(struct pt_session_key), 4,
 		NOT_MAPPED, false },
 	[PT_MAP_RX] = { "pt_rx", BPF_MAP_TYPE_HASH, 4, 4, NOT_MAPPED, false },
@@ -110,7 +112,7 @@ static int open_map(struct pt_plane *p, enum pt_map which, bool writable, struct
 
 static int check_meta(const struct pt_plane *p, struct pt_err *err)
 {
-	if (p->meta->abi != PT_ABI || p->meta->bank > 1 ||
+	if (p->meta->abi != PT_ABI || p->meta->bank > (PT_BANK_GROUP | PT_BANK_CLASS) ||
 		p->meta->path_cap > p->entries[PT_MAP_HOP] ||
 		p->meta->path_cap > p->entries[PT_MAP_WATCH] ||
 		2ull * p->meta->site_cap * PT_MAX_POLICY > p->entries[PT_MAP_GROUP])

@@ -16,8 +16,9 @@ enum pt_map {
 	PT_MAP_GROUP,
 	PT_MAP_HOP,
 	PT_MAP_WATCH,
-	PT_MAP_DEST4,
-	PT_MAP_DEST6,
+	PT_MAP_DEST,
+	PT_MAP_CHUNK,
+	PT_MAP_FORK,
 	PT_MAP_SESSION,
 	PT_MAP_RX,
 	PT_MAP_NAME,
@@ -42,7 +43,10 @@ struct pt_plane {
 	struct pt_meta *meta;
 	const struct pt_live *live;
 	struct pt_block *block;
-	struct pt_rule *rule; // two banks
+	struct pt_rule *rule; // two banks, as all that classifies
+	struct pt_dest *dest;
+	struct pt_chunk *chunk;
+	struct pt_fork *fork;
 	struct pt_port *port;
 	struct pt_group *group; // two banks of meta->site_cap * PT_MAX_POLICY
 	struct pt_hop *hop;     // meta->path_cap

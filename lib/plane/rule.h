@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Policies as rule vectors: the kernel's classifier in four loads.
+// Policies as rule vectors: the kernel's classifier in a handful of loads.
 #pragma once
+#include "base/err.h"
 #include "bpf/plane.h"
 #include "model/network.h"
+#include "net/link.h"
+#include "plane/trie.h"
 
-// Policy n of the network becomes bit n of every value that its match accepts.
-void pt_rule_fill(const struct pt_network *net, struct pt_rule *out);
+// Policy n of the network becomes bit n of every value that its match accepts. -ENOSPC: matches
+// name more devices than there is room for.
+int pt_rule_fill(const struct pt_network *net, const struct pt_links *links, struct pt_trie *trie,
+	struct pt_rule *out, struct pt_err *err);
+// The tables that its source prefixes need are counted.
+int pt_rule_count(const struct pt_network *net, struct pt_trie *trie, struct pt_err *err);

@@ -114,15 +114,17 @@ uint64_t pt_setup_hash(const struct pt_network *net, const struct pt_config *cfg
 
 // ---- attach ----
 
-static struct pt_sizes sizes_of(const struct pt_setup *s)
+static int sizes_of(const struct pt_setup *s, struct pt_sizes *out, struct pt_err *err)
 {
-	struct pt_sizes n = { .sites = s->net->n_sites, .prefixes = 2 * s->links->n_addr };
+	struct pt_trie need;
+	int ret = pt_table_need(s, &need, err);
 
+	*out = (struct pt_sizes){
+		.sites = s->net->n_sites, .chunks = need.chunks, .forks = need.forks
+	};
 	for (uint32_t i = 0; i < s->net->n_paths; i++)
-		n.paths += is_self(s, s->net->paths[i].source);
-	for (uint32_t i = 0; i < s->net->n_sites; i++)
-		n.prefixes += s->net->sites[i].n_prefixes;
-	return n;
+		out->paths += is_self(s, s->net->paths[i].source);
+	return ret;
 }
 
 static int fill_tables(
@@ -133,10 +135,8 @@ static int fill_tables(
 
 	if (!ret)
 		ret = pt_table_paths(&t, err);
-	if (!ret && groups)
-		ret = pt_table_groups(&t, err);
 	if (!ret)
-		ret = pt_table_dests(&t, err);
+		ret = pt_table_banks(&t, groups, err);
 	if (!ret)
 		ret = pt_table_retire(&t, err);
 	pt_table_done(&t);
@@ -240,12 +240,14 @@ static void count_result(const struct pt_plane *p, struct pt_setup_result *out)
 static int attach_locked(
 	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err)
 {
-	const struct pt_sizes sizes = sizes_of(s);
+	struct pt_sizes sizes;
 	struct pt_programs progs = PT_PROGRAMS_NONE;
 	struct pt_plane *p = NULL;
 	uint32_t generation = 1;
-	int ret = 0;
+	int ret = sizes_of(s, &sizes, err);
 
+	if (ret)
+		return ret;
 	if (!out->fresh) {
 		ret = pt_plane_open(dir, PT_PLANE_WRITE, &p, err);
 		if (ret)
@@ -332,9 +334,11 @@ int pt_setup_attach(
 int pt_setup_load(
 	struct pt_plane *p, const struct pt_setup *s, struct pt_programs *out, struct pt_err *err)
 {
-	const struct pt_sizes sizes = sizes_of(s);
+	struct pt_sizes sizes;
 	int ret = check_netns(p, err);
 
+	if (!ret)
+		ret = sizes_of(s, &sizes, err);
 	if (!ret)
 		ret = pt_load(p->dir, &sizes, p->meta->generation + 1, out, err);
 	if (!ret)

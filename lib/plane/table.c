@@ -65,21 +65,28 @@ static int fits(const struct pt_table *t, struct pt_err *err)
 {
 	const struct pt_setup *s = t->setup;
 	const struct pt_plane *p = t->plane;
-	uint32_t paths = 0, prefixes = 2 * s->links->n_addr, taken = 0;
+	const uint32_t chunks = p->entries[PT_MAP_CHUNK] / 2, forks = p->entries[PT_MAP_FORK] / 2;
+	uint32_t paths = 0, taken = 0;
+	struct pt_trie need;
+	int ret = pt_table_need(s, &need, err);
 
+	if (ret)
+		return ret;
 	for (uint32_t i = 0; i < s->net->n_paths; i++)
 		paths += is_self(s, s->net->paths[i].source);
 	for (uint32_t i = 1; i < p->meta->path_cap; i++)
 		taken += p->live->down[i] && !pt_names_id(&t->names, PT_NAME_PATH, i);
-	for (uint32_t i = 0; i < s->net->n_sites; i++)
-		prefixes += s->net->sites[i].n_prefixes;
-	if (paths + taken < p->meta->path_cap && s->net->n_sites < p->meta->site_cap &&
-		prefixes <= p->entries[PT_MAP_DEST4] && prefixes <= p->entries[PT_MAP_DEST6])
-		return 0;
-	return pt_err_set(err, -ENOSPC,
-		"%s: the tables hold %u paths, %u sites, %u prefixes; "
-		"detach, then attach to make larger ones",
-		p->dir, p->meta->path_cap - 1, p->meta->site_cap - 1, p->entries[PT_MAP_DEST4]);
+	if (paths + taken >= p->meta->path_cap || s->net->n_sites >= p->meta->site_cap)
+		return pt_err_set(err, -ENOSPC,
+			"%s: the tables hold %u paths and %u sites; "
+			"detach, then attach to make larger ones",
+			p->dir, p->meta->path_cap - 1, p->meta->site_cap - 1);
+	if (need.chunks > chunks || need.forks > forks)
+		return pt_err_set(err, -ENOSPC,
+			"%s: the prefixes need %u + %u tables of %u + %u; "
+			"detach, then attach to make more",
+			p->dir, need.chunks, need.forks, chunks, forks);
+	return 0;
 }
 
 int pt_table_init(
@@ -277,74 +284,51 @@ static int put_policy_names(struct pt_table *t, struct pt_err *err)
 	return ret;
 }
 
-int pt_table_groups(struct pt_table *t, struct pt_err *err)
+static void fill_groups(struct pt_table *t, const struct pt_bank *bank)
 {
 	const struct pt_network *net = t->setup->net;
-	struct pt_bank bank;
-	int ret = pt_bank_begin(t->plane, &bank, err);
 
-	if (ret)
-		return ret;
-	memset(pt_bank_group(&bank, 0, 0), 0, PT_MAX_POLICY * sizeof(struct pt_group));
+	memset(pt_bank_group(bank, 0, 0), 0, PT_MAX_POLICY * sizeof(struct pt_group));
 	for (uint32_t i = 0; i < t->plane->meta->site_cap; i++) {
 		const char *id = pt_names_id(&t->names, PT_NAME_SITE, i);
 
 		if (id && !kept(id, i, t->site, net->sites, net->n_sites, sizeof(*net->sites)))
-			memset(pt_bank_group(&bank, i, 0), 0,
+			memset(pt_bank_group(bank, i, 0), 0,
 				PT_MAX_POLICY * sizeof(struct pt_group));
 	}
 	for (uint32_t i = 0; i < net->n_sites; i++)
 		if (t->site[i])
-			put_groups(t, &bank, i);
-	pt_rule_fill(net, pt_bank_rule(&bank));
+			put_groups(t, bank, i);
+}
+
+int pt_table_need(const struct pt_setup *s, struct pt_trie *need, struct pt_err *err)
+{
+	int ret;
+
+	*need = (struct pt_trie){};
+	ret = pt_dest_fill(s, NULL, need, NULL, err);
+	return ret ? ret : pt_rule_count(s->net, need, err);
+}
+
+int pt_table_banks(struct pt_table *t, bool groups, struct pt_err *err)
+{
+	const struct pt_setup *s = t->setup;
+	struct pt_bank bank;
+	struct pt_trie trie;
+	int ret = pt_bank_begin(t->plane, PT_BANK_CLASS | (groups ? PT_BANK_GROUP : 0), &bank, err);
+
+	if (ret)
+		return ret;
+	trie = pt_bank_trie(&bank);
+	ret = pt_dest_fill(s, t->site, &trie, pt_bank_dest(&bank), err);
+	if (!ret)
+		ret = pt_rule_fill(s->net, s->links, &trie, pt_bank_rule(&bank), err);
+	if (ret)
+		return ret;
+	if (groups)
+		fill_groups(t, &bank);
 	pt_bank_commit(&bank);
-	return put_policy_names(t, err);
-}
-
-// ---- destinations ----
-
-static void add_dest(struct pt_dest *want, uint32_t *n, const struct pt_prefix *prefix,
-	uint32_t site, int64_t preference)
-{
-	want[(*n)++] =
-		(struct pt_dest){ .prefix = *prefix, .site = site, .preference = preference };
-}
-
-// This edge's addresses, its connected networks and its own site stay with the kernel.
-static void add_local(const struct pt_setup *s, struct pt_dest *want, uint32_t *n)
-{
-	for (uint32_t i = 0; i < s->links->n_addr; i++) {
-		const struct pt_link_addr *a = &s->links->addr[i];
-		struct pt_prefix host = { .addr = a->local,
-			.len = a->local.family == AF_INET ? 32 : 128 };
-
-		add_dest(want, n, &host, PT_SITE_LOCAL, INT64_MAX);
-		if (a->connected.len)
-			add_dest(want, n, &a->connected, PT_SITE_LOCAL, INT64_MAX);
-	}
-}
-
-int pt_table_dests(struct pt_table *t, struct pt_err *err)
-{
-	const struct pt_network *net = t->setup->net;
-	uint32_t room = 2 * t->setup->links->n_addr, n = 0;
-	pt_autofree struct pt_dest *want = NULL;
-
-	for (uint32_t i = 0; i < net->n_sites; i++)
-		room += net->sites[i].n_prefixes;
-	want = calloc(room + 1, sizeof(*want));
-	if (!want)
-		return pt_err_set(err, -ENOMEM, "out of memory");
-	add_local(t->setup, want, &n);
-	for (uint32_t i = 0; i < net->n_sites; i++) {
-		bool self = is_self(t->setup, net->sites[i].id);
-
-		for (uint32_t j = 0; j < net->sites[i].n_prefixes; j++)
-			add_dest(want, &n, &net->sites[i].prefixes[j],
-				self ? PT_SITE_LOCAL : t->site[i],
-				self ? INT64_MAX : net->sites[i].preference);
-	}
-	return pt_dest_sync(t->plane, want, n, err);
+	return groups ? put_policy_names(t, err) : 0;
 }
 
 // ---- what is left over ----

@@ -3,6 +3,7 @@
 #pragma once
 #include "plane/names.h"
 #include "plane/setup.h"
+#include "plane/trie.h"
 
 // Each model object's index in the plane; 0 where it has none (sites, paths, uplinks).
 struct pt_table {
@@ -18,15 +19,18 @@ int pt_table_init(
 	struct pt_table *t, const struct pt_setup *s, struct pt_plane *p, struct pt_err *err);
 void pt_table_done(struct pt_table *t);
 
-// In the order in which they must run. Packets see the new paths by the flip in `groups`; `retire`
-// removes what no group refers to any longer.
+// In the order in which they must run. Packets see the new network by the flip in `banks`, all
+// of it at once; `retire` removes what no group refers to any longer.
 int pt_table_paths(struct pt_table *t, struct pt_err *err);
-int pt_table_groups(struct pt_table *t, struct pt_err *err);
-int pt_table_dests(struct pt_table *t, struct pt_err *err);
+int pt_table_banks(struct pt_table *t, bool groups, struct pt_err *err);
 int pt_table_retire(struct pt_table *t, struct pt_err *err);
 
 // The longest packet: the device's limit or the path's own, 0 when neither is known. link may be
 // NULL.
 uint32_t pt_table_mtu(const struct pt_path *path, const struct pt_link *link);
+
+// How many chunks and forks the prefixes take in one bank.
+int pt_table_need(const struct pt_setup *s, struct pt_trie *need, struct pt_err *err);
+
 // Where this path leaves: device, next hops, watchdog. Without a device ifindex is 0.
 void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct pt_hop *out);

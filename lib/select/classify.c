@@ -55,6 +55,22 @@ static bool in_ranges(
 	return n == 0;
 }
 
+static bool enters_by(const struct pt_match *m, const char *device)
+{
+	for (uint32_t i = 0; i < m->n_devices; i++)
+		if (!strcmp(m->devices[i], device))
+			return true;
+	return !m->n_devices;
+}
+
+static bool comes_from(const struct pt_match *m, const struct pt_addr *src)
+{
+	for (uint32_t i = 0; i < m->n_src_prefixes; i++)
+		if (pt_prefix_contains(&m->src_prefixes[i], src))
+			return true;
+	return !m->n_src_prefixes;
+}
+
 const char *pt_match_refuses(const struct pt_match *m, const struct pt_flow *flow)
 {
 	uint8_t proto = pt_protocol_number(m->protocol);
@@ -67,6 +83,10 @@ const char *pt_match_refuses(const struct pt_match *m, const struct pt_flow *flo
 		return "src_ports";
 	if (!in_ranges(m->dst_ports, m->n_dst_ports, flow, flow->dport))
 		return "dst_ports";
+	if (!enters_by(m, flow->device))
+		return "devices";
+	if (!comes_from(m, &flow->src))
+		return "src_prefixes";
 	return NULL;
 }
 
@@ -85,6 +105,13 @@ static void put_ports(
 		if (range[i].hi != range[i].lo)
 			pt_buf_printf(b, "-%d", range[i].hi);
 	}
+}
+
+static void put_either(struct pt_buf *b, uint32_t i, const char *what, const char *word)
+{
+	if (i == 0)
+		put_part(b, what);
+	pt_buf_printf(b, "%s%s", i ? " or " : "", word);
 }
 
 void pt_match_words(struct pt_buf *b, const struct pt_match *m)
@@ -107,6 +134,14 @@ void pt_match_words(struct pt_buf *b, const struct pt_match *m)
 	}
 	put_ports(b, "from port ", m->src_ports, m->n_src_ports);
 	put_ports(b, "to port ", m->dst_ports, m->n_dst_ports);
+	for (uint32_t i = 0; i < m->n_devices; i++)
+		put_either(b, i, "in ", m->devices[i]);
+	for (uint32_t i = 0; i < m->n_src_prefixes; i++) {
+		char text[PT_PREFIX_LEN];
+
+		pt_prefix_format(&m->src_prefixes[i], text);
+		put_either(b, i, "from ", text);
+	}
 	if (!b->len)
 		pt_buf_puts(b, "everything");
 }

@@ -82,16 +82,14 @@ int pt_store_migrate(struct pt_sql *db, unsigned *applied, struct pt_err *err)
 {
 	bool more = true;
 	unsigned count = 0;
+	int code = pt_sql_begin(db, err);
 
-	while (more) {
-		int code = pt_sql_begin(db, err);
-		if (code)
-			return code;
-		code = pt_sql_end(db, migrate_step(db, &more, &count, err), err);
-		if (code)
-			return code;
-	}
-	if (applied)
+	if (code)
+		return code;
+	while (more && !code)
+		code = migrate_step(db, &more, &count, err);
+	code = pt_sql_end(db, code, err);
+	if (!code && applied)
 		*applied = count;
-	return 0;
+	return code;
 }

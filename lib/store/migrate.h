@@ -23,6 +23,7 @@ int64_t pt_store_version(void); // the newest that this program knows
 int pt_store_state(
 	struct pt_sql *db, enum pt_store_state *state, int64_t *version, struct pt_err *err);
 
-// Runs the migrations that are missing, each in a transaction of its own; safe against another
-// process doing the same. *applied (may be NULL) counts those run here.
+// Runs the migrations that are missing, all in one transaction, so that a program that is killed
+// leaves the version it found; safe against another process doing the same. *applied (may be NULL)
+// counts those run here.
 int pt_store_migrate(struct pt_sql *db, unsigned *applied, struct pt_err *err);

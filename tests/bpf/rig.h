@@ -21,6 +21,7 @@
 #include "bpf/plane.h"
 #include "plane/load.h"
 #include "plane/plane.h"
+#include "plane/trie.h"
 #include "tests/unit/test.h"
 #include "wire/stamp_layout.h"
 
@@ -33,6 +34,7 @@ struct rig {
 	struct pt_programs prog;
 	struct pt_plane *plane;
 	struct pt_err err;
+	int64_t dests; // rig_dest was called so often
 };
 
 static struct rig rig;
@@ -114,6 +116,39 @@ static inline uint64_t rig_tx(uint32_t path)
 	for (int i = 0; i < RIG_CPUS; i++)
 		sum += value[i].tx_packets;
 	return sum;
+}
+
+// Adds a destination to those that packets see, PT_SITE_LOCAL included; RIG_NO_SITE removes it.
+#define RIG_NO_SITE UINT32_MAX
+
+static inline void rig_dest(const char *text, uint32_t site)
+{
+	static struct pt_trie_item want[32];
+	static uint32_t n;
+	struct pt_prefix prefix;
+	struct pt_trie trie = { .chunk = rig.plane->chunk,
+		.fork = rig.plane->fork,
+		.max_chunks = rig.plane->entries[PT_MAP_CHUNK],
+		.max_forks = rig.plane->entries[PT_MAP_FORK] };
+	uint32_t v4;
+
+	T_EQ(pt_prefix_parse(text, &prefix), 0);
+	// The newest of equal prefixes counts.
+	want[n] = pt_trie_item(&prefix, site + 1, ++rig.dests);
+	n = pt_trie_sort(want, n + 1);
+	v4 = pt_trie_count_v4(want, n);
+	pt_trie_build_root(&trie, want, v4, rig.plane->dest[0].v4);
+	rig.plane->dest[0].v6 = pt_trie_build(&trie, want + v4, n - v4);
+	rig.plane->dest[1] = rig.plane->dest[0];
+	T_OK(n < 32 && trie.chunks <= trie.max_chunks && trie.forks <= trie.max_forks);
+}
+
+// Every policy accepts every packet.
+static inline void rig_match_all(struct pt_rule *r)
+{
+	memset(r, 0xff, sizeof(*r));
+	r->source4 = 0;
+	r->source6 = 0;
 }
 
 // As the kernel programs would: user space has no mapping to write.

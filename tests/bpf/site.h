@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "model/records.h"
 #include "plane/bank.h"
+#include "plane/dest.h"
 #include "plane/order.h"
 #include "plane/setup.h"
 #include "plane/state.h"
@@ -146,18 +147,12 @@ static inline const char *order_of(const char *site, uint32_t policy)
 	return text;
 }
 
-static inline uint32_t site_of(enum pt_map map, const void *key)
-{
-	uint32_t site = UINT32_MAX;
-
-	return bpf_map_lookup_elem(plane->fd[map], key, &site) ? UINT32_MAX : site;
-}
-
 static inline uint32_t site_of4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
-	struct pt_dest4 key = { .prefix_len = 32, .addr = { a, b, c, d } };
+	const struct pt_addr addr = { .family = AF_INET, .bytes = { a, b, c, d } };
+	uint32_t site;
 
-	return site_of(PT_MAP_DEST4, &key);
+	return pt_dest_find(plane, &addr, &site) ? UINT32_MAX : site;
 }
 
 static inline uint32_t hooks(void)

@@ -47,12 +47,8 @@ static struct pt_group *roll_group(void)
 
 static void match_all(void)
 {
-	struct pt_rule *r = &rig.plane->rule[0];
-	struct pt_dest4 key = { .prefix_len = 8, .addr = { 10 } };
-	uint32_t site = SITE;
-
-	memset(r, 0xff, sizeof(*r));
-	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_DEST4], &key, &site, BPF_ANY), 0);
+	rig_match_all(&rig.plane->rule[0]);
+	rig_dest("10.0.0.0/8", SITE);
 }
 
 static bool agrees(const struct pt_group *g)

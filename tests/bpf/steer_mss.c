@@ -9,13 +9,9 @@ static struct rig_packet pkt, was;
 
 static void reset(uint32_t mtu1, uint32_t mtu2)
 {
-	struct pt_dest4 key4 = { .prefix_len = 8, .addr = { 10 } };
-	struct pt_dest6 key6 = { .prefix_len = 8, .addr = { 0xfd } };
-	uint32_t site = SITE;
-
-	memset(&rig.plane->rule[0], 0xff, sizeof(rig.plane->rule[0]));
-	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_DEST4], &key4, &site, BPF_ANY), 0);
-	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_DEST6], &key6, &site, BPF_ANY), 0);
+	rig_match_all(&rig.plane->rule[0]);
+	rig_dest("10.0.0.0/8", SITE);
+	rig_dest("fd00::/8", SITE);
 	rig_hop(1);
 	rig_hop(2);
 	rig.plane->hop[1].mtu = mtu1;

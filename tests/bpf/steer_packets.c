@@ -11,22 +11,6 @@ enum { POLICY_VOICE, POLICY_WEB, POLICY_REST };
 
 static struct rig_packet pkt;
 
-static void dest4(const char *prefix, uint32_t len, uint32_t site)
-{
-	struct pt_dest4 key = { .prefix_len = len };
-
-	T_EQ(inet_pton(AF_INET, prefix, key.addr), 1);
-	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_DEST4], &key, &site, BPF_ANY), 0);
-}
-
-static void dest6(const char *prefix, uint32_t len, uint32_t site)
-{
-	struct pt_dest6 key = { .prefix_len = len };
-
-	T_EQ(inet_pton(AF_INET6, prefix, key.addr), 1);
-	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_DEST6], &key, &site, BPF_ANY), 0);
-}
-
 static struct pt_group *group(uint32_t bank, uint32_t policy)
 {
 	return &rig.plane
@@ -47,6 +31,8 @@ static void fill_rules(struct pt_rule *r)
 		r->sport[i] = 7;
 		r->dport[i] = 1u << POLICY_VOICE | 1u << POLICY_REST;
 	}
+	r->source[0] = 7; // no prefix
+	r->other_device = 7;
 	r->dport[443] |= 1u << POLICY_WEB;
 	r->no_port = 1u << POLICY_VOICE | 1u << POLICY_REST;
 }
@@ -67,10 +53,10 @@ static void reset(void)
 		*group(0, i) = (struct pt_group){ .path = { first[i], 4 }, .count = 2 };
 	fill_rules(&rig.plane->rule[0]);
 	fill_rules(&rig.plane->rule[1]);
-	dest4("10.2.0.0", 16, SITE);
-	dest4("10.2.9.0", 24, PT_SITE_LOCAL);
-	dest4("10.3.0.0", 16, SITE_BARE);
-	dest6("fd02::", 16, SITE);
+	rig_dest("10.2.0.0/16", SITE);
+	rig_dest("10.2.9.0/24", PT_SITE_LOCAL);
+	rig_dest("10.3.0.0/16", SITE_BARE);
+	rig_dest("fd02::/16", SITE);
 }
 
 static void udp4(void)
@@ -184,8 +170,8 @@ static void test_scopes(void)
 	static const char *const v6[] = { "ff02::1", "ff0e::5", "fe80::1", "::1", "::" };
 
 	reset();
-	dest4("0.0.0.0", 0, SITE);
-	dest6("::", 0, SITE);
+	rig_dest("0.0.0.0/0", SITE);
+	rig_dest("::/0", SITE);
 	for (size_t i = 0; i < sizeof(v4) / sizeof(v4[0]); i++) {
 		rig_ipv4(&pkt, v4[i], IPPROTO_UDP, 1, 2, 8);
 		expect_passed(PT_STAT_PASS_SCOPE);
@@ -194,8 +180,8 @@ static void test_scopes(void)
 		rig_ipv6(&pkt, v6[i], IPPROTO_UDP, 1, 2, 8);
 		expect_passed(PT_STAT_PASS_SCOPE);
 	}
-	bpf_map_delete_elem(rig.plane->fd[PT_MAP_DEST4], &(struct pt_dest4){ .prefix_len = 0 });
-	bpf_map_delete_elem(rig.plane->fd[PT_MAP_DEST6], &(struct pt_dest6){ .prefix_len = 0 });
+	rig_dest("0.0.0.0/0", RIG_NO_SITE);
+	rig_dest("::/0", RIG_NO_SITE);
 }
 
 static void test_not_ours_to_forward(void)
@@ -303,6 +289,8 @@ static void test_every_policy_bit(void)
 
 		rig.plane->rule[0].proto[IPPROTO_UDP] = all;
 		rig.plane->rule[0].dscp[0] = UINT64_MAX;
+		rig.plane->rule[0].source[0] = UINT64_MAX;
+		rig.plane->rule[0].other_device = UINT64_MAX;
 		rig.plane->rule[0].sport[5000] = UINT64_MAX;
 		rig.plane->rule[0].dport[6000] = UINT64_MAX;
 		for (uint32_t i = 0; i < PT_MAX_POLICY; i++)
@@ -397,15 +385,65 @@ static void test_drop_group(void)
 	T_EQ(rig_run(PT_PROGRAM_STEER, &pkt), TC_ACT_SHOT);
 }
 
+// Policy `web` for what enters by one device, `voice` for one source prefix of each family.
+static void test_device_and_source(void)
+{
+	struct pt_rule *r = &rig.plane->rule[0];
+	const uint32_t slot = PT_RULE_SLOT(RIG_DEVICE, 1u << 22);
+
+	reset();
+	for (int i = 0; i < 256; i++)
+		r->proto[i] = 7;
+	memset(r->dscp, 0xff, sizeof(r->dscp));
+	memset(r->dport, 0xff, sizeof(r->dport));
+	r->device_factor = 1u << 22;
+	r->other_device = 1u << POLICY_VOICE | 1u << POLICY_REST;
+	r->source[0] = 1u << POLICY_WEB | 1u << POLICY_REST;
+	udp4();
+	T_EQ(sent_on(1), 1); // neither
+	r->device[slot] = (struct pt_rule_device){ .ifindex = RIG_DEVICE, .policies = 6 };
+	udp4();
+	T_EQ(sent_on(3), 1);
+	r->device[slot].ifindex++; // another device of the same slot
+	udp4();
+	T_EQ(sent_on(1), 1);
+	r->source[1] = 7;
+	rig.plane->fork[20] = (struct pt_fork){
+		.addr = { 0x0a010000ull << 32 }, .mask = { 0xffff0000ull << 32 }, .inside = 1
+	};
+	r->source4 = PT_NODE_FORK | 20;
+	udp4();
+	T_EQ(sent_on(2), 1);
+	pkt.v4.saddr = htonl(0x0a020002);
+	rig_seal(&pkt);
+	T_EQ(sent_on(1), 1);
+	rig_ipv6(&pkt, "fd02::7", IPPROTO_UDP, 5000, 6000, 100);
+	T_EQ(sent_on(1), 1);
+	rig.plane->fork[21] = (struct pt_fork){
+		.addr = { 0xfd01ull << 48 }, .mask = { UINT64_MAX, UINT64_MAX << 8 }, .inside = 1
+	};
+	r->source6 = PT_NODE_FORK | 21;
+	rig_ipv6(&pkt, "fd02::7", IPPROTO_UDP, 5000, 6000, 100);
+	T_EQ(sent_on(2), 1);
+}
+
 static void test_bank_flip(void)
 {
 	reset();
 	*group(1, POLICY_REST) = (struct pt_group){ .path = { 3 }, .count = 1 };
 	udp4();
 	T_EQ(sent_on(1), 1);
-	rig.plane->meta->bank = 1;
+	rig.plane->meta->bank = PT_BANK_GROUP;
 	udp4();
 	T_EQ(sent_on(3), 1);
+	rig.plane->dest[1].v4[10 << 8 | 2] = 0; // 10.2/16 belongs to nobody there
+	rig.plane->meta->bank = PT_BANK_CLASS;
+	udp4();
+	expect_passed(PT_STAT_PASS_NO_DEST);
+	rig.plane->rule[1].source[0] = 1u << POLICY_VOICE | 1u << POLICY_REST;
+	rig.plane->meta->bank = 0;
+	udp4();
+	T_EQ(sent_on(1), 1);
 }
 
 static void test_mtu(void)
@@ -466,6 +504,7 @@ RIG_MAIN({ "TTL goes down and the checksum stays right", test_ttl_and_checksum }
 	{ "policies by protocol, port and DSCP, first match by priority", test_policies },
 	{ "no matching policy passes", test_no_rule },
 	{ "each of the 64 policies selects its own group", test_every_policy_bit },
+	{ "ingress device and source prefix choose the policy", test_device_and_source },
 	{ "a path that is down is skipped", test_down_path_skipped },
 	{ "a blocked path or uplink is skipped", test_blocked_path_skipped },
 	{ "a damped path is better than a dead one", test_damped_before_dead },

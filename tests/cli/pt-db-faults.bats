@@ -228,7 +228,7 @@ all_rows_once() { # N
 		done
 		[ "$(digest "$BATS_TEST_TMPDIR/$name.db")" = "$sum" ]
 	done <<-'EOF'
-		future|database version 9 is newer than 1, the newest this program knows: upgrade
+		future|database version 9 is newer than 2, the newest this program knows: upgrade
 		text|file is not a database: give the database with --db
 		other|an SQLite database, but not of Patronus
 		cut|truncated or damaged, restore a backup

@@ -27,7 +27,7 @@ sql() { sqlite3 "$db" "$1"; }
 	printf 'database:\n  path: %s\n  page_size: 8192\n' "$db" >"$BATS_TEST_TMPDIR/config.yaml"
 	pt-db init --config "$BATS_TEST_TMPDIR/config.yaml" # database.path is effective
 	[ "$(sql 'PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA journal_mode')" = $'8192\n2\nwal' ]
-	[ "$(sql 'PRAGMA user_version')" -eq 1 ]
+	[ "$(sql 'PRAGMA user_version')" -eq 2 ]
 	[ "$(stat -c %a "$db")" = 640 ]
 	[ "$(pt query --json 'PRAGMA cache_size' | jq '.rows[0].cache_size')" -eq -65536 ]
 	[ "$(pt query --json 'PRAGMA mmap_size' | jq '.rows[0].mmap_size')" -eq 268435456 ]
@@ -36,7 +36,7 @@ sql() { sqlite3 "$db" "$1"; }
 @test "init again says so and changes nothing" {
 	run pt init
 	[ "$status" -eq 0 ]
-	[ "$output" = "pt-db: $db: created, version 1" ]
+	[ "$output" = "pt-db: $db: created, version 2" ]
 	sql "INSERT INTO sites (id) VALUES ('west')"
 	run pt init
 	[ "$status" -eq 0 ]

@@ -29,7 +29,10 @@ static const char yaml[] =
 	"  - {id: web, priority: 2, match: {protocol: tcp, dst_ports: [443, 8000-8010]}}\n"
 	"  - {id: sip, priority: 3, match: {protocol: tcp, src_ports: [5060]}}\n"
 	"  - {id: bulk, priority: 4, match: {dscp: 1}}\n"
-	"  - {id: tcp, priority: 5, match: {protocol: tcp}}\n";
+	"  - {id: tcp, priority: 5, match: {protocol: tcp}}\n"
+	"  - {id: guest, priority: 6, match: {protocol: icmp, devices: [lan7, lan8]}}\n"
+	"  - {id: lab, priority: 7, match: {protocol: icmp, src_prefixes: [10.1.9.0/24, "
+	"'fd01:0:0:9::/64']}}\n";
 
 static bool load(void)
 {
@@ -99,6 +102,11 @@ static void test_policies(void)
 	T_STR(classify("tcp 10.1.0.1:5060 > 10.2.0.1:8011"), "b/sip b1,b2");
 	T_STR(classify("tcp 10.1.0.1 > 10.2.0.1 1"), "b/bulk b1,b2"); // a fragment shows no port
 	T_STR(classify("47 10.1.0.1 > 10.2.0.1"), "no policy matches");
+	T_STR(classify("icmp 10.1.0.1 > 10.2.0.1 in lan8"), "b/guest b1,b2");
+	T_STR(classify("icmp 10.1.9.1 > 10.2.0.1 in lan1"), "b/lab b1,b2");
+	T_STR(classify("icmp 10.1.8.1 > 10.2.0.1 in lan1"), "no policy matches");
+	T_STR(classify("icmp fd01:0:0:9::1 > fd02::1"), "b/lab b1,b2");
+	T_STR(classify("icmp fd01:0:0:8::1 > fd02::1"), "no policy matches");
 	T_STR(classify("udp 10.1.0.1:1 > 10.2.0.1:443"), "no policy matches");
 }
 
@@ -171,7 +179,8 @@ static void test_bad_flows(void)
 static void test_words(void)
 {
 	static const char *const want[] = { "udp, dscp ef", "tcp, to port 443 or 8000-8010",
-		"tcp, from port 5060", "dscp le", "tcp" };
+		"tcp, from port 5060", "dscp le", "tcp", "icmp, in lan7 or lan8",
+		"icmp, from 10.1.9.0/24 or fd01:0:0:9::/64" };
 
 	T_NEED(load());
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {

@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <netinet/in.h>
 
 #include "plane/rule.h"
 #include "tests/unit/test.h"
 
 static struct pt_rule rule;
+static struct pt_chunk chunk[64];
+static struct pt_fork forks[64];
+static struct pt_trie trie;
+static struct pt_link devices[] = { { .ifindex = 2, .name = "lan0" },
+	{ .ifindex = 3, .name = "lan1" }, { .ifindex = 4000000001, .name = "lan2" } };
+static struct pt_links links = { .link = devices, .n_link = 3 };
 
 static void fill(struct pt_match *matches, uint32_t n)
 {
 	static struct pt_policy policies[PT_MAX_POLICY];
 	struct pt_network net = { .policies = policies, .n_policies = n };
+	struct pt_err err;
+
+	trie = (struct pt_trie){ .chunk = chunk, .fork = forks, .max_chunks = 64, .max_forks = 64 };
 
 	for (uint32_t i = 0; i < n; i++)
 		policies[i] = (struct pt_policy){ .match = matches[i] };
 	memset(&rule, 0xaa, sizeof(rule)); // what was there before must not matter
-	pt_rule_fill(&net, &rule);
+	T_EQ(pt_rule_fill(&net, &links, &trie, &rule, &err), 0);
 }
 
 // The policies that accept a packet, as the kernel program reads the vectors.
@@ -81,7 +91,104 @@ static void test_all_64(void)
 		T_OK(allows(IPPROTO_UDP, i, 1, 2) == 1ull << i);
 }
 
+static uint64_t from_device(uint32_t ifindex)
+{
+	const struct pt_rule_device *d = &rule.device[PT_RULE_SLOT(ifindex, rule.device_factor)];
+
+	return d->ifindex == ifindex ? d->policies : rule.other_device;
+}
+
+static uint64_t from_source(const char *text)
+{
+	struct pt_prefix host = {};
+	struct pt_trie_item key;
+
+	T_EQ(pt_addr_parse(text, &host.addr), 0);
+	key = pt_trie_item(&host, 0, 0);
+	return rule.source[pt_trie_find(
+		chunk, forks, host.addr.family == AF_INET ? rule.source4 : rule.source6, key.addr)];
+}
+
+static void test_devices(void)
+{
+	const char *const one[] = { "lan1" }, *const two[] = { "lan0", "lan2", "absent" };
+	struct pt_match m[] = {
+		{ .dscp = PT_NULL, .devices = one, .n_devices = 1 },
+		{ .dscp = PT_NULL, .devices = two, .n_devices = 3 },
+		{ .dscp = PT_NULL },
+	};
+
+	fill(m, 3);
+	T_EQ(from_device(2), 1 << 1 | 1 << 2);
+	T_EQ(from_device(3), 1 << 0 | 1 << 2);
+	T_EQ(from_device(4000000001), 1 << 1 | 1 << 2);
+	T_EQ(from_device(5), 1 << 2);
+	for (uint32_t i = 5; i < 5000; i++) // nobody shares a named device's slot unseen
+		if (from_device(i) != 1 << 2)
+			T_FAIL("device %u", i);
+	fill(&m[2], 1);
+	T_EQ(from_device(3), 1);
+}
+
+static void many_devices(uint32_t n, int want)
+{
+	static struct pt_link many[600];
+	static char names[600][16];
+	static const char *named[600];
+	struct pt_policy p = { .match = { .dscp = PT_NULL, .devices = named, .n_devices = n } };
+	const struct pt_network net = { .policies = &p, .n_policies = 1 };
+	const struct pt_links all = { .link = many, .n_link = n };
+	struct pt_err err;
+
+	for (uint32_t i = 0; i < n; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "v%u", i);
+		named[i] = names[i];
+		many[i].ifindex = 7 * i * i + 5;
+		memcpy(many[i].name, names[i], sizeof(names[i]));
+	}
+	T_EQ(pt_rule_fill(&net, &all, &trie, &rule, &err), want);
+	for (uint32_t i = 0; !want && i < n; i++)
+		T_EQ(from_device(many[i].ifindex), 1);
+}
+
+static void test_many_devices(void)
+{
+	many_devices(64, 0);
+	many_devices(100, 0);
+	many_devices(600, -ENOSPC);
+}
+
+static void test_sources(void)
+{
+	struct pt_prefix outer[2], inner[2];
+	struct pt_match m[] = {
+		{ .dscp = PT_NULL, .src_prefixes = inner, .n_src_prefixes = 2 },
+		{ .dscp = PT_NULL, .src_prefixes = outer, .n_src_prefixes = 2 },
+		{ .dscp = PT_NULL, .src_prefixes = outer, .n_src_prefixes = 1 },
+		{ .dscp = PT_NULL },
+	};
+
+	T_EQ(pt_prefix_parse("10.1.0.0/16", &outer[0]), 0);
+	T_EQ(pt_prefix_parse("fd00::/8", &outer[1]), 0);
+	T_EQ(pt_prefix_parse("10.1.2.64/27", &inner[0]), 0);
+	T_EQ(pt_prefix_parse("fd00:1:2:3::/64", &inner[1]), 0);
+	fill(m, 4);
+	T_EQ(from_source("10.1.2.70"), 15);
+	T_EQ(from_source("10.1.2.63"), 14);
+	T_EQ(from_source("10.1.2.96"), 14);
+	T_EQ(from_source("10.2.0.1"), 8);
+	T_EQ(from_source("fd00:1:2:3::9"), 11);
+	T_EQ(from_source("fd00:1:2:4::9"), 10);
+	T_EQ(from_source("2001:db8::1"), 8);
+	fill(&m[3], 1);
+	T_EQ(from_source("10.1.2.70"), 1);
+	T_EQ(from_source("fd00::1"), 1);
+}
+
 T_MAIN({ "a policy without a match takes everything", test_match_all },
 	{ "no policy takes nothing", test_no_policy },
 	{ "protocol, DSCP and ports narrow it down", test_each_field },
+	{ "the device that a packet enters by", test_devices },
+	{ "up to a hundred devices, and a clear no", test_many_devices },
+	{ "source prefixes, one inside the other", test_sources },
 	{ "64 policies have a bit each", test_all_64 })
