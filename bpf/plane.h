@@ -84,11 +84,12 @@ struct pt_group {
 PT_ASSERT_SIZE(pt_group, 24);
 
 // A node of the prefix tables: a value, or the next table to look into.
-#define PT_NODE_CHUNK (1u << 31)       // pt_chunk[index], by the given byte of the address
-#define PT_NODE_FORK  (1u << 30)       // pt_fork[index]
-#define PT_NODE_BYTE  26               // shift of that byte's number
-#define PT_NODE_INDEX ((1u << 26) - 1) // mask of an index, or of the value
-#define PT_NODE_STEPS 17               // at most; each takes a byte of the address
+#define PT_NODE_CHUNK (1u << 31) // pt_chunk[index], by the given byte of the address
+#define PT_NODE_FORK  (1u << 30) // pt_fork[index]
+#define PT_NODE_TABLE (PT_NODE_CHUNK | PT_NODE_FORK) // neither: a value
+#define PT_NODE_BYTE  26                             // shift of that byte's number
+#define PT_NODE_INDEX ((1u << 26) - 1)               // mask of an index, or of the value
+#define PT_NODE_STEPS 17                             // at most; each takes a byte of the address
 
 // pt_chunk[index], memory-mapped; each bank has one half. By one byte of the address.
 struct pt_chunk {

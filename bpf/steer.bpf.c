@@ -93,34 +93,33 @@ static __always_inline int pt_read(struct __sk_buff *skb, const __u32 l2_len, st
 	return PT_STEER_ON;
 }
 
-// The value of the longest prefix that covers the address, as lib/plane/trie.c built it.
-static __always_inline __u32 pt_find(__u32 node, const struct pt_key *key)
+// The value of the longest prefix that covers the address, as lib/plane/trie.c built it. A function
+// of its own, with numbers alone to and fro, is verified once and not for every way to get here.
+__noinline __u32 pt_find(__u32 node, __u64 hi, __u64 lo)
 {
-	for (int i = 0; i < PT_NODE_STEPS; i++) {
+	for (int i = 0; i < PT_NODE_STEPS && node & PT_NODE_TABLE; i++) {
 		__u32 index = node & PT_NODE_INDEX;
 
 		if (node & PT_NODE_CHUNK) {
 			const struct pt_chunk *chunk = bpf_map_lookup_elem(&pt_chunk, &index);
 			__u32 byte = node >> PT_NODE_BYTE;
-			__u64 word = byte & 8 ? key->lo : key->hi;
+			__u64 word = byte & 8 ? lo : hi;
 
 			if (!chunk)
 				return 0;
 			node = chunk->node[word >> (56 - 8 * (byte & 7)) & 0xff];
-		} else if (node & PT_NODE_FORK) {
+		} else {
 			const struct pt_fork *fork = bpf_map_lookup_elem(&pt_fork, &index);
 
 			if (!fork)
 				return 0;
-			node = (key->hi ^ fork->addr[0]) & fork->mask[0] ||
-					(key->lo ^ fork->addr[1]) & fork->mask[1]
+			node = (hi ^ fork->addr[0]) & fork->mask[0] ||
+					(lo ^ fork->addr[1]) & fork->mask[1]
 				? fork->outside
 				: fork->inside;
-		} else {
-			break;
 		}
 	}
-	return node & (PT_NODE_CHUNK | PT_NODE_FORK) ? 0 : node;
+	return node & PT_NODE_TABLE ? 0 : node;
 }
 
 static __always_inline struct pt_key pt_key_v4(__be32 addr)
@@ -148,11 +147,13 @@ static __always_inline int pt_site_of(const struct pt_packet *p, struct pt_cell 
 		return pt_pass(PT_STAT_PASS_NO_DEST);
 	if (p->family == PT_AF_INET) {
 		key = pt_key_v4(((const struct iphdr *)p->net)->daddr);
-		found = pt_find(dest->v4[key.hi >> 48], &key);
+		found = dest->v4[key.hi >> 48];
 	} else {
 		key = pt_key_v6(&((const struct ipv6hdr *)p->net)->daddr);
-		found = pt_find(dest->v6, &key);
+		found = dest->v6;
 	}
+	if (found & PT_NODE_TABLE)
+		found = pt_find(found, key.hi, key.lo);
 	if (!found)
 		return pt_pass(PT_STAT_PASS_NO_DEST);
 	at->site = found - 1;
@@ -194,11 +195,13 @@ static __always_inline __u64 pt_by_source(const struct pt_packet *p, const struc
 
 	if (p->family == PT_AF_INET) {
 		key = pt_key_v4(((const struct iphdr *)p->net)->saddr);
-		found = pt_find(rule->source4, &key);
+		found = rule->source4;
 	} else {
 		key = pt_key_v6(&((const struct ipv6hdr *)p->net)->saddr);
-		found = pt_find(rule->source6, &key);
+		found = rule->source6;
 	}
+	if (found & PT_NODE_TABLE)
+		found = pt_find(found, key.hi, key.lo);
 	return found < PT_SOURCES ? rule->source[found] : 0;
 }
 

@@ -209,5 +209,5 @@ uint32_t pt_trie_find(const struct pt_chunk *chunk, const struct pt_fork *fork, 
 			return node;
 		}
 	}
-	return node & (PT_NODE_CHUNK | PT_NODE_FORK) ? 0 : node;
+	return node & PT_NODE_TABLE ? 0 : node;
 }
