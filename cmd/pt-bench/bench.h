@@ -41,3 +41,10 @@ struct bench_selection_args {
 extern const struct argp_option bench_selection_options[];
 int bench_selection_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int bench_selection(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+struct bench_dataplane_args {
+	uint32_t runs, sites, policies; // 0: the default
+};
+extern const struct argp_option bench_dataplane_options[];
+int bench_dataplane_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int bench_dataplane(struct pt_ctx *ctx, int argc, char **argv, void *opts);

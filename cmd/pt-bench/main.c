@@ -23,6 +23,15 @@ static const struct pt_verb verbs[] = {
 		.args = "",
 		.need = PT_NEED_JSON,
 		.doc = "Change the verdict of one path: how long until the best of all is known?" },
+	{ .name = "dataplane",
+		.run = bench_dataplane,
+		.options = bench_dataplane_options,
+		.parse = bench_dataplane_parse,
+		.opts_size = sizeof(struct bench_dataplane_args),
+		.args = "",
+		.need = PT_NEED_ROOT | PT_NEED_JSON,
+		.doc = "Decide about packets in a large network: how long for each? And a "
+		       "reload?" },
 	{ .name = NULL },
 };
 

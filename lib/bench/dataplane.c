@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+#include "bench/dataplane.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bench/fleet.h"
+#include "bpf/flows.h"
+#include "plane/load.h"
+#include "plane/state.h"
+#include "plane/table.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual" // generated code
+#include "bpf/flows.skel.h"
+#pragma GCC diagnostic pop
+
+#define REPEAT 200000
+#define FRAME  64
+#define FRAME6 (ETH_HLEN + 40 + 8 + 16)
+
+enum { SERIES_RELOAD = PT_DATAPLANE_RELOAD };
+
+#define DECISION(metric_, name_, target_, doc_)     \
+	[PT_DATAPLANE_##metric_] = { .name = name_, \
+		.unit = "ns",                       \
+		.series = PT_DATAPLANE_##metric_,   \
+		.q_ppm = 500000,                    \
+		.target = target_,                  \
+		.doc = doc_ }
+
+static const struct pt_bench_metric metrics[PT_DATAPLANE_METRICS] = {
+	DECISION(HOT, "decision_hot", 45, "One IPv4 flow, over and over"),
+	DECISION(RANDOM, "decision_random", 45, "131,072 IPv4 flows in turn, to all prefixes"),
+	DECISION(HOT6, "decision6_hot", PT_BENCH_NONE, "One IPv6 flow, over and over"),
+	DECISION(RANDOM6, "decision6_random", PT_BENCH_NONE, "131,072 IPv6 flows in turn"),
+	[PT_DATAPLANE_RELOAD] = { .name = "reload",
+		.unit = "us",
+		.series = SERIES_RELOAD,
+		.q_ppm = 500000,
+		.target = 20000,
+		.doc = "All tables of the network, seen by packets at once" },
+};
+
+struct bench {
+	char dir[PT_PIN_PATH];
+	struct pt_fleet fleet;
+	struct pt_programs progs;
+	struct pt_plane *plane;
+	struct flows_bpf *skel;
+	uint8_t frame[2][FRAME6]; // IPv4, IPv6
+	uint64_t random;
+};
+
+static uint32_t below(struct bench *b, uint32_t bound)
+{
+	b->random = b->random * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(b->random >> 33) % bound;
+}
+
+// ---- the network in the kernel ----
+
+static int reload(struct bench *b, struct pt_err *err)
+{
+	struct pt_table t;
+	int ret = pt_table_init(&t, &b->fleet.setup, b->plane, err);
+
+	if (!ret)
+		ret = pt_table_paths(&t, err);
+	if (!ret)
+		ret = pt_table_banks(&t, true, err);
+	if (!ret)
+		ret = pt_table_retire(&t, err);
+	pt_table_done(&t);
+	return ret;
+}
+
+static int load_plane(struct bench *b, struct pt_err *err)
+{
+	struct pt_trie need;
+	struct pt_sizes sizes = { .paths = b->fleet.net.n_paths, .sites = b->fleet.net.n_sites };
+	bool created;
+	int ret = pt_table_need(&b->fleet.setup, &need, err);
+
+	(void)snprintf(b->dir, sizeof(b->dir), "/sys/fs/bpf/pt-bench-%d/plane", getpid());
+	sizes.chunks = need.chunks;
+	sizes.forks = need.forks;
+	if (!ret)
+		ret = pt_pin_create(b->dir, &created, err);
+	if (!ret)
+		ret = pt_load(b->dir, &sizes, 1, &b->progs, err);
+	if (!ret)
+		ret = pt_plane_open(b->dir, PT_PLANE_NEW, &b->plane, err);
+	if (ret)
+		return ret;
+	b->plane->meta->abi = PT_ABI;
+	b->plane->meta->path_cap = b->plane->entries[PT_MAP_HOP];
+	b->plane->meta->site_cap = b->plane->entries[PT_MAP_GROUP] / (2 * PT_MAX_POLICY);
+	return reload(b, err);
+}
+
+// ---- packets ----
+
+static uint16_t sum_of(const struct iphdr *ip)
+{
+	const uint16_t *word = (const void *)ip;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(*ip) / sizeof(*word); i++)
+		sum += word[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t) ~(sum + (sum >> 16));
+}
+
+static void make_frames(struct bench *b)
+{
+	struct iphdr v4 = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
+	struct ipv6hdr v6 = { .version = 6, .nexthdr = IPPROTO_UDP, .hop_limit = 64 };
+	uint16_t proto = htons(ETH_P_IP), proto6 = htons(ETH_P_IPV6);
+
+	v4.tot_len = htons(FRAME - ETH_HLEN);
+	v6.payload_len = htons(FRAME6 - ETH_HLEN - sizeof(v6));
+	memcpy(b->frame[0] + 12, &proto, 2);
+	memcpy(b->frame[0] + ETH_HLEN, &v4, sizeof(v4));
+	memcpy(b->frame[1] + 12, &proto6, 2);
+	memcpy(b->frame[1] + ETH_HLEN, &v6, sizeof(v6));
+}
+
+static int fill_flows(struct bench *b, int family, struct pt_err *err)
+{
+	size_t bytes = PT_FLOWS * sizeof(struct pt_flow_row);
+	struct pt_flow_row *rows = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		bpf_map__fd(b->skel->maps.flow_rows), 0);
+	struct iphdr ip;
+
+	if (rows == MAP_FAILED)
+		return pt_err_errno(err, -errno, "flows");
+	memcpy(&ip, b->frame[0] + ETH_HLEN, sizeof(ip));
+	for (uint32_t i = 0; i < PT_FLOWS; i++) {
+		struct pt_flow_row row = { .sport = (uint16_t)below(b, 65536),
+			.dport = (uint16_t)below(b, 65536) };
+
+		pt_fleet_addr(&b->fleet, 0, family, below(b, UINT16_MAX), row.src);
+		pt_fleet_addr(&b->fleet, 1 + below(b, b->fleet.net.n_sites - 1), family,
+			below(b, UINT16_MAX), row.dst);
+		memcpy(&ip.saddr, row.src, 4);
+		memcpy(&ip.daddr, row.dst, 4);
+		row.check = sum_of(&ip);
+		rows[i] = row;
+	}
+	(void)munmap(rows, bytes);
+	return 0;
+}
+
+static int run(
+	struct bench *b, int family, int target, uint32_t want, int64_t *ns, struct pt_err *err)
+{
+	bool v6 = family == AF_INET6;
+	uint32_t key = 0;
+	uint8_t out[FRAME6];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = b->frame[v6],
+		.data_size_in = v6 ? FRAME6 : FRAME, .data_out = out, .data_size_out = sizeof(out),
+		.repeat = REPEAT);
+	int ret = bpf_map_update_elem(
+		bpf_map__fd(b->skel->maps.flow_target), &key, &target, BPF_ANY);
+
+	if (!ret)
+		ret = bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.flows), &opts);
+	if (ret)
+		return pt_err_errno(err, ret, "test run");
+	// A packet that is not steered costs less: that would measure something else.
+	if (opts.retval != want)
+		return pt_err_set(
+			err, -EPROTO, "the program answered %u, not %u", opts.retval, want);
+	*ns = opts.duration;
+	return 0;
+}
+
+static uint64_t steered(const struct bench *b)
+{
+	uint64_t stats[PT_STAT_COUNT] = { 0 };
+
+	return pt_stat_read(b->plane, stats) ? 0 : stats[PT_STAT_STEERED];
+}
+
+// ns[0] with the real program, ns[1] with the empty one.
+static int measure(struct bench *b, int family, bool many, int64_t ns[2], struct pt_err *err)
+{
+	uint64_t before = steered(b);
+	int ret;
+
+	b->skel->bss->flow_mask = many ? PT_FLOWS - 1 : 0;
+	ret = run(b, family, b->progs.fd[PT_PROGRAM_STEER], TC_ACT_REDIRECT, &ns[0], err);
+	if (!ret && steered(b) - before != REPEAT)
+		ret = pt_err_set(err, -EPROTO, "only %" PRIu64 " of %d packets were steered",
+			steered(b) - before, REPEAT);
+	if (!ret)
+		ret = run(b, family, bpf_program__fd(b->skel->progs.flows_end),
+			(uint32_t)TC_ACT_UNSPEC, &ns[1], err);
+	return ret;
+}
+
+// ---- the plan ----
+
+static int measure_all(struct bench *b, int64_t out[2][PT_BENCH_SERIES], struct pt_err *err)
+{
+	static const struct {
+		unsigned series;
+		int family;
+		bool many;
+	} rows[] = {
+		{ PT_DATAPLANE_HOT, AF_INET, false },
+		{ PT_DATAPLANE_RANDOM, AF_INET, true },
+		{ PT_DATAPLANE_HOT6, AF_INET6, false },
+		{ PT_DATAPLANE_RANDOM6, AF_INET6, true },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && !ret; i++) {
+		int64_t ns[2];
+
+		if (!rows[i].many)
+			ret = fill_flows(b, rows[i].family, err);
+		if (!ret)
+			ret = measure(b, rows[i].family, rows[i].many, ns, err);
+		if (ret)
+			break;
+		out[0][rows[i].series] = ns[0] - ns[1];
+		out[1][rows[i].series] = ns[1];
+	}
+	return ret;
+}
+
+static int once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
+{
+	struct bench *b = ctx;
+	int64_t both[2][PT_BENCH_SERIES], start = pt_mono_now().ns;
+	int ret = reload(b, err);
+
+	out[SERIES_RELOAD] = (pt_mono_now().ns - start) / PT_NS_PER_US;
+	if (!ret)
+		ret = measure_all(b, both, err);
+	for (unsigned i = 0; i < SERIES_RELOAD && !ret; i++)
+		out[i] = both[0][i];
+	return ret;
+}
+
+static int empty_once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
+{
+	int64_t both[2][PT_BENCH_SERIES];
+	int ret = measure_all(ctx, both, err);
+
+	for (unsigned i = 0; i < SERIES_RELOAD && !ret; i++)
+		out[i] = both[1][i];
+	return ret;
+}
+
+static int open_bench(struct bench *b, const struct pt_dataplane_opts *o, struct pt_err *err)
+{
+	int ret = pt_fleet_init(&b->fleet, o->sites, o->policies, err);
+
+	if (!ret)
+		ret = load_plane(b, err);
+	if (ret)
+		return ret;
+	b->skel = flows_bpf__open_and_load();
+	if (!b->skel)
+		return pt_err_errno(err, errno ? -errno : -EINVAL, "loading the program of flows");
+	make_frames(b);
+	return 0;
+}
+
+int pt_dataplane_bench(
+	const struct pt_dataplane_opts *o, struct pt_dataplane_report *out, struct pt_err *err)
+{
+	struct bench b = { .progs = PT_PROGRAMS_NONE, .random = 1 };
+	const struct pt_bench_plan plan = {
+		.workload = "dataplane",
+		.metrics = metrics,
+		.n_metrics = PT_DATAPLANE_METRICS,
+		.subject = { .name = "steer", .once = once, .ctx = &b },
+		.baseline = { .name = "empty program", .once = empty_once, .ctx = &b },
+		.warmup = 1,
+		.runs = o->runs,
+		.baseline_runs = o->runs,
+		.progress = o->progress,
+		.progress_ctx = o->progress_ctx,
+	};
+	int ret = open_bench(&b, o, err);
+
+	if (!ret)
+		ret = pt_bench_run(&plan, out->results, err);
+	flows_bpf__destroy(b.skel);
+	pt_programs_done(&b.progs);
+	pt_plane_free(b.plane);
+	if (b.dir[0])
+		(void)pt_pin_remove(b.dir, NULL); // nothing to add to the first error
+	pt_fleet_done(&b.fleet);
+	return ret;
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# pt-bench dataplane: records with a baseline, nothing left behind, and what is refused.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+}
+
+@test "dataplane: one bench record a metric, nothing left pinned" {
+	pt-bench dataplane --json -n 2 -s 50 -p 7 >"$BATS_TEST_TMPDIR/out" 3>&- &
+	local pid=$!
+	wait "$pid" || [ $? -eq 1 ]
+	jq -es 'map(.metric) == ["decision_hot", "decision_random", "decision6_hot",
+			"decision6_random", "reload"]
+		and all(.type == "bench" and .workload == "dataplane" and .runs == 2
+			and .skipped == null and .value > 0)
+		and (map(select(.unit == "ns")) | length == 4 and all(.baseline > 0
+			and .baseline_name == "empty program"))
+		and (map(select(.target != null).metric)
+			== ["decision_hot", "decision_random", "reload"])' "$BATS_TEST_TMPDIR/out"
+	run ! compgen -G "/sys/fs/bpf/pt-bench-$pid"
+}
+
+@test "dataplane: bad numbers exit 64 with the bounds" {
+	run --separate-stderr pt-bench dataplane -s 1
+	[ "$status" -eq 64 ]
+	# shellcheck disable=SC2154 # set by bats
+	[ "$stderr" = "pt-bench: --sites: 2 to 8000, not '1'" ]
+	run --separate-stderr pt-bench dataplane -p 65
+	[ "$status" -eq 64 ]
+	[ "$stderr" = "pt-bench: --policies: 1 to 64, not '65'" ]
+}
