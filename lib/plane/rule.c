@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 
+#define OWN     1      // preference of the edge's own addresses among sources
 #define FACTORS 100000 // tried before giving up; 64 devices need about eight
 
 static void set_range(__u64 *word, uint32_t lo, uint32_t hi, __u64 bit)
@@ -43,9 +44,21 @@ static void sources_done(struct sources *s)
 	free(s->accepts);
 }
 
-static int sources_init(struct sources *s, const struct pt_network *net, struct pt_err *err)
+// The kernel takes no IPv4 packet from outside that claims to come from itself: no policy does.
+static void add_own(struct sources *s, const struct pt_links *links)
 {
-	uint32_t room = 1;
+	for (uint32_t i = 0; i < links->n_addr; i++) {
+		struct pt_prefix host = { .addr = links->addr[i].local, .len = 32 };
+
+		if (host.addr.family == AF_INET)
+			s->items[s->n++] = pt_trie_item(&host, 0, OWN);
+	}
+}
+
+static int sources_init(struct sources *s, const struct pt_network *net,
+	const struct pt_links *links, struct pt_err *err)
+{
+	uint32_t room = 1 + links->n_addr;
 
 	*s = (struct sources){};
 	for (uint32_t i = 0; i < policies(net); i++)
@@ -62,10 +75,12 @@ static int sources_init(struct sources *s, const struct pt_network *net, struct 
 		if (!m->n_src_prefixes)
 			s->any |= 1ull << i;
 	}
+	add_own(s, links);
 	s->n = pt_trie_sort(s->items, s->n);
 	if (s->n >= PT_SOURCES)
-		return pt_err_set(
-			err, -ENOSPC, "policies: more than %d source prefixes", PT_SOURCES - 1);
+		return pt_err_set(err, -ENOSPC,
+			"policies: more than %d source prefixes and addresses of this edge",
+			PT_SOURCES - 1);
 	for (uint32_t i = 0; i < s->n; i++)
 		s->items[i].value = i + 1;
 	return 0;
@@ -95,15 +110,16 @@ static void put_sources(
 	}
 	out->source[0] = s->any;
 	for (uint32_t i = 0; i < s->n; i++)
-		out->source[i + 1] = s->accepts[i] | s->any;
+		out->source[i + 1] = s->items[i].preference == OWN ? 0 : s->accepts[i] | s->any;
 	out->source4 = pt_trie_build(trie, s->items, v4);
 	out->source6 = pt_trie_build(trie, s->items + v4, s->n - v4);
 }
 
-int pt_rule_count(const struct pt_network *net, struct pt_trie *trie, struct pt_err *err)
+int pt_rule_count(const struct pt_network *net, const struct pt_links *links, struct pt_trie *trie,
+	struct pt_err *err)
 {
 	struct sources s;
-	int ret = sources_init(&s, net, err);
+	int ret = sources_init(&s, net, links, err);
 
 	if (!ret) {
 		uint32_t v4 = pt_trie_count_v4(s.items, s.n);
@@ -195,7 +211,7 @@ int pt_rule_fill(const struct pt_network *net, const struct pt_links *links, str
 	struct pt_rule *out, struct pt_err *err)
 {
 	struct sources s;
-	int ret = sources_init(&s, net, err);
+	int ret = sources_init(&s, net, links, err);
 
 	if (!ret) {
 		memset(out, 0, sizeof(*out));

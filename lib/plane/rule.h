@@ -7,9 +7,11 @@
 #include "net/link.h"
 #include "plane/trie.h"
 
-// Policy n of the network becomes bit n of every value that its match accepts. -ENOSPC: matches
+// Policy n of the network becomes bit n of every value that its match accepts; the edge's own IPv4
+// addresses are sources that none accepts. -ENOSPC: matches
 // name more devices than there is room for.
 int pt_rule_fill(const struct pt_network *net, const struct pt_links *links, struct pt_trie *trie,
 	struct pt_rule *out, struct pt_err *err);
 // The tables that its source prefixes need are counted.
-int pt_rule_count(const struct pt_network *net, struct pt_trie *trie, struct pt_err *err);
+int pt_rule_count(const struct pt_network *net, const struct pt_links *links, struct pt_trie *trie,
+	struct pt_err *err);

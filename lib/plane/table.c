@@ -307,7 +307,7 @@ int pt_table_need(const struct pt_setup *s, struct pt_trie *need, struct pt_err 
 
 	*need = (struct pt_trie){};
 	ret = pt_dest_fill(s, NULL, need, NULL, err);
-	return ret ? ret : pt_rule_count(s->net, need, err);
+	return ret ? ret : pt_rule_count(s->net, s->links, need, err);
 }
 
 int pt_table_banks(struct pt_table *t, bool groups, struct pt_err *err)

@@ -158,6 +158,28 @@ static void test_many_devices(void)
 	many_devices(600, -ENOSPC);
 }
 
+static void test_own_addresses(void)
+{
+	static struct pt_link_addr own[] = { { .local = { AF_INET, { 10, 1, 0, 1 } } },
+		{ .local = { AF_INET6, { 0xfd, 1, [15] = 1 } } },
+		{ .local = { AF_INET, { 10, 1, 0, 1 } } } };
+	struct pt_prefix lan;
+	struct pt_match m[] = {
+		{ .dscp = PT_NULL, .src_prefixes = &lan, .n_src_prefixes = 1 },
+		{ .dscp = PT_NULL },
+	};
+
+	T_EQ(pt_prefix_parse("10.1.0.1/32", &lan), 0); // even if a policy names it
+	links.addr = own;
+	links.n_addr = 3;
+	fill(m, 2);
+	links.n_addr = 0;
+	T_EQ(from_source("10.1.0.1"), 0);
+	T_EQ(from_source("10.1.0.0"), 1 << 1);
+	T_EQ(from_source("10.1.0.2"), 1 << 1);
+	T_EQ(from_source("fd01::1"), 1 << 1); // the kernel forwards these
+}
+
 static void test_sources(void)
 {
 	struct pt_prefix outer[2], inner[2];
@@ -191,4 +213,5 @@ T_MAIN({ "a policy without a match takes everything", test_match_all },
 	{ "the device that a packet enters by", test_devices },
 	{ "up to a hundred devices, and a clear no", test_many_devices },
 	{ "source prefixes, one inside the other", test_sources },
-	{ "64 policies have a bit each", test_all_64 })
+	{ "64 policies have a bit each", test_all_64 },
+	{ "no policy takes what claims to come from the edge itself", test_own_addresses })
