@@ -2,7 +2,7 @@
 // Random packets through the steer program and through the kernel's own forwarding, which is the
 // oracle: what the program sends on is byte for byte what the kernel would send, what the kernel
 // would not forward it leaves to the kernel, and its choice is that of pt_classify.
-//   PT_DIFF_COUNT=N  packets, 200,000 by default     PT_DIFF_SEED=N   another sequence
+//   PT_DIFF_COUNT=N  packets, 400,000 by default     PT_DIFF_SEED=N   another sequence
 //   PT_DIFF_INDEX=N  this packet alone, told in full
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -16,7 +16,7 @@
 #include "tests/bpf/lanes.h"
 #include "tests/unit/test.h"
 
-#define COUNT     200000
+#define COUNT     400000
 #define COUNT_SAN 30000
 #define SEED      20261123
 #define TOLD      8 // deviations told in full
