@@ -17,7 +17,7 @@
 #include "tests/unit/test.h"
 
 #define COUNT     400000
-#define COUNT_SAN 30000
+#define COUNT_SAN 150000
 #define SEED      20261123
 #define TOLD      8 // deviations told in full
 #define LATE_MS   30
@@ -378,7 +378,7 @@ static void test_passed(void)
 // A generator or an oracle that falls asleep must not look like success.
 static void test_reach(void)
 {
-	if (count < 20000)
+	if (count < 100000)
 		T_SKIP("too few packets to reach everything");
 	T_OK(sum.steered > sum.run / 8);
 	T_OK(sum.unforwarded > sum.run / 8);
