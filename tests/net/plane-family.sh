@@ -22,6 +22,11 @@ for s in a b; do
 done
 tx() { status a ".paths[] | select(.path == \"$1\") | .tx_packets"; }
 pings() { on ha ping -q -c 10 -i 0.05 -W 1 "$1" 2>&1; }
+reaches() { on ha ping -q -c 1 -W 1 "$1" >/dev/null; }
+# Hosts' devices and neighbours may take their time on a busy machine.
+for host in 10.2.0.2 fd00:2::2; do
+	check "$host answers" wait_until 5 reaches $host
+done
 
 fibre=$(tx a-fibre) lte=$(tx a-lte)
 like "IPv4 arrives" "$(pings 10.2.0.2)" ' 0% packet loss'
