@@ -108,6 +108,16 @@ static __always_inline enum pt_parse pt_parse_v6(struct pt_packet *p, void *end)
 	}
 }
 
+// A number that indexes a table. Verifiers before Linux 6.6 lose the bounds of what was
+// byte-swapped or lay on the stack for a while, and the compiler would drop a mask that it knows to
+// change nothing.
+#define pt_index(value, mask)                                        \
+	({                                                           \
+		__u64 index_ = (value);                              \
+		asm volatile("%0 &= %1" : "+r"(index_) : "i"(mask)); \
+		index_;                                              \
+	})
+
 // Reads a packet whose network header is l2_len behind skb->data (14, or 0 on layer-3 devices).
 static __always_inline enum pt_parse pt_parse(
 	struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)

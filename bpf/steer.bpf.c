@@ -221,8 +221,10 @@ static __always_inline int pt_policy_of(
 
 	if (!rule)
 		return pt_pass(PT_STAT_PASS_NO_RULE);
-	left = rule->proto[p->l4_proto] & rule->dscp[p->dscp & 63];
-	left &= p->has_port ? rule->sport[p->sport] & rule->dport[p->dport] : rule->no_port;
+	left = rule->proto[pt_index(p->l4_proto, 0xff)] & rule->dscp[pt_index(p->dscp, 63)];
+	left &= p->has_port
+		? rule->sport[pt_index(p->sport, 0xffff)] & rule->dport[pt_index(p->dport, 0xffff)]
+		: rule->no_port;
 	left &= pt_by_device(skb->ifindex, rule) & pt_by_source(p, rule);
 	if (!left)
 		return pt_pass(PT_STAT_PASS_NO_RULE);

@@ -120,8 +120,11 @@ static __always_inline void pt_announce(const struct pt_verdict *verdict)
 
 // Runs at the moment the threshold-th unanswered probe became overdue, or later if replies moved
 // it. One comparison is enough: probes leave in order, so all before that one are overdue, too.
-static int pt_expire(void *map, __u32 *key, struct pt_watch *watch)
+// The slot is looked up again: verifiers before Linux 6.2 allow no lock on a callback's own
+// argument.
+static int pt_expire(void *map, __u32 *key, struct pt_watch *value)
 {
+	struct pt_watch *watch;
 	__u64 now = bpf_ktime_get_ns(), due = 0;
 	struct pt_verdict verdict;
 	struct pt_slot s;
@@ -129,8 +132,8 @@ static int pt_expire(void *map, __u32 *key, struct pt_watch *watch)
 
 	if (pt_slot_of(*key, &s))
 		return 0;
+	watch = s.watch;
 	bpf_spin_lock(&watch->lock);
-	s.watch = watch;
 	if (watch->due_sent_ns && !pt_is_down(&s) && s.hop->threshold)
 		due = watch->due_sent_ns + pt_patience(watch, s.hop);
 	if (due && due <= now) {
@@ -248,8 +251,9 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 static __always_inline int pt_port_watched(__u16 port)
 {
 	const struct pt_port *ports = pt_only(&pt_port);
+	__u64 index = pt_index(port, 0xffff);
 
-	return ports && ports->bits[port >> 3] & 1 << (port & 7);
+	return ports && ports->bits[index >> 3] & 1 << (index & 7);
 }
 
 static __always_inline int pt_is_target(const struct pt_hop *hop, const struct pt_packet *p,
