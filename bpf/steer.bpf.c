@@ -465,9 +465,11 @@ static __always_inline int pt_forward(struct __sk_buff *skb, const __u32 l2_len,
 		return pt_pass(PT_STAT_PASS_NO_HOP);
 	if (!pt_fits(skb, p, hop->mtu))
 		return pt_pass(PT_STAT_PASS_MTU);
+	if (pt_trim(skb, l2_len, p)) // first: no option is read from padding
+		return pt_pass(PT_STAT_PASS_SHORT);
 	if (pt_is_syn(skb, p))
 		pt_clamp_mss(skb, l2_len, p, pt_least_mtu(choice->group, p->family, hop->mtu));
-	if (pt_trim(skb, l2_len, p) || pt_age(skb, p))
+	if (pt_age(skb, p))
 		return pt_pass(PT_STAT_PASS_SHORT);
 	pt_count_tx(skb, p, choice);
 	if (choice->avoided)

@@ -154,6 +154,27 @@ static void odd_options(struct odd_packet *p)
 	odd_v4(p)->ihl = (5 + list[i].n / 4) & 15;
 }
 
+// TCP options, sound and not, on a SYN; they may reach beyond the packet.
+static void odd_syn(struct odd_packet *p)
+{
+	static const uint8_t options[][8] = { { 2, 4, 0x05, 0xb4 }, { 2, 4, 0x23, 0x00 },
+		{ 2, 4, 0xff, 0xff }, { 2, 4, 0x02, 0x18 }, { 1 }, { 1, 1 }, { 4, 2 }, { 3, 3, 7 },
+		{ 8, 6, 2, 4, 0xff, 0xff }, { 0 }, { 2, 2 }, { 2, 0 }, { 2, 5, 9, 9, 9 },
+		{ 99, 255 }, { 253, 7, 2, 4, 0xff, 0xff, 0 } };
+	static const uint8_t lengths[] = { 4, 4, 4, 4, 1, 2, 2, 3, 6, 1, 2, 2, 5, 2, 7 };
+	uint32_t at = p->l4 + 20u, end = at + 4 * (1 + odd_roll(p, 10)), i;
+
+	if (p->proto != IPPROTO_TCP)
+		return;
+	p->data[p->l4 + 12] = (uint8_t)((end - p->l4) / 4 << 4);
+	p->data[p->l4 + 13] |= 2;
+	for (; at < end && at < p->len; at += lengths[i]) {
+		i = odd_roll(p, sizeof(lengths));
+		for (uint32_t j = 0; j < lengths[i] && at + j < p->len; j++)
+			p->data[at + j] = options[i][j];
+	}
+}
+
 static void odd_fragment(struct odd_packet *p)
 {
 	static const uint16_t values[] = { 0x2000, 0x2001, 0x2010, 0x0010, 0x1fff, 0x3fff, 0x8000,
@@ -295,6 +316,7 @@ static const struct odd_kind {
 	bool with_gso;
 } odd_kinds[] = {
 	{ "gso", odd_gso, true },
+	{ "syn", odd_syn, false },
 	{ "ttl", odd_ttl, true },
 	{ "address", odd_address, true },
 	{ "oversize", odd_oversize, false },

@@ -121,6 +121,21 @@ static void test_padding_is_cut(void)
 	expect_sent(128);
 }
 
+// A SYN whose data offset points past its end, with an MSS option in the padding behind it.
+static void test_no_option_in_padding(void)
+{
+	static const uint8_t mss[] = { 2, 4, 0xff, 0xff };
+	uint8_t *tcp = pkt.data + ETH_HLEN + 20;
+
+	reset();
+	rig_ipv4(&pkt, "10.2.0.7", IPPROTO_TCP, 5000, 6000, 12);
+	tcp[12] = 6 << 4;
+	tcp[13] = 2;
+	memcpy(tcp + 20, mss, sizeof(mss));
+	pkt.len = 60;
+	expect_sent(40);
+}
+
 static void test_multicast_source(void)
 {
 	reset();
@@ -133,4 +148,5 @@ RIG_MAIN({ "a wrong IPv4 header checksum is the kernel's", test_checksum },
 	{ "a length beyond the frame is the kernel's", test_too_long_for_the_frame },
 	{ "a length that cuts the headers is the kernel's", test_too_short_for_its_headers },
 	{ "what stands behind the packet is cut off", test_padding_is_cut },
+	{ "no option is read from padding", test_no_option_in_padding },
 	{ "an IPv6 multicast source is the kernel's", test_multicast_source })
