@@ -13,6 +13,8 @@ struct pt_names {
 	struct {
 		char (*id)[PT_NAME_LEN]; // "" where the index is free
 		uint32_t cap;
+		uint32_t *slot; // by hash of the id: index + 1, 0 empty; NULL: ids are not unique
+		uint32_t slots, used;
 	} kind[PT_NAME_KIND_COUNT];
 };
 

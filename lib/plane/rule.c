@@ -18,8 +18,6 @@ static void set_range(__u64 *word, uint32_t lo, uint32_t hi, __u64 bit)
 
 static void set_ports(__u64 *word, const struct pt_port_range *range, uint32_t n, __u64 bit)
 {
-	if (n == 0)
-		set_range(word, 0, 65535, bit);
 	for (uint32_t i = 0; i < n; i++)
 		set_range(word, range[i].lo, range[i].hi, bit);
 }
@@ -188,8 +186,29 @@ static int fill_devices(const struct pt_network *net, const struct pt_links *lin
 
 // ---- all ----
 
+// Ports are many: policies that name none are set in one go.
+static void fill_ports(const struct pt_network *net, struct pt_rule *out)
+{
+	uint64_t sany = 0, dany = 0;
+
+	for (uint32_t i = 0; i < policies(net); i++) {
+		sany |= net->policies[i].match.n_src_ports ? 0 : 1ull << i;
+		dany |= net->policies[i].match.n_dst_ports ? 0 : 1ull << i;
+	}
+	set_range(out->sport, 0, 65535, sany);
+	set_range(out->dport, 0, 65535, dany);
+	for (uint32_t i = 0; i < policies(net); i++) {
+		const struct pt_match *m = &net->policies[i].match;
+
+		set_ports(out->sport, m->src_ports, m->n_src_ports, 1ull << i);
+		set_ports(out->dport, m->dst_ports, m->n_dst_ports, 1ull << i);
+	}
+	out->no_port = sany & dany;
+}
+
 static void fill_packet(const struct pt_network *net, struct pt_rule *out)
 {
+	fill_ports(net, out);
 	for (uint32_t i = 0; i < policies(net); i++) {
 		const struct pt_match *m = &net->policies[i].match;
 		uint8_t proto = pt_protocol_number(m->protocol);
@@ -200,10 +219,6 @@ static void fill_packet(const struct pt_network *net, struct pt_rule *out)
 			set_range(out->dscp, 0, 63, bit);
 		else
 			out->dscp[m->dscp & 63] |= bit;
-		set_ports(out->sport, m->src_ports, m->n_src_ports, bit);
-		set_ports(out->dport, m->dst_ports, m->n_dst_ports, bit);
-		if (!m->n_src_ports && !m->n_dst_ports)
-			out->no_port |= bit;
 	}
 }
 

@@ -38,12 +38,17 @@ static int index_for(struct pt_table *t, enum pt_name_kind kind, const char *id,
 	return pt_names_set(&t->names, kind, i, id, err);
 }
 
+static int by_id(const void *id, const void *row)
+{
+	return strcmp(id, *(const char *const *)row);
+}
+
+// In arrays that pt_network_check has sorted; `id` is the first member.
 static uint32_t position(const char *id, const void *array, uint32_t n, size_t size)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (!strcmp(*(const char *const *)((const char *)array + i * size), id))
-			return i;
-	return UINT32_MAX;
+	const char *row = n ? bsearch(id, array, n, size, by_id) : NULL;
+
+	return row ? (uint32_t)((size_t)(row - (const char *)array) / size) : UINT32_MAX;
 }
 
 // The id still names an object of the network that holds this index.
@@ -59,6 +64,26 @@ static bool kept(const char *id, uint32_t index, const uint32_t *indexes, const 
 #define INDEX_OF(t, member, array, name)                                                \
 	((t)->member[position(name, (t)->setup->net->array, (t)->setup->net->n_##array, \
 		sizeof(*(t)->setup->net->array))])
+
+static bool same_preference(const struct pt_policy *a, const struct pt_policy *b)
+{
+	if (a->n_prefer != b->n_prefer)
+		return false;
+	for (uint32_t i = 0; i < a->n_prefer; i++)
+		if (strcmp(a->prefer[i], b->prefer[i]) != 0)
+			return false;
+	return true;
+}
+
+// The first policy that orders paths as this one does: it has the same candidates at every site.
+static uint32_t like(const struct pt_network *net, uint32_t policy)
+{
+	uint32_t i = 0;
+
+	while (!same_preference(&net->policies[i], &net->policies[policy]))
+		i++;
+	return i;
+}
 
 // Indexes of paths that the kernel holds down stay taken after their path has gone.
 static int fits(const struct pt_table *t, struct pt_err *err)
@@ -103,11 +128,14 @@ int pt_table_init(
 	t->path = calloc(net->n_paths + 1, sizeof(*t->path));
 	t->uplink = calloc(net->n_uplinks + 1, sizeof(*t->uplink));
 	t->old_policy = calloc(net->n_policies + 1, sizeof(*t->old_policy));
-	if (!t->site || !t->path || !t->uplink || !t->old_policy)
+	t->like = calloc(net->n_policies + 1, sizeof(*t->like));
+	if (!t->site || !t->path || !t->uplink || !t->old_policy || !t->like)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	ret = fits(t, err);
 	if (ret)
 		return ret;
+	for (uint32_t i = 0; i < net->n_policies; i++)
+		t->like[i] = like(net, i);
 	for (uint32_t i = 0; i < net->n_policies; i++)
 		t->old_policy[i] = pt_names_index(&t->names, PT_NAME_POLICY, net->policies[i].id);
 	return 0;
@@ -120,6 +148,7 @@ void pt_table_done(struct pt_table *t)
 	free(t->path);
 	free(t->uplink);
 	free(t->old_policy);
+	free(t->like);
 	*t = (struct pt_table){};
 }
 
@@ -162,19 +191,6 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	*out = hop;
 }
 
-static int put_session(
-	struct pt_plane *p, const struct pt_hop *hop, uint32_t path, struct pt_err *err)
-{
-	struct pt_session_key key = { hop->ifindex, hop->family, hop->ssid };
-	int ret = 0;
-
-	if (hop->family && hop->ifindex)
-		ret = bpf_map_update_elem(p->fd[PT_MAP_SESSION], &key, &path, BPF_ANY);
-	if (hop->family)
-		p->port->bits[hop->port >> 3] |= (__u8)(1u << (hop->port & 7));
-	return ret ? pt_err_errno(err, ret, "pt_session") : 0;
-}
-
 static int put_path(struct pt_table *t, uint32_t at, struct pt_err *err)
 {
 	const struct pt_path *path = &t->setup->net->paths[at];
@@ -194,7 +210,33 @@ static int put_path(struct pt_table *t, uint32_t at, struct pt_err *err)
 	if (memcmp(&p->hop[i], &hop, sizeof(hop)) != 0)
 		p->hop[i] = hop;
 	(void)pt_block_path(p, i, PT_BLOCK_MAINTENANCE, path->maintenance);
-	return put_session(p, &hop, i, err);
+	return 0;
+}
+
+// All in one call: one for each path would be the longest part of a reload.
+static int put_sessions(struct pt_table *t, struct pt_err *err)
+{
+	struct pt_plane *p = t->plane;
+	uint32_t n = 0;
+	pt_autoarena arena = {};
+	struct pt_session_key *keys = pt_arena_alloc(
+		&arena, (t->setup->net->n_paths + 1) * sizeof(*keys));
+	uint32_t *paths = pt_arena_alloc(&arena, (t->setup->net->n_paths + 1) * sizeof(*paths));
+	int ret;
+
+	for (uint32_t i = 0; i < t->setup->net->n_paths; i++) {
+		const struct pt_hop *hop = &p->hop[t->path[i]];
+
+		if (!t->path[i] || !hop->family)
+			continue;
+		p->port->bits[hop->port >> 3] |= (__u8)(1u << (hop->port & 7));
+		if (!hop->ifindex)
+			continue;
+		keys[n] = (struct pt_session_key){ hop->ifindex, hop->family, hop->ssid };
+		paths[n++] = t->path[i];
+	}
+	ret = n ? bpf_map_update_batch(p->fd[PT_MAP_SESSION], keys, paths, &n, NULL) : 0;
+	return ret ? pt_err_errno(err, ret, "pt_session") : 0;
 }
 
 int pt_table_paths(struct pt_table *t, struct pt_err *err)
@@ -211,7 +253,7 @@ int pt_table_paths(struct pt_table *t, struct pt_err *err)
 	for (uint32_t i = 0; i < net->n_paths && !ret; i++)
 		if (is_self(t->setup, net->paths[i].source))
 			ret = put_path(t, i, err);
-	return ret;
+	return ret ? ret : put_sessions(t, err);
 }
 
 // ---- groups ----
@@ -243,17 +285,23 @@ static void keep_decision(const struct pt_group *was, struct pt_group *to)
 	*to = kept;
 }
 
+// `groups` are the site's; those of the policies before are made.
 static void make_group(
-	const struct pt_table *t, uint32_t site, uint32_t policy, struct pt_group *out)
+	const struct pt_table *t, uint32_t site, uint32_t policy, struct pt_group *groups)
 {
 	const struct pt_network *net = t->setup->net;
 	const struct pt_path *path[PT_GROUP_PATHS];
-	uint32_t n = pt_network_candidates(net, t->setup->self, &net->sites[site],
-		&net->policies[policy], path, PT_GROUP_PATHS);
+	struct pt_group *out = &groups[policy];
+	uint32_t n, twin = t->like[policy];
 
-	*out = (struct pt_group){};
-	if (net->policies[policy].none_inside == PT_NONE_DROP)
-		out->flags = PT_GROUP_DROP | PT_GROUP_POLICY_DROP;
+	*out = twin < policy ? groups[twin] : (struct pt_group){};
+	out->flags = net->policies[policy].none_inside == PT_NONE_DROP
+		? PT_GROUP_DROP | PT_GROUP_POLICY_DROP
+		: 0;
+	if (twin < policy)
+		return;
+	n = pt_network_candidates(net, t->setup->self, &net->sites[site], &net->policies[policy],
+		path, PT_GROUP_PATHS);
 	for (uint32_t i = 0; i < n && i < PT_GROUP_PATHS; i++)
 		out->path[out->count++] = (uint16_t)t->path[path[i] - net->paths];
 }
@@ -265,10 +313,11 @@ static void put_groups(const struct pt_table *t, const struct pt_bank *bank, uin
 	struct pt_group *to = pt_bank_group(bank, index, 0);
 
 	memset(to, 0, PT_MAX_POLICY * sizeof(*to));
+	for (uint32_t i = 0; i < net->n_policies; i++)
+		make_group(t, site, i, to);
 	for (uint32_t i = 0; i < net->n_policies; i++) {
 		const struct pt_group *was = pt_group_active(t->plane, index, t->old_policy[i]);
 
-		make_group(t, site, i, &to[i]);
 		if (was && was->flags & PT_GROUP_DECIDED)
 			keep_decision(was, &to[i]);
 	}
@@ -381,42 +430,58 @@ static int retire_names(struct pt_table *t, const struct retired *r, struct pt_e
 	return ret;
 }
 
-static void retire_sessions(struct pt_plane *p)
+static int retire_sessions(struct pt_plane *p, struct pt_err *err)
 {
-	uint32_t cap = p->entries[PT_MAP_SESSION], n = 0, path;
+	uint32_t n = p->entries[PT_MAP_SESSION], next;
 	pt_autoarena arena = {};
-	struct pt_session_key *gone = pt_arena_alloc(&arena, cap * sizeof(*gone));
-	struct pt_session_key key, *prev = NULL;
+	struct pt_session_key *keys = pt_arena_alloc(&arena, n * sizeof(*keys));
+	uint32_t *paths = pt_arena_alloc(&arena, n * sizeof(*paths));
+	int ret = bpf_map_lookup_batch(p->fd[PT_MAP_SESSION], NULL, &next, keys, paths, &n, NULL);
 
-	for (; n < cap && !bpf_map_get_next_key(p->fd[PT_MAP_SESSION], prev, &key); prev = &key) {
-		const struct pt_hop *hop;
+	if (ret && ret != -ENOENT) // that is the end
+		return pt_err_errno(err, ret, "pt_session");
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pt_hop *hop = &p->hop[paths[i] < p->meta->path_cap ? paths[i] : 0];
 
-		if (bpf_map_lookup_elem(p->fd[PT_MAP_SESSION], &key, &path))
-			continue;
-		hop = &p->hop[path < p->meta->path_cap ? path : 0];
-		if (hop->ifindex != key.ifindex || hop->family != key.family ||
-			hop->ssid != key.ssid)
-			gone[n++] = key;
+		if (hop->ifindex != keys[i].ifindex || hop->family != keys[i].family ||
+			hop->ssid != keys[i].ssid)
+			(void)bpf_map_delete_elem(
+				p->fd[PT_MAP_SESSION], &keys[i]); // -ENOENT: as wished
 	}
-	for (uint32_t i = 0; i < n; i++)
-		(void)bpf_map_delete_elem(p->fd[PT_MAP_SESSION], &gone[i]); // -ENOENT: as wished
+	return 0;
+}
+
+struct path_on {
+	uint32_t ifindex, path;
+};
+
+static int by_ifindex(const void *a, const void *b)
+{
+	const struct path_on *x = a, *y = b;
+
+	return (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
 }
 
 // A device with one path tells whose the arriving traffic is; with several it cannot.
 static int put_rx(struct pt_plane *p, struct pt_err *err)
 {
 	int fd = p->fd[PT_MAP_RX], ret = 0;
-	uint32_t ifindex;
+	uint32_t ifindex, n = 0, next;
+	pt_autoarena arena = {};
+	struct path_on *on = pt_arena_alloc(&arena, p->meta->path_cap * sizeof(*on));
 
 	while (!bpf_map_get_next_key(fd, NULL, &ifindex))
 		(void)bpf_map_delete_elem(fd, &ifindex);
-	for (uint32_t i = 1; i < p->meta->path_cap && !ret; i++) {
-		uint32_t sharing = 0;
-
-		for (uint32_t j = 1; j < p->meta->path_cap; j++)
-			sharing += p->hop[i].ifindex && p->hop[j].ifindex == p->hop[i].ifindex;
-		if (sharing == 1)
-			ret = bpf_map_update_elem(fd, &p->hop[i].ifindex, &i, BPF_ANY);
+	for (uint32_t i = 1; i < p->meta->path_cap; i++)
+		if (p->hop[i].ifindex)
+			on[n++] = (struct path_on){ p->hop[i].ifindex, i };
+	if (n)
+		qsort(on, n, sizeof(*on), by_ifindex);
+	for (uint32_t i = 0; i < n && !ret; i = next) {
+		for (next = i + 1; next < n && on[next].ifindex == on[i].ifindex;)
+			next++;
+		if (next == i + 1)
+			ret = bpf_map_update_elem(fd, &on[i].ifindex, &on[i].path, BPF_ANY);
 	}
 	return ret ? pt_err_errno(err, ret, "pt_rx") : 0;
 }
@@ -435,6 +500,6 @@ int pt_table_retire(struct pt_table *t, struct pt_err *err)
 		ret = retire_names(t, &kinds[i], err);
 	if (ret)
 		return ret;
-	retire_sessions(t->plane);
-	return put_rx(t->plane, err);
+	ret = retire_sessions(t->plane, err);
+	return ret ? ret : put_rx(t->plane, err);
 }

@@ -12,6 +12,7 @@ struct pt_table {
 	struct pt_names names;
 	uint32_t *site, *path, *uplink; // by position in the network
 	uint32_t *old_policy;           // index that the policy of this position had before
+	uint32_t *like;                 // first policy with the same preference of uplinks
 };
 
 // Reads what is there and gives every object an index: its old one, or a new one. Nothing changes.
