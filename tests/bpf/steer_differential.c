@@ -4,7 +4,7 @@
 // MSS), what the kernel would not forward it leaves to the kernel, and its choice is that of
 // pt_classify.
 //   PT_DIFF_COUNT=N  packets, 400,000 by default     PT_DIFF_SEED=N   another sequence
-//   PT_DIFF_INDEX=N  this packet alone, told in full
+//   PT_DIFF_INDEX=N  this packet alone, told in full     PT_HOOK=clsact   attached that way
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/pkt_cls.h>
@@ -105,6 +105,7 @@ static void put_network(struct pt_buf *b)
 
 static int load(void)
 {
+	const char *hook = getenv("PT_HOOK");
 	pt_autobuf yaml = { 0 };
 	struct pt_yaml_text text = { .name = "test" };
 	struct pt_marks *marks;
@@ -118,6 +119,8 @@ static int load(void)
 		return -1;
 	setup = (struct pt_setup){ .net = &net, .cfg = &cfg, .links = &links, .strict = true };
 	setup.self = pt_network_site(&net, "a");
+	if (hook)
+		setup.hook = !strcmp(hook, "clsact") ? PT_HOOK_KIND_CLSACT : PT_HOOK_KIND_TCX;
 	return 0;
 }
 
