@@ -140,10 +140,14 @@ struct pt_rule {
 	__u32 pad;
 	__u64 source[PT_SOURCES];
 	struct pt_rule_device device[PT_RULE_DEVICES];
+	// Ports by pages of 256: equal pages are kept once, so that packets touch little memory.
+	__u8 sport_page[256];
+	__u8 dport_page[256];
 	__u64 sport[65536];
 	__u64 dport[65536];
 };
-PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + PT_SOURCES + 2 * PT_RULE_DEVICES + 2 * 65536));
+#define PT_RULE_PORT(page, port) ((__u32)(page)[(port) >> 8] << 8 | ((port)&0xff))
+PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICES + 2 * 65536));
 
 #define PT_HOP_USED 1 // the slot holds a path
 #define PT_HOP_L3   2 // the device has no link layer: no next hop, no MAC header

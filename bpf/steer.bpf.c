@@ -205,6 +205,11 @@ static __always_inline __u64 pt_by_source(const struct pt_packet *p, const struc
 	return found < PT_SOURCES ? rule->source[found] : 0;
 }
 
+static __always_inline __u64 pt_by_port(const __u64 *word, const __u8 *page, __u16 port)
+{
+	return word[(__u32)page[pt_index(port >> 8, 0xff)] << 8 | pt_index(port, 0xff)];
+}
+
 static __always_inline __u64 pt_by_device(__u32 ifindex, const struct pt_rule *rule)
 {
 	__u32 slot = PT_RULE_SLOT(ifindex, rule->device_factor) & (PT_RULE_DEVICES - 1);
@@ -222,9 +227,9 @@ static __always_inline int pt_policy_of(
 	if (!rule)
 		return pt_pass(PT_STAT_PASS_NO_RULE);
 	left = rule->proto[pt_index(p->l4_proto, 0xff)] & rule->dscp[pt_index(p->dscp, 63)];
-	left &= p->has_port
-		? rule->sport[pt_index(p->sport, 0xffff)] & rule->dport[pt_index(p->dport, 0xffff)]
-		: rule->no_port;
+	left &= p->has_port ? pt_by_port(rule->sport, rule->sport_page, p->sport) &
+			pt_by_port(rule->dport, rule->dport_page, p->dport)
+			    : rule->no_port;
 	left &= pt_by_device(skb->ifindex, rule) & pt_by_source(p, rule);
 	if (!left)
 		return pt_pass(PT_STAT_PASS_NO_RULE);

@@ -186,6 +186,21 @@ static int fill_devices(const struct pt_network *net, const struct pt_links *lin
 
 // ---- all ----
 
+// Moves equal pages of 256 words together, the first ones foremost.
+static void share_pages(__u64 *word, __u8 *page)
+{
+	uint32_t n = 0, at;
+
+	for (uint32_t i = 0; i < 256; i++) {
+		for (at = 0; at < n; at++)
+			if (!memcmp(&word[at * 256], &word[i * 256], 256 * sizeof(*word)))
+				break;
+		if (at == n && n++ < i)
+			memcpy(&word[at * 256], &word[i * 256], 256 * sizeof(*word));
+		page[i] = (__u8)at;
+	}
+}
+
 // Ports are many: policies that name none are set in one go.
 static void fill_ports(const struct pt_network *net, struct pt_rule *out)
 {
@@ -203,6 +218,8 @@ static void fill_ports(const struct pt_network *net, struct pt_rule *out)
 		set_ports(out->sport, m->src_ports, m->n_src_ports, 1ull << i);
 		set_ports(out->dport, m->dst_ports, m->n_dst_ports, 1ull << i);
 	}
+	share_pages(out->sport, out->sport_page);
+	share_pages(out->dport, out->dport_page);
 	out->no_port = sany & dany;
 }
 

@@ -31,6 +31,8 @@ static void fill_rules(struct pt_rule *r)
 		r->sport[i] = 7;
 		r->dport[i] = 1u << POLICY_VOICE | 1u << POLICY_REST;
 	}
+	for (int i = 0; i < 256; i++)
+		r->sport_page[i] = r->dport_page[i] = (__u8)i;
 	r->source[0] = 7; // no prefix
 	r->other_device = 7;
 	r->dport[443] |= 1u << POLICY_WEB;

@@ -30,7 +30,9 @@ static void fill(struct pt_match *matches, uint32_t n)
 // The policies that accept a packet, as the kernel program reads the vectors.
 static uint64_t allows(uint8_t proto, uint8_t dscp, uint16_t sport, uint16_t dport)
 {
-	return rule.proto[proto] & rule.dscp[dscp] & rule.sport[sport] & rule.dport[dport];
+	return rule.proto[proto] & rule.dscp[dscp] &
+		rule.sport[PT_RULE_PORT(rule.sport_page, sport)] &
+		rule.dport[PT_RULE_PORT(rule.dport_page, dport)];
 }
 
 static uint64_t allows_portless(uint8_t proto, uint8_t dscp)
@@ -78,6 +80,30 @@ static void test_each_field(void)
 	T_EQ(allows_portless(IPPROTO_ICMPV6, 10), 0);
 	T_EQ(allows_portless(IPPROTO_TCP, 0), 1 << 3); // a fragment shows no port to match
 	T_EQ(allows_portless(IPPROTO_UDP, 46), 0);
+}
+
+// Every port of every page, where ranges begin and end within pages and go over many.
+static void test_port_pages(void)
+{
+	struct pt_port_range r[] = { { 0, 0 }, { 255, 256 }, { 1000, 40000 }, { 65535, 65535 } };
+	struct pt_match m[] = { { .protocol = PT_PROTO_UDP,
+		.dscp = PT_NULL,
+		.src_ports = r,
+		.n_src_ports = 4,
+		.dst_ports = r + 2,
+		.n_dst_ports = 1 } };
+
+	fill(m, 1);
+	for (uint32_t port = 0; port < 65536; port++) {
+		uint64_t src = 0, dst = port >= 1000 && port <= 40000;
+
+		for (int i = 0; i < 4; i++)
+			src |= port >= r[i].lo && port <= r[i].hi;
+		if (allows(IPPROTO_UDP, 0, (uint16_t)port, 2000) != src ||
+			allows(IPPROTO_UDP, 0, 0, (uint16_t)port) != dst)
+			T_FAIL("port %u", port);
+	}
+	T_OK(rule.sport_page[100] == rule.sport_page[50]); // wholly within the range
 }
 
 static void test_all_64(void)
@@ -213,5 +239,6 @@ T_MAIN({ "a policy without a match takes everything", test_match_all },
 	{ "the device that a packet enters by", test_devices },
 	{ "up to a hundred devices, and a clear no", test_many_devices },
 	{ "source prefixes, one inside the other", test_sources },
+	{ "port ranges across pages", test_port_pages },
 	{ "64 policies have a bit each", test_all_64 },
 	{ "no policy takes what claims to come from the edge itself", test_own_addresses })
