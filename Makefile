@@ -50,6 +50,7 @@ DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev linux-libc-dev
 DEPS_TEST  := bats jq iproute2 iputils-ping iperf3 ethtool procps util-linux bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
+DEPS_LANE  := qemu-system-x86 busybox-static cpio
 deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
 
@@ -94,7 +95,10 @@ check-san:
 	$QASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	    PT_SAN=1 tests/run $(BUILD)-san $(T)
 
+# Everything: sanitizers, lint, and the kernels of tests/lane, which skip where they cannot run.
 check-long: check check-san lint
+	$QDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_LANE)
+	$QPT_LANES=1 PT_TEST_TIMEOUT=600 tests/run $(BUILD) lane/
 	$QPT_DIFF_COUNT=1000000 tests/run $(BUILD) bpf/steer_differential
 
 lint:

@@ -182,6 +182,10 @@ int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const st
 	// Both at once would count every probe twice.
 	if (!ret && known && (was.flags ^ hook.flags) & PT_HOOK_TCX)
 		ret = take_away(p, &key, &was);
+	if (ret && kind == PT_HOOK_KIND_TCX && no_tcx(ret))
+		return pt_err_set(err, -EOPNOTSUPP,
+			"%s: no TCX in this kernel (Linux 6.6 has it): use clsact or auto",
+			link->name);
 	if (ret)
 		return pt_err_errno(err, ret, "%s: attaching %s", link->name, row->name);
 	hook.flags |= l3 ? PT_HOOK_LINK3 : 0;
