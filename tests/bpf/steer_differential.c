@@ -3,7 +3,7 @@
 // oracle: what the program sends on is byte for byte what the kernel would send (but for a clamped
 // MSS), what the kernel would not forward it leaves to the kernel, and its choice is that of
 // pt_classify.
-//   PT_DIFF_COUNT=N  packets, 400,000 by default     PT_DIFF_SEED=N   another sequence
+//   PT_DIFF_COUNT=N  packets, 200,000 by default     PT_DIFF_SEED=N   another sequence
 //   PT_DIFF_INDEX=N  this packet alone, told in full     PT_HOOK=clsact   attached that way
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -17,7 +17,7 @@
 #include "tests/bpf/lanes.h"
 #include "tests/unit/test.h"
 
-#define COUNT     400000
+#define COUNT     200000
 #define COUNT_SAN 150000
 #define SEED      20261123
 #define TOLD      8 // deviations told in full
