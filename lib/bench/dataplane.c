@@ -32,19 +32,31 @@
 
 enum { SERIES_RELOAD = PT_DATAPLANE_RELOAD };
 
-#define DECISION(metric_, name_, target_, doc_)     \
-	[PT_DATAPLANE_##metric_] = { .name = name_, \
-		.unit = "ns",                       \
-		.series = PT_DATAPLANE_##metric_,   \
-		.q_ppm = 500000,                    \
-		.target = target_,                  \
-		.doc = doc_ }
-
 static const struct pt_bench_metric metrics[PT_DATAPLANE_METRICS] = {
-	DECISION(HOT, "decision_hot", 45, "One IPv4 flow, over and over"),
-	DECISION(RANDOM, "decision_random", 45, "131,072 IPv4 flows in turn, to all prefixes"),
-	DECISION(HOT6, "decision6_hot", PT_BENCH_NONE, "One IPv6 flow, over and over"),
-	DECISION(RANDOM6, "decision6_random", PT_BENCH_NONE, "131,072 IPv6 flows in turn"),
+	[PT_DATAPLANE_HOT] = { .name = "decision_hot",
+		.unit = "ns",
+		.series = PT_DATAPLANE_HOT,
+		.q_ppm = 500000,
+		.target = 45,
+		.doc = "One IPv4 flow, over and over" },
+	[PT_DATAPLANE_RANDOM] = { .name = "decision_random",
+		.unit = "ns",
+		.series = PT_DATAPLANE_RANDOM,
+		.q_ppm = 500000,
+		.target = 45,
+		.doc = "131,072 IPv4 flows in turn, to all prefixes" },
+	[PT_DATAPLANE_HOT6] = { .name = "decision6_hot",
+		.unit = "ns",
+		.series = PT_DATAPLANE_HOT6,
+		.q_ppm = 500000,
+		.target = PT_BENCH_NONE,
+		.doc = "One IPv6 flow, over and over" },
+	[PT_DATAPLANE_RANDOM6] = { .name = "decision6_random",
+		.unit = "ns",
+		.series = PT_DATAPLANE_RANDOM6,
+		.q_ppm = 500000,
+		.target = PT_BENCH_NONE,
+		.doc = "131,072 IPv6 flows in turn" },
 	[PT_DATAPLANE_RELOAD] = { .name = "reload",
 		.unit = "us",
 		.series = SERIES_RELOAD,

@@ -40,7 +40,7 @@ sql() { sqlite3 "$db" "$1"; }
 	sql "INSERT INTO sites (id) VALUES ('west')"
 	run pt init
 	[ "$status" -eq 0 ]
-	[ "$output" = "pt-db: $db: exists, version 1" ]
+	[ "$output" = "pt-db: $db: exists, version 2" ]
 	[ "$(sql 'SELECT id FROM sites')" = west ]
 	run pt init -q
 	[ "$status" -eq 0 ]
