@@ -16,7 +16,7 @@ for s in a b; do
 	check "edge $s leaves the path" wait_until 3 path_is $s $s-fibre down
 done
 hold 0.1
-felt_clean "device deleted" 60000
+felt_clean "device deleted" 100000
 wan_up a 0
 new=$(ip -n "$(ns ea)" -j link show wan0 | jq '.[0].ifindex')
 check "the device is another" test "$old" != "$new"

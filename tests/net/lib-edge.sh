@@ -83,6 +83,8 @@ edge_stop() { # SIDE; BADLY: those that did not end with 0
 # Rows that pt-db kept, as CSV.
 kept() { "$BIN/pt-db" query --csv --db "$SCRATCH/$1/sdwan.db" "$2" | tail -n +2 | tr -d '\r'; } # SIDE SQL
 
+# What pt-select decided, without its statistics.
+decisions() { records "$1" select | grep '"type":"decision"'; } # SIDE
 records() { cat "$SCRATCH/$1/spool/$2"/*.ndjson 2>/dev/null; } # SIDE STAGE
 
 status() { # SIDE [JQ-FILTER]

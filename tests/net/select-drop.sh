@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib-edge.sh"
 
 edges_up check_ms=200 cooldown_s=1 sla='{ rtt_ms: 50 }'
-newest() { records a select | tail -n 1 | jq -r "$1"; }
+newest() { decisions a | tail -n 1 | jq -r "$1"; }
 newest_is() { [[ $(newest "$1") = "$2" ]]; } # FILTER WANT
 slow_down() { # to 40 ms each way, in steps that the watchdog follows
 	local us

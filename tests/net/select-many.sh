@@ -8,10 +8,10 @@
 
 WAN_NAMES=(w0 w1 w2 w3 w4 w5 w6 w7 w8)
 edges_up check_ms=200 sla='{ rtt_ms: 50 }'
-first_is() { [[ $(records a select | tail -n 1 | jq -r '.paths[0]') = "$1" ]]; }
+first_is() { [[ $(decisions a | tail -n 1 | jq -r '.paths[0]') = "$1" ]]; }
 
 check "pt-select decides" wait_until 10 first_is a-w0
-is "over all nine" "$(records a select | tail -n 1 | jq '.paths | length')" 9
+is "over all nine" "$(decisions a | tail -n 1 | jq '.paths | length')" 9
 for ((us = 1000; us <= 40000; us += 3000)); do
 	relay_set w0 delay_us=$us
 	hold 0.05

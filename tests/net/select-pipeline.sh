@@ -29,9 +29,10 @@ as_unit() { # NODE NAME STAGE CMD...
 		--bounding-set "$caps" "$@"
 }
 reflector_up() { on eb ss -Hlun | grep -q ":862 "; }
-first() { jq -r '.paths[0]' "$1" 2>/dev/null | tail -n 1; } # FILE
+decided() { grep '"type":"decision"' "$1"; } # FILE
+first() { decided "$1" | tail -n 1 | jq -r '.paths[0]'; } # FILE
 first_is() { [[ $(first "$1") = "$2" ]]; }
-reason() { tail -n 1 "$1" | jq -r .reason; }
+reason() { decided "$1" | tail -n 1 | jq -r .reason; }
 ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 told() { grep -q "$2" "$SCRATCH/$1.err"; }
 
@@ -78,10 +79,10 @@ like "and says so" "$(reason "$OUT")" '^a-wan0: rtt p95 [0-9.]+ ms over 50 ms'
 relay_set wan0 delay_us=0
 check "and back" wait_until 15 first_is "$OUT" a-wan0
 
-before=$(wc -l <"$OUT")
+before=$(decided "$OUT" | wc -l)
 slay probe
 check "a dead prober is noticed" wait_until 10 told select "no fresh health records"
-is "and moves nothing" "$(wc -l <"$OUT")" "$before"
+is "and moves nothing" "$(decided "$OUT" | wc -l)" "$before"
 like "explain tells" "$("$BIN/pt-select" explain "${FILES[@]}" b default "$SPOOL"/{probe,failover,select})" \
 	'1  a-wan0 +stale .*stale: no record for'
 reap select

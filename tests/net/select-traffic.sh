@@ -9,10 +9,10 @@
 
 edges_up check_ms=200 cooldown_s=2 sla='{ rtt_ms: 50 }'
 decided() { # SIDE PATH: first of the newest decision
-	[[ $(records "$1" select | tail -n 1 | jq -r '.paths[0]') = "$2" ]]
+	[[ $(decisions "$1" | tail -n 1 | jq -r '.paths[0]') = "$2" ]]
 }
 both() { "$1" a "a-$2" && "$1" b "b-$2"; } # CONDITION WAN
-reason() { records "$1" select | tail -n 1 | jq -r .reason; } # SIDE
+reason() { decisions "$1" | tail -n 1 | jq -r .reason; } # SIDE
 because() { [[ $(reason "$1") =~ $2 ]]; } # SIDE REGEX
 
 wait_until 10 both decided fibre || bail "no decision: $(cat "$SCRATCH"/select-?.err)"
@@ -54,11 +54,11 @@ edge_start_select() {
 	spawn "select-$s" "$BIN/pt-select" watch $(files_of "$s") --from "$spool/probe" \
 		"$spool/failover" --spool "$spool/select"
 }
-before=$(records a select | wc -l)
+before=$(decisions a | wc -l)
 edge_start_select a
 edge_start_select b
 hold 2
-is "a restarted pt-select decides nothing new" "$(records a select | wc -l)" "$before"
+is "a restarted pt-select decides nothing new" "$(decisions a | wc -l)" "$before"
 stream_mark
 is "and no packet was lost" "$(mark_of ab lost) $(mark_of ba lost)" "0 0"
 
