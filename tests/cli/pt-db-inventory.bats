@@ -47,7 +47,7 @@ sql() { sqlite3 "$db" "$1"; }
 	[ -z "$output" ]
 	run pt migrate
 	[ "$status" -eq 0 ]
-	[ "$output" = "pt-db: $db: version 1, 0 migrations run" ]
+	[ "$output" = "pt-db: $db: version 2, 0 migrations run" ]
 }
 
 @test "the guide's maintenance and benchmark SQL runs on it" {

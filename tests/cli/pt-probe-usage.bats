@@ -63,6 +63,7 @@ refused() { # WORDS-OF-THE-LINE ARGS...
 
 @test "loopback answers, with a record that holds every field" {
 	run --separate-stderr timeout 5 "$probe" ping -c 2 -i 10ms --json 127.0.0.1
+	echo "exit $status: $stderr $output" # what a failure looked like
 	[ "$status" -eq 0 ] || [[ $stderr == *CAP_NET_RAW* ]] || false
 	[ "$status" -eq 0 ] || skip "no right to ICMP here"
 	keys=$(jq -r 'keys_unsorted | join(" ")' <<<"$output")
