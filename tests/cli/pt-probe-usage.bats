@@ -62,11 +62,11 @@ refused() { # WORDS-OF-THE-LINE ARGS...
 }
 
 @test "loopback answers, with a record that holds every field" {
-	run --separate-stderr timeout 5 "$probe" ping -c 2 -i 10ms --json 127.0.0.1
+	run --separate-stderr timeout 9 "$probe" ping -c 40 -i 50ms --json 127.0.0.1
 	echo "exit $status: $stderr $output" # what a failure looked like
 	[ "$status" -eq 0 ] || [[ $stderr == *CAP_NET_RAW* ]] || false
 	[ "$status" -eq 0 ] || skip "no right to ICMP here"
 	keys=$(jq -r 'keys_unsorted | join(" ")' <<<"$output")
 	[ "$keys" = "type v ts mono_ns boot src seq path target family dscp probe window_ms sent received late loss_ppm loss_out_ppm loss_back_ppm rtt_us rtt_hist owd_out_us owd_back_us owd_error_us jitter_us pdv_us reordered duplicates mtu mos score timestamps" ]
-	jq -e '.type == "health" and .probe == "icmp" and .received == 2' <<<"$output"
+	jq -e '.type == "health" and .probe == "icmp" and .sent == 40 and .received >= 1 and .received <= 40' <<<"$output"
 }
