@@ -3,15 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/parse.h"
 #include "model/network.h"
 #include "probe/reflect.h"
 #include "verbs.h"
-
-#define MAX_LIST 64 // addresses to bind, prefixes to answer
 
 enum { KEY_PORT = 'p', KEY_BIND = 'b', KEY_DEVICE = 'I', KEY_ALLOW = 'a', KEY_RATE = 'r' };
 
@@ -38,10 +35,9 @@ const struct argp_option probe_reflect_options[] = {
 
 static int add_bind(struct pt_ctx *ctx, const char *arg, struct probe_reflect_opts *o)
 {
-	if (!o->bind)
-		o->bind = calloc(MAX_LIST, sizeof(*o->bind));
-	if (!o->bind || o->n_bind == MAX_LIST)
-		return pt_err_set(&ctx->err, -E2BIG, "--bind: at most %d addresses", MAX_LIST);
+	if (o->n_bind == PROBE_REFLECT_MAX)
+		return pt_err_set(
+			&ctx->err, -E2BIG, "--bind: at most %d addresses", PROBE_REFLECT_MAX);
 	if (pt_addr_parse(arg, &o->bind[o->n_bind]))
 		return pt_err_set(&ctx->err, -EINVAL, "--bind: '%s' is no address", arg);
 	o->n_bind++;
@@ -50,10 +46,9 @@ static int add_bind(struct pt_ctx *ctx, const char *arg, struct probe_reflect_op
 
 static int add_allow(struct pt_ctx *ctx, const char *arg, struct probe_reflect_opts *o)
 {
-	if (!o->allow)
-		o->allow = calloc(MAX_LIST, sizeof(*o->allow));
-	if (!o->allow || o->n_allow == MAX_LIST)
-		return pt_err_set(&ctx->err, -E2BIG, "--allow: at most %d prefixes", MAX_LIST);
+	if (o->n_allow == PROBE_REFLECT_MAX)
+		return pt_err_set(
+			&ctx->err, -E2BIG, "--allow: at most %d prefixes", PROBE_REFLECT_MAX);
 	int code = pt_prefix_parse(arg, &o->allow[o->n_allow]);
 	if (code)
 		return pt_err_set(&ctx->err, -EINVAL, "--allow: '%s' %s", arg,
@@ -143,7 +138,5 @@ int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	if (!code)
 		code = run(ctx, loop, o);
 	pt_loop_free(loop);
-	free(o->bind);
-	free(o->allow);
 	return code < 0 ? PT_EXIT_FAIL : code;
 }

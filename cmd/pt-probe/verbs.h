@@ -19,12 +19,14 @@ struct probe_ping_opts {
 	uint32_t stamp_port; // 0: ICMP
 };
 
+#define PROBE_REFLECT_MAX 64 // addresses to bind, prefixes to answer
+
 struct probe_reflect_opts {
 	uint32_t port;
 	const char *device;
-	struct pt_addr *bind;
+	struct pt_addr bind[PROBE_REFLECT_MAX];
 	uint32_t n_bind;
-	struct pt_prefix *allow;
+	struct pt_prefix allow[PROBE_REFLECT_MAX];
 	uint32_t n_allow;
 	uint64_t rate_pps;
 };
