@@ -18,6 +18,7 @@
 #include "base/record.h"
 #include "base/spool.h"
 #include "db.h"
+#include "ingest_stats.h"
 #include "store/ingest.h"
 #include "store/open.h"
 
@@ -33,7 +34,7 @@
 // been read from a descriptor at once is stored at once.
 #define PASS_FULL (-EAGAIN)
 
-enum { KEY_FROM = 1, KEY_BATCH, KEY_WAIT };
+enum { KEY_FROM = 1, KEY_BATCH, KEY_WAIT, KEY_SPOOL };
 
 const struct argp_option db_ingest_options[] = {
 	{ .name = "from",
@@ -48,6 +49,10 @@ const struct argp_option db_ingest_options[] = {
 		.key = KEY_WAIT,
 		.arg = "TIME",
 		.doc = "Let records gather for so long while few come (default 200ms)" },
+	{ .name = "spool",
+		.key = KEY_SPOOL,
+		.arg = "DIR",
+		.doc = "Write its own statistics to this spool, too" },
 	{ 0 },
 };
 
@@ -72,6 +77,9 @@ int db_ingest_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 			return pt_err_set(&ctx->err, -EINVAL, "--wait: '%s' is no time", arg);
 		o->wait_given = true;
 		return 0;
+	case KEY_SPOOL:
+		ctx->spool = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -90,6 +98,7 @@ struct input {
 struct run {
 	struct pt_ctx *ctx;
 	struct pt_ingest *ingest;
+	struct db_ingest_stats stats;
 	struct pt_loop *loop;
 	struct pt_timer *timer; // of the next pass
 	struct input inputs[DB_INGEST_SPOOLS];
@@ -192,6 +201,7 @@ static int save_positions(struct run *r)
 // One transaction. -EBUSY: nothing was read, another writer is at it.
 static int pass(struct run *r)
 {
+	struct pt_mono start = pt_mono_now();
 	int code = pt_ingest_begin(r->ingest, &r->ctx->err);
 	if (code)
 		return code;
@@ -202,7 +212,10 @@ static int pass(struct run *r)
 		pt_ingest_abort(r->ingest);
 		return code;
 	}
-	return pt_ingest_commit(r->ingest, &r->ctx->err);
+	code = pt_ingest_commit(r->ingest, &r->ctx->err);
+	if (!code && pt_ingest_pending(r->ingest))
+		db_ingest_stats_pass(&r->stats, start);
+	return code;
 }
 
 static void on_ready(void *ctx, int fd, uint32_t events);
@@ -239,6 +252,7 @@ static void be_patient(struct run *r)
 	if (!r->busy_told)
 		pt_log(PT_LOG_WARN, "%s: waiting", r->ctx->err.msg);
 	r->busy_told = true;
+	r->stats.busy++;
 	r->ctx->err = (struct pt_err){ 0 };
 	r->next = pt_mono_add(pt_mono_now(), BUSY_RETRY_MS * PT_NS_PER_MS);
 	(void)pt_loop_timer_set(r->timer, r->next, 0); // a past or future instant, both are fine
@@ -345,10 +359,22 @@ static int open_inputs(struct run *r, const struct db_ingest_opts *o)
 	return code;
 }
 
+static const int ending[] = { SIGTERM, SIGINT, 0 };
+
+// From the first line on: who asks for an end while the database is being opened gets a clean one.
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (const int *s = ending; *s; s++)
+		sigaddset(&set, *s);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); // cannot fail with a mask of ours
+}
+
 static int set_up(struct run *r, struct pt_sql *db, const struct pt_config *config,
 	const struct db_ingest_opts *o)
 {
-	static const int signals[] = { SIGTERM, SIGINT, 0 };
 	struct pt_err *err = &r->ctx->err;
 	int code = pt_ingest_new(db, config, &r->ingest, err);
 
@@ -361,12 +387,15 @@ static int set_up(struct run *r, struct pt_sql *db, const struct pt_config *conf
 		code = pt_loop_new(&r->loop, err);
 	if (code)
 		return code;
-	code = pt_loop_signals(r->loop, signals, on_signal, r);
+	code = pt_loop_signals(r->loop, ending, on_signal, r);
 	if (!code)
 		code = pt_loop_timer_add(r->loop, (struct pt_mono){ 0 }, 0, on_pass, r, &r->timer);
 	if (code)
 		return pt_err_errno(err, code, "ingest");
-	return open_inputs(r, o);
+	r->stats.ingest = r->ingest;
+	r->stats.malformed = &r->bad;
+	code = db_ingest_stats_start(&r->stats, r->loop, config, r->ctx->spool, err);
+	return code ? code : open_inputs(r, o);
 }
 
 static void tear_down(struct run *r)
@@ -380,6 +409,7 @@ static void tear_down(struct run *r)
 		pt_record_reader_free(in->reader);
 	}
 	pt_loop_free(r->loop);
+	db_ingest_stats_done(&r->stats);
 	pt_ingest_free(r->ingest);
 }
 
@@ -417,6 +447,7 @@ int db_ingest(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	};
 
 	(void)argc, (void)argv; // ingest takes none
+	block_signals();
 	if (db_config(ctx, &arena, &config) ||
 		pt_store_open(db_path(ctx, &config), PT_SQL_WRITE, &config, &db, &ctx->err))
 		return PT_EXIT_FAIL;

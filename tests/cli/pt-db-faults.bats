@@ -30,6 +30,12 @@ random_ms() { # MAX: 0.000 to MAX/1000 seconds
 	printf '%d.%03d' $(($1 * RANDOM / 32768 / 1000)) $(($1 * RANDOM / 32768 % 1000))
 }
 
+blocks_term() { # PID
+	local mask
+	mask=$(awk '/^SigBlk/ {print $2}' "/proc/$1/status")
+	((0x$mask >> 14 & 1))
+}
+
 # Every record of the run is there, each once.
 rows="SELECT source_id, mono_ns, seq FROM sdwan_path_health
 	UNION ALL SELECT source_id, mono_ns, seq FROM traffic_stats
@@ -84,6 +90,11 @@ all_rows_once() { # N
 	until [ "$(sql 'SELECT max(seq) FROM stats')" -eq 20000 ]; do
 		[ "$SECONDS" -lt "$deadline" ]
 		nap 0.05
+	done
+	# The records may all have been there already: the program must have begun before it can end.
+	until blocks_term "$pids"; do
+		[ "$SECONDS" -lt "$deadline" ]
+		nap 0.02
 	done
 	kill -TERM "$pids"
 	wait "$pids"

@@ -222,3 +222,36 @@ traffic() { # SEQ [MONO]
 	[ "$status" -eq 2 ]
 	[[ $output == *"/proc/none"* ]]
 }
+
+@test "statistics of its own: on standard output, in its spool, and from there in the database" {
+	spool=$BATS_TEST_TMPDIR/own
+	mkdir "$spool"
+	printf 'health:\n  db_persist_interval: 1\nmetrics:\n  export_interval_secs: 1\n' >"$config"
+	{ records 80 && echo nonsense; } >"$BATS_TEST_TMPDIR/in"
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	exec 7<>"$BATS_TEST_TMPDIR/fifo"
+	pt-db ingest --db "$db" --config "$config" --spool "$spool" \
+		<"$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/out" 2>/dev/null 3>&- 7>&- &
+	pid=$!
+	cat "$BATS_TEST_TMPDIR/in" >&7
+	until_true grep -q '"stored":80,' "$BATS_TEST_TMPDIR/out"
+	kill -TERM "$pid"
+	wait "$pid"
+	pid=
+	exec 7>&-
+	# shellcheck disable=SC2016
+	jq -se 'last | .type == "stats" and .malformed == 1 and .duplicates == 0 and .not_due == 0
+		and .unknown == 0 and .busy == 0 and .cpu_us > 0
+		and ([.write_us.buckets[][1]] | add) == .write_us.count and .write_us.count >= 1
+		and (.src | endswith("/pt-db"))' "$BATS_TEST_TMPDIR/out"
+	cat "$spool"/*.ndjson | cmp - "$BATS_TEST_TMPDIR/out"
+	start /dev/null --from "$spool"
+	wait_for "SELECT max(json_extract(record, '$.stored')) FROM stats JOIN sources s ON s.id = source_id WHERE src LIKE '%/pt-db'" 80
+	kill -TERM "$pid"
+	wait "$pid"
+	pid=
+	# metrics.enabled: no
+	printf 'metrics:\n  enabled: false\n  export_interval_secs: 1\n' >"$config"
+	{ records 8 && read -rt 1.5 <> <(:); } | pt-db ingest -q --db "$db" --config "$config" >"$BATS_TEST_TMPDIR/out"
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+}
