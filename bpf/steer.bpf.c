@@ -6,322 +6,34 @@
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
-#include "bpf/maps.h"
+#include "bpf/decide.h"
 #include "bpf/mss.h"
-#include "bpf/parse.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-#define PT_STEER_ON 0 // a step's answer: go on; all else is a tc action
-
-// How good a candidate is, best first.
-enum pt_rank {
-	PT_RANK_USABLE,
-	PT_RANK_DAMPED,  // alive, held back until it has proved itself
-	PT_RANK_DOWN,    // the watchdog says so, which a dead prober can cause, too
-	PT_RANK_BLOCKED, // no carrier, maintenance, or by hand
-	PT_RANK_NONE,    // no device, or no next hop for this family
-};
-
-struct pt_choice {
-	__u32 path;
-	__u32 rank;
-	__u32 avoided; // first dead candidate that stood before it; 0 none
-	const struct pt_group *group;
-};
-
-// What a packet belongs to, and the banks it goes by.
-struct pt_cell {
-	__u32 bank, class; // of groups, of what classifies
-	__u32 site;
-	__u32 policy;
-};
-
-// An address in host order; IPv4 in the highest 32 bits.
-struct pt_key {
-	__u64 hi, lo;
-};
-
-static __always_inline int pt_pass(enum pt_stat why)
-{
-	pt_tally(why);
-	return TC_ACT_UNSPEC;
-}
-
-// Multicast, broadcast, link-local, loopback and unset addresses are never forwarded.
-static __always_inline int pt_scope_v4(const struct iphdr *ip)
-{
-	__u32 d = bpf_ntohl(ip->daddr), s = bpf_ntohl(ip->saddr);
-
-	return d >> 28 >= 0xe || d >> 24 == 127 || d >> 24 == 0 || d >> 16 == 0xa9fe ||
-		s >> 28 >= 0xe || s >> 24 == 127 || s >> 24 == 0 || s >> 16 == 0xa9fe;
-}
-
-static __always_inline int pt_scope_v6(const struct ipv6hdr *ip)
-{
-	const __be32 *d = ip->daddr.in6_u.u6_addr32, *s = ip->saddr.in6_u.u6_addr32;
-	const __be32 ten = bpf_htonl(0xffc00000), link = bpf_htonl(0xfe800000);
-	const __be32 top = bpf_htonl(0xff000000);
-
-	return !(~d[0] & top) || !(~s[0] & top) || (d[0] & ten) == link || (s[0] & ten) == link ||
-		!(d[0] | d[1] | d[2] | (d[3] & bpf_htonl(~1u))) ||
-		!(s[0] | s[1] | s[2] | (s[3] & bpf_htonl(~1u)));
-}
-
-static __always_inline int pt_read(struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)
+static __always_inline enum pt_stat pt_read(
+	struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)
 {
 	if (skb->pkt_type != PACKET_HOST)
-		return pt_pass(PT_STAT_PASS_TYPE);
+		return PT_STAT_PASS_TYPE;
 	if (skb->vlan_present)
-		return pt_pass(PT_STAT_PASS_VLAN);
+		return PT_STAT_PASS_VLAN;
 	switch (pt_parse_pull(skb, l2_len, p)) {
 	case PT_PARSE_SHORT:
-		return pt_pass(PT_STAT_PASS_SHORT);
+		return PT_STAT_PASS_SHORT;
 	case PT_PARSE_NOT_IP:
-		return pt_pass(PT_STAT_PASS_NOT_IP);
+		return PT_STAT_PASS_NOT_IP;
 	case PT_PARSE_OPTION:
-		return pt_pass(PT_STAT_PASS_OPTION);
+		return PT_STAT_PASS_OPTION;
 	case PT_PARSE_OK:
 		break;
 	}
 	if (!pt_sound(skb, l2_len, p))
-		return pt_pass(PT_STAT_PASS_SHORT);
+		return PT_STAT_PASS_SHORT;
 	if (p->ttl <= 1)
-		return pt_pass(PT_STAT_PASS_TTL);
+		return PT_STAT_PASS_TTL;
 	if (p->family == PT_AF_INET ? pt_scope_v4(p->net) : pt_scope_v6(p->net))
-		return pt_pass(PT_STAT_PASS_SCOPE);
-	return PT_STEER_ON;
-}
-
-// The value of the longest prefix that covers the address, as lib/plane/trie.c built it. A function
-// of its own, with numbers alone to and fro, is verified once and not for every way to get here.
-__noinline __u32 pt_find(__u32 node, __u64 hi, __u64 lo)
-{
-	for (int i = 0; i < PT_NODE_STEPS && node & PT_NODE_TABLE; i++) {
-		__u32 index = node & PT_NODE_INDEX;
-
-		if (node & PT_NODE_CHUNK) {
-			const struct pt_chunk *chunk = bpf_map_lookup_elem(&pt_chunk, &index);
-			__u32 byte = node >> PT_NODE_BYTE;
-			__u64 word = byte & 8 ? lo : hi;
-
-			if (!chunk)
-				return 0;
-			node = chunk->node[word >> (56 - 8 * (byte & 7)) & 0xff];
-		} else {
-			const struct pt_fork *fork = bpf_map_lookup_elem(&pt_fork, &index);
-
-			if (!fork)
-				return 0;
-			node = (hi ^ fork->addr[0]) & fork->mask[0] ||
-					(lo ^ fork->addr[1]) & fork->mask[1]
-				? fork->outside
-				: fork->inside;
-		}
-	}
-	return node & PT_NODE_TABLE ? 0 : node;
-}
-
-static __always_inline struct pt_key pt_key_v4(__be32 addr)
-{
-	return (struct pt_key){ .hi = (__u64)bpf_ntohl(addr) << 32 };
-}
-
-static __always_inline struct pt_key pt_key_v6(const struct in6_addr *addr)
-{
-	const __be32 *a = addr->in6_u.u6_addr32;
-
-	return (struct pt_key){
-		.hi = (__u64)bpf_ntohl(a[0]) << 32 | bpf_ntohl(a[1]),
-		.lo = (__u64)bpf_ntohl(a[2]) << 32 | bpf_ntohl(a[3]),
-	};
-}
-
-static __always_inline int pt_site_of(const struct pt_packet *p, struct pt_cell *at)
-{
-	const struct pt_dest *dest = bpf_map_lookup_elem(&pt_dest, &at->class);
-	struct pt_key key;
-	__u32 found;
-
-	if (!dest)
-		return pt_pass(PT_STAT_PASS_NO_DEST);
-	if (p->family == PT_AF_INET) {
-		key = pt_key_v4(((const struct iphdr *)p->net)->daddr);
-		found = dest->v4[key.hi >> 48];
-	} else {
-		key = pt_key_v6(&((const struct ipv6hdr *)p->net)->daddr);
-		found = dest->v6;
-	}
-	if (found & PT_NODE_TABLE)
-		found = pt_find(found, key.hi, key.lo);
-	if (!found)
-		return pt_pass(PT_STAT_PASS_NO_DEST);
-	at->site = found - 1;
-	return at->site == PT_SITE_LOCAL ? pt_pass(PT_STAT_PASS_LOCAL) : PT_STEER_ON;
-}
-
-// The position of the lowest bit of a non-zero word: BPF has no instruction for it.
-static __always_inline __u32 pt_lowest_bit(__u64 word)
-{
-	__u32 n = 0;
-
-	if (!(__u32)word) {
-		word >>= 32;
-		n += 32;
-	}
-	if (!(word & 0xffff)) {
-		word >>= 16;
-		n += 16;
-	}
-	if (!(word & 0xff)) {
-		word >>= 8;
-		n += 8;
-	}
-	if (!(word & 0xf)) {
-		word >>= 4;
-		n += 4;
-	}
-	if (!(word & 3)) {
-		word >>= 2;
-		n += 2;
-	}
-	return n + !(word & 1);
-}
-
-static __always_inline __u64 pt_by_source(const struct pt_packet *p, const struct pt_rule *rule)
-{
-	struct pt_key key;
-	__u32 found;
-
-	if (p->family == PT_AF_INET) {
-		key = pt_key_v4(((const struct iphdr *)p->net)->saddr);
-		found = rule->source4;
-	} else {
-		key = pt_key_v6(&((const struct ipv6hdr *)p->net)->saddr);
-		found = rule->source6;
-	}
-	if (found & PT_NODE_TABLE)
-		found = pt_find(found, key.hi, key.lo);
-	return found < PT_SOURCES ? rule->source[found] : 0;
-}
-
-static __always_inline __u64 pt_by_port(const __u64 *word, const __u8 *page, __u16 port)
-{
-	return word[(__u32)page[pt_index(port >> 8, 0xff)] << 8 | pt_index(port, 0xff)];
-}
-
-static __always_inline __u64 pt_by_device(__u32 ifindex, const struct pt_rule *rule)
-{
-	__u32 slot = PT_RULE_SLOT(ifindex, rule->device_factor) & (PT_RULE_DEVICES - 1);
-	const struct pt_rule_device *device = &rule->device[slot];
-
-	return device->ifindex == ifindex ? device->policies : rule->other_device;
-}
-
-static __always_inline int pt_policy_of(
-	const struct __sk_buff *skb, const struct pt_packet *p, struct pt_cell *at)
-{
-	const struct pt_rule *rule = bpf_map_lookup_elem(&pt_rule, &at->class);
-	__u64 left;
-
-	if (!rule)
-		return pt_pass(PT_STAT_PASS_NO_RULE);
-	left = rule->proto[pt_index(p->l4_proto, 0xff)] & rule->dscp[pt_index(p->dscp, 63)];
-	left &= p->has_port ? pt_by_port(rule->sport, rule->sport_page, p->sport) &
-			pt_by_port(rule->dport, rule->dport_page, p->dport)
-			    : rule->no_port;
-	left &= pt_by_device(skb->ifindex, rule) & pt_by_source(p, rule);
-	if (!left)
-		return pt_pass(PT_STAT_PASS_NO_RULE);
-	at->policy = pt_lowest_bit(left);
-	return PT_STEER_ON;
-}
-
-// A WAN that speaks only the other family would swallow the packet.
-static __always_inline int pt_carries(const struct pt_hop *hop, __u16 family)
-{
-	__u32 via = family == PT_AF_INET ? PT_HOP_VIA4 : PT_HOP_VIA6;
-
-	return hop->ifindex && hop->flags & (via | PT_HOP_L3);
-}
-
-// These two are functions of their own, checked once, and give values of which the verifier knows
-// nothing: inlined, it followed each way through the candidates into all that comes after, which
-// took it half a second.
-
-#define PT_RANK_IS_DOWN 0x100 // the watchdog says so, whatever else blocks the path
-
-// How good a candidate is for packets of this family: enum pt_rank, and PT_RANK_IS_DOWN.
-__attribute__((noinline)) __u32 pt_rank(__u32 path, __u32 family)
-{
-	const __u32 i = path & (PT_MAX_PATH - 1); // not the key: the look-up might change that
-	__u32 key = i, down;
-	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
-	const struct pt_live *live = pt_only(&pt_live);
-	const struct pt_block *block = pt_only(&pt_block);
-	__u8 why;
-
-	if (!hop || !live || !block)
-		return PT_RANK_NONE;
-	down = live->down[i] ? PT_RANK_IS_DOWN : 0;
-	if (!pt_carries(hop, (__u16)family))
-		return PT_RANK_NONE | down;
-	why = block->path[i] | block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
-	if (why & PT_BLOCK_HARD)
-		return PT_RANK_BLOCKED | down;
-	if (down)
-		return PT_RANK_DOWN | down;
-	return why ? PT_RANK_DAMPED : PT_RANK_USABLE;
-}
-
-// The first of the best candidates, packed: path, rank << 16, first dead one before it << 32.
-__attribute__((noinline)) __u64 pt_choose(const struct pt_group *group, __u32 family)
-{
-	__u64 best = 0, least = PT_RANK_NONE, avoided = 0;
-
-	if (!group)
-		return least << 16;
-	for (int i = 0; i < PT_GROUP_PATHS; i++) {
-		__u32 path = group->path[i], rank;
-
-		if (i >= group->count || !path)
-			break;
-		rank = pt_rank(path, family);
-		if ((rank & 0xff) < least) {
-			best = path;
-			least = rank & 0xff;
-		}
-		if (!least)
-			break;
-		if (!avoided && rank & PT_RANK_IS_DOWN)
-			avoided = path;
-	}
-	return avoided << 32 | least << 16 | best;
-}
-
-static __always_inline int pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
-	__u16 family, struct pt_choice *choice)
-{
-	__u32 key = (at->bank * meta->site_cap + at->site) * PT_MAX_POLICY + at->policy;
-	const struct pt_group *group;
-	__u64 packed;
-
-	if (at->site >= meta->site_cap)
-		return pt_pass(PT_STAT_PASS_NO_GROUP);
-	group = bpf_map_lookup_elem(&pt_group, &key);
-	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
-		return pt_pass(PT_STAT_PASS_NO_GROUP);
-	packed = pt_choose(group, family);
-	choice->path = packed & 0xffff;
-	choice->rank = packed >> 16 & 0xffff;
-	choice->avoided = packed >> 32 & 0xffff;
-	choice->group = group;
-	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP) {
-		pt_tally(PT_STAT_DROPPED);
-		return TC_ACT_SHOT;
-	}
-	if (!choice->path)
-		return pt_pass(PT_STAT_PASS_NO_HOP);
+		return PT_STAT_PASS_SCOPE;
 	return PT_STEER_ON;
 }
 
@@ -343,22 +55,6 @@ static __always_inline int pt_fits(struct __sk_buff *skb, const struct pt_packet
 		}
 	}
 	return len <= mtu;
-}
-
-// What every candidate carries, mtu at most: a connection outlives the path that it began on. A
-// function of its own, so that the verifier does not follow its ways into all that comes after.
-__attribute__((noinline)) __u32 pt_least_mtu(const struct pt_group *group, __u32 family, __u32 mtu)
-{
-	for (int i = 0; group && i < PT_GROUP_PATHS; i++) {
-		__u32 path = group->path[i];
-		const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &path);
-
-		if (i >= group->count || !hop)
-			break;
-		if (pt_carries(hop, (__u16)family) && hop->mtu < mtu)
-			mtu = hop->mtu;
-	}
-	return mtu;
 }
 
 // Padding is for the link that it came by: what goes on ends where the packet does.
@@ -414,33 +110,6 @@ static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
 	return (int)bpf_redirect_neigh(hop->ifindex, &next, sizeof(next), 0);
 }
 
-// The first user packet that avoids a dead path ends the outage: worth a moment of its own.
-static __always_inline void pt_note_first(const struct pt_choice *choice)
-{
-	__u32 key = choice->avoided;
-	struct pt_watch *watch = bpf_map_lookup_elem(&pt_watch, &key);
-	struct pt_event *event;
-	__u64 now;
-
-	if (!watch || watch->first_packet_ns)
-		return;
-	now = bpf_ktime_get_ns();
-	if (__sync_val_compare_and_swap(&watch->first_packet_ns, 0, now))
-		return;
-	event = bpf_ringbuf_reserve(&pt_event, sizeof(*event), 0);
-	if (!event) {
-		pt_tally(PT_STAT_EVENT_LOST);
-		return;
-	}
-	__builtin_memset(event, 0, sizeof(*event));
-	event->kind = PT_EVENT_FIRST_PACKET;
-	event->path = choice->avoided;
-	event->to = choice->path;
-	event->detected_ns = now;
-	event->committed_ns = now;
-	bpf_ringbuf_submit(event, 0);
-}
-
 static __always_inline void pt_count_tx(
 	const struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
 {
@@ -460,26 +129,28 @@ static __always_inline void pt_count_tx(
 		pt_tally(PT_STAT_FRAGMENT);
 }
 
-static __always_inline int pt_forward(struct __sk_buff *skb, const __u32 l2_len,
-	struct pt_packet *p, const struct pt_choice *choice)
+// *act: what tc is to do with a packet that is steered.
+static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const __u32 l2_len,
+	struct pt_packet *p, const struct pt_choice *choice, int *act)
 {
 	__u32 key = choice->path;
 	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
 
 	if (!hop || !pt_carries(hop, p->family)) // gone since it was chosen
-		return pt_pass(PT_STAT_PASS_NO_HOP);
+		return PT_STAT_PASS_NO_HOP;
 	if (!pt_fits(skb, p, hop->mtu))
-		return pt_pass(PT_STAT_PASS_MTU);
+		return PT_STAT_PASS_MTU;
 	if (pt_trim(skb, l2_len, p)) // first: no option is read from padding
-		return pt_pass(PT_STAT_PASS_SHORT);
+		return PT_STAT_PASS_SHORT;
 	if (pt_is_syn(skb, p))
 		pt_clamp_mss(skb, l2_len, p, pt_least_mtu(choice->group, p->family, hop->mtu));
 	if (pt_age(skb, p))
-		return pt_pass(PT_STAT_PASS_SHORT);
+		return PT_STAT_PASS_SHORT;
 	pt_count_tx(skb, p, choice);
 	if (choice->avoided)
 		pt_note_first(choice);
-	return pt_send(hop, p->family);
+	*act = pt_send(hop, p->family);
+	return PT_STEER_ON;
 }
 
 SEC("tc")
@@ -489,22 +160,23 @@ int pt_steer(struct __sk_buff *skb)
 	struct pt_packet packet = {};
 	struct pt_choice choice;
 	struct pt_cell at = {};
-	__u32 bank;
-	int act;
+	int act = TC_ACT_UNSPEC;
+	enum pt_stat why;
 
 	if (!meta)
-		return TC_ACT_UNSPEC;
-	bank = *(const volatile __u32 *)&meta->bank; // once: both banks belong together
-	at.bank = !!(bank & PT_BANK_GROUP);
-	at.class = !!(bank & PT_BANK_CLASS);
-	act = pt_read(skb, ETH_HLEN, &packet);
-	if (act == PT_STEER_ON)
-		act = pt_site_of(&packet, &at);
-	if (act == PT_STEER_ON)
-		act = pt_policy_of(skb, &packet, &at);
-	if (act == PT_STEER_ON)
-		act = pt_path_of(meta, &at, packet.family, &choice);
-	if (act == PT_STEER_ON)
-		act = pt_forward(skb, ETH_HLEN, &packet, &choice);
-	return act;
+		return act;
+	pt_banks(meta, &at);
+	why = pt_read(skb, ETH_HLEN, &packet);
+	if (why == PT_STEER_ON)
+		why = pt_site_of(&packet, &at);
+	if (why == PT_STEER_ON)
+		why = pt_policy_of(skb->ifindex, &packet, &at);
+	if (why == PT_STEER_ON)
+		why = pt_path_of(meta, &at, packet.family, &choice);
+	if (why == PT_STEER_ON)
+		why = pt_forward(skb, ETH_HLEN, &packet, &choice, &act);
+	if (why == PT_STEER_ON)
+		return act;
+	pt_tally(why);
+	return why == PT_STAT_DROPPED ? TC_ACT_SHOT : act;
 }
