@@ -33,6 +33,14 @@ static int64_t residence(const struct pt_stamp_reflected *r, int64_t most_ns)
 	return ns > 0 && ns < most_ns ? ns : 0;
 }
 
+struct pt_mono pt_arrived(const struct pt_sent_probe *probe, const struct pt_arrival *arrival)
+{
+	int64_t waited_ns = arrival->real_ns - arrival->kernel_ns; // to be read
+	bool sound = arrival->kernel_ns && waited_ns >= 0 &&
+		waited_ns <= pt_mono_diff(arrival->at, probe->at);
+	return sound ? pt_mono_add(arrival->at, -waited_ns) : arrival->at;
+}
+
 struct pt_sample pt_measure(const struct pt_sent_probe *probe, const struct pt_arrival *arrival,
 	const struct pt_stamp_reflected *reply, const struct pt_clock_error *clock)
 {

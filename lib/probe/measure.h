@@ -16,6 +16,10 @@ struct pt_arrival {
 	int64_t kernel_ns; // when the kernel did, CLOCK_REALTIME; 0: it does not say
 };
 
+// When the answer reached the kernel, on the monotonic clock: by its stamp where that can be true
+// of this probe, else when we saw it.
+struct pt_mono pt_arrived(const struct pt_sent_probe *probe, const struct pt_arrival *arrival);
+
 // The round trip leaves out the time that the reflector held the packet, if it tells (reply NULL:
 // it does not). Kernel stamps are wall time: when that was stepped while the probe was on its way,
 // our monotonic stamps serve instead. One-way delays need both clocks synchronised (`clock` is

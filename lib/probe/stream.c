@@ -17,6 +17,7 @@
 #define RETRY_NS   PT_NS_PER_S
 #define SILENT_NS  (5 * PT_NS_PER_S) // then the socket may be stale: its address or route changed
 #define NOISE_BITS 12                // of the sender's timestamp: 0.95 us
+#define DRAIN_MOST 4096              // packets read before a verdict; a flood must not hold us
 #define REMEMBERED 2                 // timeouts for which probes are remembered, for late answers
 #define ICMP_ID    0x5054
 
@@ -68,27 +69,34 @@ static void close_socket(struct pt_stream *s)
 static void settle(struct pt_stream *s, const struct pt_stamp_reflected *r,
 	const struct pt_tsock_rx *rx, uint64_t cookie, struct pt_stream_event *e)
 {
-	struct pt_sent_probe *p = NULL;
-	bool reordered = false;
-	enum pt_answer answer = pt_track_answer(&s->track, e->seq, cookie, &p, &reordered);
-	if (answer == PT_ANSWER_FOREIGN) {
+	const struct pt_sent_probe *p = pt_track_find(&s->track, e->seq);
+	if (!p) {
 		s->n.foreign++;
 		return;
 	}
-	s->heard = pt_mono_now();
+	struct pt_arrival at = { pt_mono_now(), pt_wall_ns(), rx->kernel_ns };
+	struct pt_verdict v = pt_track_answer(&s->track,
+		&(struct pt_echo){
+			.seq = e->seq, .cookie = cookie, .arrived = pt_arrived(p, &at) });
+	if (v.answer == PT_ANSWER_FOREIGN) {
+		s->n.foreign++;
+		return;
+	}
+	s->heard = at.at;
 	e->ttl = rx->ttl;
-	if (answer == PT_ANSWER_DUPLICATE) {
+	if (v.answer == PT_ANSWER_DUPLICATE) {
 		s->stats.duplicates++;
 		e->kind = PT_STREAM_DUPLICATE;
 	} else {
-		struct pt_arrival at = { pt_mono_now(), pt_wall_ns(), rx->kernel_ns };
-		e->sample = pt_measure(p, &at, r, &s->env->clock.error);
-		e->kind = answer == PT_ANSWER_LATE ? PT_STREAM_LATE : PT_STREAM_ANSWER;
+		e->sample = pt_measure(v.probe, &at, r, &s->env->clock.error);
+		e->kind = v.answer == PT_ANSWER_LATE ? PT_STREAM_LATE : PT_STREAM_ANSWER;
 	}
-	if (answer == PT_ANSWER_LATE)
+	if (v.answer == PT_ANSWER_LATE) {
 		s->stats.late++;
-	if (answer == PT_ANSWER_FRESH) {
-		s->stats.reordered += reordered;
+		s->stats.lost += !v.was_lost;
+	}
+	if (v.answer == PT_ANSWER_FRESH) {
+		s->stats.reordered += v.reordered;
 		pt_stats_reply(&s->stats, &e->sample);
 	}
 	emit(s, e);
@@ -160,17 +168,31 @@ static bool take_event(struct pt_stream *s)
 	return true;
 }
 
-static void receive(struct pt_stream *s)
+// Reads one packet, if there is one. False: the socket is empty.
+static bool receive(struct pt_stream *s)
 {
 	static _Thread_local uint8_t buf[PT_STREAM_MAX_PAYLOAD + 128];
 	struct pt_tsock_rx rx;
 	ssize_t n = pt_tsock_recv(&s->sock, buf, sizeof(buf), &rx);
 	if (n < 0)
-		return; // nothing, a kept fault that reading has cleared, or an oversized packet
+		return n !=
+			-EAGAIN; // a kept fault that reading has cleared, or an oversized packet
 	if (s->o.probe == PT_PROBE_STAMP)
 		on_stamp(s, buf, (size_t)n, &rx);
 	else
 		on_icmp(s, buf, (size_t)n, &rx);
+	return true;
+}
+
+// True when the socket is empty, so that what has no answer now had none until now.
+static bool drain(struct pt_stream *s)
+{
+	unsigned left = DRAIN_MOST;
+	while (s->sock.fd >= 0 && take_event(s) && left)
+		left--;
+	while (s->sock.fd >= 0 && left && receive(s))
+		left--;
+	return left > 0;
 }
 
 // One packet a call: the loop calls again while there are more, and serves the others in between.
@@ -186,7 +208,7 @@ static void on_socket(void *ctx, int fd, uint32_t events)
 									  // send will tell
 	}
 	if (events & EPOLLIN)
-		receive(s);
+		(void)receive(s);
 }
 
 // ---- what leaves ----
@@ -298,6 +320,8 @@ void pt_stream_expire(struct pt_stream *s)
 {
 	struct pt_mono now = pt_mono_now();
 	const struct pt_sent_probe *p;
+	if (!pt_track_overdue(&s->track, now) || !drain(s))
+		return;
 	while ((p = pt_track_expire(&s->track, now))) {
 		s->stats.lost++;
 		emit(s, &(struct pt_stream_event){ .kind = PT_STREAM_LOST, .seq = p->seq });

@@ -72,7 +72,9 @@ void pt_stream_free(struct pt_stream *s);
 // Sends the next probe. Opens the socket where there is none, at most once a second; -ENOTCONN
 // between two attempts, any other failure is told in err.
 int pt_stream_send(struct pt_stream *s, struct pt_err *err);
-// Counts what is overdue as lost. Called by send, too; call it before reading the statistics.
+// Counts what is overdue as lost, after it has read what arrived meanwhile: answers that lie in the
+// socket of a process that was not scheduled are no losses. Calls fn. Called by send, too; call it
+// before reading the statistics.
 void pt_stream_expire(struct pt_stream *s);
 bool pt_stream_waiting(const struct pt_stream *s); // for any answer
 // A record of the window so far, all but `path`. Strings and histogram borrow from s.

@@ -49,46 +49,61 @@ struct pt_sent_probe *pt_track_find(struct pt_track *t, uint32_t seq)
 	return p->state != PT_PROBE_NONE && p->seq == seq ? p : NULL;
 }
 
-enum pt_answer pt_track_answer(struct pt_track *t, uint32_t seq, uint64_t cookie,
-	struct pt_sent_probe **probe, bool *reordered)
+struct pt_verdict pt_track_answer(struct pt_track *t, const struct pt_echo *e)
 {
-	struct pt_sent_probe *p = pt_track_find(t, seq);
-	if (!p || p->cookie != cookie)
-		return PT_ANSWER_FOREIGN;
+	struct pt_sent_probe *p = pt_track_find(t, e->seq);
+	if (!p || p->cookie != e->cookie)
+		return (struct pt_verdict){ .answer = PT_ANSWER_FOREIGN };
 
 	enum pt_probe_state before = p->state;
-	*probe = p;
+	struct pt_verdict v = { .answer = PT_ANSWER_FRESH, .probe = p };
 	p->state = PT_PROBE_ANSWERED;
-	if (before == PT_PROBE_ANSWERED)
-		return PT_ANSWER_DUPLICATE;
-	if (before == PT_PROBE_LOST)
-		return PT_ANSWER_LATE;
-	*reordered = t->any_answer && seq_before(seq, t->expected);
-	if (!*reordered)
-		t->expected = seq + 1;
+	if (before == PT_PROBE_ANSWERED) {
+		v.answer = PT_ANSWER_DUPLICATE;
+		return v;
+	}
+	v.was_lost = before == PT_PROBE_LOST;
+	if (v.was_lost || pt_mono_diff(e->arrived, p->at) >= t->timeout_ns) {
+		v.answer = PT_ANSWER_LATE;
+		return v;
+	}
+	v.reordered = t->any_answer && seq_before(e->seq, t->expected);
+	if (!v.reordered)
+		t->expected = e->seq + 1;
 	t->any_answer = true;
-	return PT_ANSWER_FRESH;
+	return v;
 }
 
-struct pt_sent_probe *pt_track_expire(struct pt_track *t, struct pt_mono now)
+// The oldest probe that still waits for its answer, or NULL.
+static struct pt_sent_probe *oldest_waiting(const struct pt_track *t, uint32_t *seq)
 {
-	for (; t->oldest_seq != t->next_seq; t->oldest_seq++) {
-		struct pt_sent_probe *p = &t->ring[t->oldest_seq & t->mask];
-		if (p->state != PT_PROBE_WAITING)
-			continue;
-		if (pt_mono_diff(now, p->at) < t->timeout_ns)
-			return NULL;
-		p->state = PT_PROBE_LOST;
-		t->oldest_seq++;
-		return p;
+	for (*seq = t->oldest_seq; *seq != t->next_seq; ++*seq) {
+		struct pt_sent_probe *p = &t->ring[*seq & t->mask];
+		if (p->state == PT_PROBE_WAITING)
+			return p;
 	}
 	return NULL;
 }
 
+bool pt_track_overdue(const struct pt_track *t, struct pt_mono now)
+{
+	uint32_t seq;
+	const struct pt_sent_probe *p = oldest_waiting(t, &seq);
+	return p && pt_mono_diff(now, p->at) >= t->timeout_ns;
+}
+
+struct pt_sent_probe *pt_track_expire(struct pt_track *t, struct pt_mono now)
+{
+	struct pt_sent_probe *p = oldest_waiting(t, &t->oldest_seq);
+	if (!p || pt_mono_diff(now, p->at) < t->timeout_ns)
+		return NULL;
+	p->state = PT_PROBE_LOST;
+	t->oldest_seq++;
+	return p;
+}
+
 bool pt_track_waiting(const struct pt_track *t)
 {
-	for (uint32_t seq = t->oldest_seq; seq != t->next_seq; seq++)
-		if (t->ring[seq & t->mask].state == PT_PROBE_WAITING)
-			return true;
-	return false;
+	uint32_t seq;
+	return oldest_waiting(t, &seq);
 }

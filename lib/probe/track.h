@@ -22,7 +22,7 @@ struct pt_sent_probe {
 
 enum pt_answer {
 	PT_ANSWER_FRESH,
-	PT_ANSWER_LATE,      // lost until now
+	PT_ANSWER_LATE,      // overdue when it arrived, counted as lost or not yet
 	PT_ANSWER_DUPLICATE, // answered before
 	PT_ANSWER_FOREIGN,   // no such probe, too old, or forged
 };
@@ -48,10 +48,23 @@ void pt_track_unsend(struct pt_track *t);
 
 // NULL: not remembered.
 struct pt_sent_probe *pt_track_find(struct pt_track *t, uint32_t seq);
-// *probe is the probe answered (not on FOREIGN), *reordered as of RFC 4737 (FRESH only).
-enum pt_answer pt_track_answer(struct pt_track *t, uint32_t seq, uint64_t cookie,
-	struct pt_sent_probe **probe, bool *reordered);
+struct pt_echo {
+	uint32_t seq;
+	uint64_t cookie;
+	struct pt_mono arrived; // at the kernel, however late we come to see it
+};
+struct pt_verdict {
+	enum pt_answer answer;
+	struct pt_sent_probe *probe; // NULL on FOREIGN
+	bool reordered;              // RFC 4737; FRESH only
+	bool was_lost;               // LATE: counted as lost before
+};
+// Judged by when it arrived, not by whether pt_track_expire has run in between.
+struct pt_verdict pt_track_answer(struct pt_track *t, const struct pt_echo *e);
 
-// The next probe now overdue, which becomes lost; NULL: none is.
+// True when pt_track_expire would find one.
+bool pt_track_overdue(const struct pt_track *t, struct pt_mono now);
+// The next probe now overdue, which becomes lost; NULL: none is. First read what has arrived: of an
+// answer that lies unread in a socket this knows nothing.
 struct pt_sent_probe *pt_track_expire(struct pt_track *t, struct pt_mono now);
 bool pt_track_waiting(const struct pt_track *t); // any

@@ -66,6 +66,24 @@ between "reordering is counted" "$(got .reordered)" 1 90
 is "and is no loss" "$(got .received)" 100
 relay_set wan0:ab delay_us=0 reorder_ppm=0
 
+# ---- stalls: answers that lie in the socket of a stopped process arrived in time ----
+relay_set wan0 delay_us=100000 jitter_us=0
+all_left() { (($(relay_get wan0:ab rx) >= before + 3)); }
+for options in "10.9.0.2" "fd00:9::2" "--stamp 862 10.9.0.2"; do
+	before=$(relay_get wan0:ab rx)
+	# shellcheck disable=SC2086 # words
+	spawn_on ea stalled "$BIN/pt-probe" ping --json -c 3 -i 1ms -W 400ms $options
+	wait_until 3 all_left
+	signal stalled STOP
+	hold 0.8
+	signal stalled CONT
+	wait_until 3 finished stalled
+	is "stopped for two timeouts, $options: all answered in time" \
+		"$(jq -r '[.sent, .received, .late, .loss_ppm] | @csv' "$SCRATCH/stalled.out")" "3,3,0,0"
+	between "and measured by when they arrived" "$(jq .rtt_us.max "$SCRATCH/stalled.out")" 200000 240000
+done
+relay_set wan0 delay_us=0
+
 # ---- on the wire ----
 spawn_on ea sniff "$PACKET" sniff wan0 --count 8 --wait-ms 3000
 wait_until 3 sniffing ea || bail "no packet socket"

@@ -54,6 +54,22 @@ static void kernel_stamps(void)
 	T_EQ(s.out_ns, PT_NULL);
 }
 
+// An answer's arrival is the kernel's stamp of it, wherever that can be true.
+static void arrivals(void)
+{
+	setup();
+	T_EQ(pt_arrived(&probe, &arrival).ns, 5000000000 + 10050 * US);
+	arrival.at.ns += 3 * PT_NS_PER_S; // read 3 s later
+	arrival.real_ns += 3 * PT_NS_PER_S;
+	T_EQ(pt_arrived(&probe, &arrival).ns, 5000000000 + 10050 * US);
+	arrival.real_ns += PT_NS_PER_S; // the clock was put forward in between: it left after that
+	T_EQ(pt_arrived(&probe, &arrival).ns, arrival.at.ns);
+	arrival.real_ns -= 10 * PT_NS_PER_S; // and back
+	T_EQ(pt_arrived(&probe, &arrival).ns, arrival.at.ns);
+	arrival.kernel_ns = 0;
+	T_EQ(pt_arrived(&probe, &arrival).ns, arrival.at.ns);
+}
+
 static void user_stamps(void)
 {
 	setup();
@@ -132,7 +148,8 @@ static void wall_clock_stepped(void)
 	T_OK(measured().kernel);
 }
 
-T_MAIN({ "kernel stamps leave our own delays out", kernel_stamps },
+T_MAIN({ "when an answer arrived", arrivals },
+	{ "kernel stamps leave our own delays out", kernel_stamps },
 	{ "user stamps where the kernel gives none", user_stamps },
 	{ "one-way delays need both clocks synchronised", clocks_not_in_step },
 	{ "a reflector with PTP time", reflector_with_ptp_time },

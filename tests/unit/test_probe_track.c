@@ -23,11 +23,17 @@ static unsigned send_at(int64_t ns)
 	return lost;
 }
 
+static struct pt_verdict arrives(uint32_t seq, int64_t ns)
+{
+	return pt_track_answer(
+		&t, &(struct pt_echo){ .seq = seq, .cookie = 1000 + seq, .arrived.ns = ns });
+}
+
 static enum pt_answer answer(uint32_t seq, bool *reordered)
 {
-	struct pt_sent_probe *p;
-	*reordered = false;
-	return pt_track_answer(&t, seq, 1000 + seq, &p, reordered);
+	struct pt_verdict v = arrives(seq, 0); // in time for all
+	*reordered = v.reordered;
+	return v.answer;
 }
 
 static void answers(void)
@@ -38,9 +44,9 @@ static void answers(void)
 		send_at(i);
 	T_EQ(answer(0, &r), PT_ANSWER_FRESH);
 	T_EQ(answer(0, &r), PT_ANSWER_DUPLICATE);
-	struct pt_sent_probe *p;
-	T_EQ(pt_track_answer(&t, 1, 999, &p, &r), PT_ANSWER_FOREIGN); // wrong cookie
-	T_EQ(answer(4, &r), PT_ANSWER_FOREIGN);                       // not sent yet
+	T_EQ(pt_track_answer(&t, &(struct pt_echo){ .seq = 1, .cookie = 999 }).answer,
+		PT_ANSWER_FOREIGN);
+	T_EQ(answer(4, &r), PT_ANSWER_FOREIGN); // not sent yet
 	T_EQ(answer(0xffffffff, &r), PT_ANSWER_FOREIGN);
 	T_EQ(answer(1, &r), PT_ANSWER_FRESH); // the forgery took nothing away
 	T_OK(pt_track_waiting(&t));
@@ -69,6 +75,27 @@ static void expiry_and_late(void)
 	T_EQ(answer(0, &r), PT_ANSWER_LATE);
 	T_OK(!r);
 	T_EQ(answer(0, &r), PT_ANSWER_DUPLICATE);
+}
+
+// What counts is when an answer arrived, not when somebody came to read it.
+static void read_long_after(void)
+{
+	start(8, 0);
+	for (int i = 0; i < 4; i++)
+		send_at(0);
+	T_OK(!pt_track_overdue(&t, (struct pt_mono){ TIMEOUT - 1 }));
+	T_OK(pt_track_overdue(&t, (struct pt_mono){ TIMEOUT }));
+	T_EQ(arrives(0, TIMEOUT - 1).answer, PT_ANSWER_FRESH);
+	struct pt_verdict v = arrives(1, TIMEOUT); // nobody has called it lost yet
+	T_EQ(v.answer, PT_ANSWER_LATE);
+	T_OK(!v.was_lost);
+	T_EQ(arrives(1, 0).answer, PT_ANSWER_DUPLICATE);
+	T_EQ(pt_track_expire(&t, (struct pt_mono){ 5 * TIMEOUT })->seq, 2);
+	v = arrives(2, TIMEOUT - 1); // its loss has been told: nothing takes that back
+	T_EQ(v.answer, PT_ANSWER_LATE);
+	T_OK(v.was_lost);
+	T_EQ(pt_track_expire(&t, (struct pt_mono){ 5 * TIMEOUT })->seq, 3);
+	T_OK(!pt_track_overdue(&t, (struct pt_mono){ 5 * TIMEOUT }));
 }
 
 // RFC 4737 section 3: reordered when below NextExp, which only in-order arrivals move.
@@ -149,6 +176,7 @@ static void unsend(void)
 }
 
 T_MAIN({ "fresh, duplicate, forged", answers }, { "overdue and late", expiry_and_late },
+	{ "answers read long after they arrived", read_long_after },
 	{ "reordering of RFC 4737", reordering }, { "sequence numbers wrap", sequence_wraps },
 	{ "a ring too small counts what it forgets", small_ring },
 	{ "a probe that could not leave is taken back", unsend })
