@@ -274,7 +274,7 @@ __attribute__((noinline)) __u64 pt_choose(const struct pt_group *group, __u32 fa
 static __always_inline enum pt_stat pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
 	__u16 family, struct pt_choice *choice)
 {
-	__u32 key = (at->bank * meta->site_cap + at->site) * PT_MAX_POLICY + at->policy;
+	__u32 key = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
 	const struct pt_group *group;
 	__u64 packed;
 

@@ -74,14 +74,19 @@ struct pt_block {
 #define PT_GROUP_POLICY_DROP 2 // the policy wants PT_GROUP_DROP whatever is decided; user space's
 #define PT_GROUP_DECIDED     4 // the order is a decision, not the file's; user space's
 
-// pt_group[(bank * site_cap + site) * PT_MAX_POLICY + policy], memory-mapped.
+// pt_group[PT_GROUP_KEY(...)], memory-mapped. Half a cache line and never across two; a policy's
+// groups lie together, for few policies carry most of the traffic.
 struct pt_group {
 	__u16 path[PT_GROUP_PATHS]; // first choice first
-	__u16 count;
-	__u16 flags; // PT_GROUP_*
-	__u32 pad;
+	__u8 spare[PT_GROUP_PATHS];
+	__u8 count;
+	__u8 flags; // PT_GROUP_*
+	__u16 pad;
+	__u32 pad2;
 };
-PT_ASSERT_SIZE(pt_group, 24);
+PT_ASSERT_SIZE(pt_group, 32);
+#define PT_GROUP_KEY(site_cap, bank, site, policy) \
+	(((bank)*PT_MAX_POLICY + (policy)) * (site_cap) + (site))
 
 // A node of the prefix tables: a value, or the next table to look into.
 #define PT_NODE_CHUNK (1u << 31) // pt_chunk[index], by the given byte of the address
@@ -154,26 +159,32 @@ PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICE
 #define PT_HOP_VIA4 4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
 #define PT_HOP_VIA6 8
 
-// pt_hop[path], memory-mapped: where a path leaves and how it is watched.
+// pt_hop[path], memory-mapped: where a path leaves and how it is watched. What a user packet needs
+// is in the first of the two cache lines.
 struct pt_hop {
 	__u32 ifindex; // 0 while the device is missing
 	__u32 flags;   // PT_HOP_*
 	__u32 mtu;     // longest network-layer packet
 	__u32 uplink;
+	__u8 via4[4];
 	__u32 site;
+	__u8 via6[16];
+	__u8 spare[24];
+	// The second line: probes only.
 	__u32 threshold; // overdue probes that make a path down
 	__u32 up_count;  // replies in a row that make it up again
 	__u16 ssid;      // of the probe session, RFC 8972
 	__u16 family;    // of the probe target: AF_INET, AF_INET6, 0 unwatched
 	__u64 interval_ns;
 	__u64 timeout_ns;
-	__u8 via4[4];
 	__u16 port; // the reflector's
 	__u16 pad;
-	__u8 via6[16];
+	__u32 pad2;
 	__u8 target[16]; // the probe target; IPv4 in the first four bytes
+	__u64 pad3;
 };
-PT_ASSERT_SIZE(pt_hop, 88);
+PT_ASSERT_SIZE(pt_hop, 128);
+_Static_assert(__builtin_offsetof(struct pt_hop, threshold) == 64, "cache line");
 
 struct pt_probe_slot {
 	__u64 stamp;   // sender timestamp as it stands on the wire

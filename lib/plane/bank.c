@@ -37,16 +37,29 @@ static uint32_t active(const struct pt_plane *p, uint32_t which)
 
 int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err)
 {
-	uint32_t now = active(p, PT_BANK_GROUP);
 	int ret = wait_for_packets(err);
 
-	if (ret)
-		return ret;
-	if (flip & PT_BANK_GROUP)
-		memcpy(p->group + !now * groups(p), p->group + now * groups(p),
-			groups(p) * sizeof(*p->group));
-	*out = (struct pt_bank){ .plane = p, .flip = flip };
-	return 0;
+	if (!ret)
+		*out = (struct pt_bank){ .plane = p, .flip = flip };
+	return ret;
+}
+
+static struct pt_group *spare_groups(const struct pt_bank *b)
+{
+	return b->plane->group + !active(b->plane, PT_BANK_GROUP) * groups(b->plane);
+}
+
+void pt_bank_copy_groups(const struct pt_bank *b)
+{
+	const struct pt_plane *p = b->plane;
+
+	memcpy(spare_groups(b), p->group + active(p, PT_BANK_GROUP) * groups(p),
+		groups(p) * sizeof(*p->group));
+}
+
+void pt_bank_clear_groups(const struct pt_bank *b)
+{
+	memset(spare_groups(b), 0, groups(b->plane) * sizeof(struct pt_group));
 }
 
 static struct pt_group *group_at(
@@ -54,7 +67,7 @@ static struct pt_group *group_at(
 {
 	if (site >= p->meta->site_cap || policy >= PT_MAX_POLICY)
 		return NULL;
-	return p->group + bank * groups(p) + (size_t)site * PT_MAX_POLICY + policy;
+	return &p->group[PT_GROUP_KEY((size_t)p->meta->site_cap, bank, site, policy)];
 }
 
 struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy)

@@ -14,12 +14,14 @@ struct pt_bank {
 	uint32_t flip;          // set of PT_BANK_*: what a commit makes active
 };
 
-// Waits until no packet uses the spare banks (a grace period: some milliseconds). PT_BANK_GROUP
-// begins as a copy of the active one; PT_BANK_CLASS has to be filled as a whole. A batch that is
-// never committed changes nothing.
+// Waits until no packet uses the spare banks (a grace period: some milliseconds). They hold
+// anything: groups are cleared or copied from the active ones first, and what classifies is filled
+// as a whole. A batch that is never committed changes nothing.
 int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err);
 // NULL when the site or the policy is out of range.
 struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy);
+void pt_bank_copy_groups(const struct pt_bank *b);
+void pt_bank_clear_groups(const struct pt_bank *b);
 struct pt_rule *pt_bank_rule(const struct pt_bank *b);
 struct pt_dest *pt_bank_dest(const struct pt_bank *b);
 struct pt_trie pt_bank_trie(const struct pt_bank *b); // empty

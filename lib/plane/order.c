@@ -88,6 +88,7 @@ int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n
 		ret = pt_bank_begin(p, PT_BANK_GROUP, &bank, err);
 	if (ret)
 		return ret;
+	pt_bank_copy_groups(&bank);
 	for (uint32_t i = 0; i < n; i++) {
 		struct pt_group *to = pt_bank_group(&bank, orders[i].site, orders[i].policy);
 

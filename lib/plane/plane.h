@@ -48,7 +48,7 @@ struct pt_plane {
 	struct pt_chunk *chunk;
 	struct pt_fork *fork;
 	struct pt_port *port;
-	struct pt_group *group; // two banks of meta->site_cap * PT_MAX_POLICY
+	struct pt_group *group; // by PT_GROUP_KEY
 	struct pt_hop *hop;     // meta->path_cap
 };
 

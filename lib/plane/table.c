@@ -285,16 +285,16 @@ static void keep_decision(const struct pt_group *was, struct pt_group *to)
 	*to = kept;
 }
 
-// `groups` are the site's; those of the policies before are made.
+// `twins` are the site's as the network has them; those of the policies before are made.
 static void make_group(
-	const struct pt_table *t, uint32_t site, uint32_t policy, struct pt_group *groups)
+	const struct pt_table *t, uint32_t site, uint32_t policy, struct pt_group *twins)
 {
 	const struct pt_network *net = t->setup->net;
 	const struct pt_path *path[PT_GROUP_PATHS];
-	struct pt_group *out = &groups[policy];
+	struct pt_group *out = &twins[policy];
 	uint32_t n, twin = t->like[policy];
 
-	*out = twin < policy ? groups[twin] : (struct pt_group){};
+	*out = twin < policy ? twins[twin] : (struct pt_group){};
 	out->flags = net->policies[policy].none_inside == PT_NONE_DROP
 		? PT_GROUP_DROP | PT_GROUP_POLICY_DROP
 		: 0;
@@ -310,16 +310,16 @@ static void put_groups(const struct pt_table *t, const struct pt_bank *bank, uin
 {
 	const struct pt_network *net = t->setup->net;
 	uint32_t index = t->site[site];
-	struct pt_group *to = pt_bank_group(bank, index, 0);
+	struct pt_group made[PT_MAX_POLICY];
 
-	memset(to, 0, PT_MAX_POLICY * sizeof(*to));
 	for (uint32_t i = 0; i < net->n_policies; i++)
-		make_group(t, site, i, to);
+		make_group(t, site, i, made);
 	for (uint32_t i = 0; i < net->n_policies; i++) {
 		const struct pt_group *was = pt_group_active(t->plane, index, t->old_policy[i]);
 
 		if (was && was->flags & PT_GROUP_DECIDED)
-			keep_decision(was, &to[i]);
+			keep_decision(was, &made[i]);
+		*pt_bank_group(bank, index, i) = made[i];
 	}
 }
 
@@ -337,14 +337,7 @@ static void fill_groups(struct pt_table *t, const struct pt_bank *bank)
 {
 	const struct pt_network *net = t->setup->net;
 
-	memset(pt_bank_group(bank, 0, 0), 0, PT_MAX_POLICY * sizeof(struct pt_group));
-	for (uint32_t i = 0; i < t->plane->meta->site_cap; i++) {
-		const char *id = pt_names_id(&t->names, PT_NAME_SITE, i);
-
-		if (id && !kept(id, i, t->site, net->sites, net->n_sites, sizeof(*net->sites)))
-			memset(pt_bank_group(bank, i, 0), 0,
-				PT_MAX_POLICY * sizeof(struct pt_group));
-	}
+	pt_bank_clear_groups(bank);
 	for (uint32_t i = 0; i < net->n_sites; i++)
 		if (t->site[i])
 			put_groups(t, bank, i);

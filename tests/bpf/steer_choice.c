@@ -36,9 +36,9 @@ static void roll_state(void)
 
 static struct pt_group *roll_group(void)
 {
-	struct pt_group *g = &rig.plane->group[SITE * PT_MAX_POLICY];
+	struct pt_group *g = &rig.plane->group[PT_GROUP_KEY(rig.plane->meta->site_cap, 0, SITE, 0)];
 
-	*g = (struct pt_group){ .count = (uint16_t)roll(PT_GROUP_PATHS + 1) };
+	*g = (struct pt_group){ .count = (uint8_t)roll(PT_GROUP_PATHS + 1) };
 	for (uint32_t i = 0; i < g->count; i++)
 		g->path[i] = (uint16_t)(1 + roll(PATHS));
 	g->flags = roll(4) == 0 ? PT_GROUP_DROP : 0;

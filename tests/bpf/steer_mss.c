@@ -16,7 +16,8 @@ static void reset(uint32_t mtu1, uint32_t mtu2)
 	rig_hop(2);
 	rig.plane->hop[1].mtu = mtu1;
 	rig.plane->hop[2].mtu = mtu2;
-	rig.plane->group[SITE * PT_MAX_POLICY] = (struct pt_group){ .path = { 1, 2 }, .count = 2 };
+	rig.plane->group[PT_GROUP_KEY(rig.plane->meta->site_cap, 0, SITE, 0)] =
+		(struct pt_group){ .path = { 1, 2 }, .count = 2 };
 }
 
 static uint8_t *tcp_of(struct rig_packet *p)

@@ -13,8 +13,7 @@ static struct rig_packet pkt;
 
 static struct pt_group *group(uint32_t bank, uint32_t policy)
 {
-	return &rig.plane
-			->group[(bank * rig.plane->meta->site_cap + SITE) * PT_MAX_POLICY + policy];
+	return &rig.plane->group[PT_GROUP_KEY(rig.plane->meta->site_cap, bank, SITE, policy)];
 }
 
 // Voice: DSCP EF. Web: TCP to port 443. Rest: everything.

@@ -11,8 +11,8 @@ static void reset(void)
 {
 	for (uint32_t i = 0; i < 2; i++) {
 		rig_match_all(&rig.plane->rule[i]);
-		rig.plane->group[i * rig.plane->meta->site_cap * PT_MAX_POLICY +
-			SITE * PT_MAX_POLICY] = (struct pt_group){ .path = { 1 }, .count = 1 };
+		rig.plane->group[PT_GROUP_KEY(rig.plane->meta->site_cap, i, SITE, 0)] =
+			(struct pt_group){ .path = { 1 }, .count = 1 };
 	}
 	rig_hop(1);
 	rig_dest("10.2.0.0/16", SITE);
