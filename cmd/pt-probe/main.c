@@ -35,7 +35,7 @@ static const struct pt_verb verbs[] = {
 		.parse = probe_reflect_parse,
 		.opts_size = sizeof(struct probe_reflect_opts),
 		.args = "",
-		.need = PT_NEED_NETNS,
+		.need = PT_NEED_CONFIG | PT_NEED_NETNS,
 		.doc = "Answer STAMP probes (RFC 8762)",
 	},
 	{ .name = NULL },
@@ -54,12 +54,12 @@ void probe_realtime(void)
 		pt_log(PT_LOG_INFO, "%s: probes may leave late on a busy machine", err.msg);
 }
 
-void probe_source(char *out, size_t len)
+void probe_source(char *out, size_t len, const char *part)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 	if (gethostname(host, sizeof(host) - 1) || !host[0])
 		(void)snprintf(host, sizeof(host), "localhost");
-	(void)snprintf(out, len, "%s/%s", host, tool.name);
+	(void)snprintf(out, len, "%s/%s%s", host, tool.name, part);
 }
 
 int main(int argc, char **argv)

@@ -310,7 +310,7 @@ static int write_records(struct ping *p)
 {
 	char src[128];
 	struct pt_record_writer *w = NULL;
-	probe_source(src, sizeof(src));
+	probe_source(src, sizeof(src), "");
 	int code = pt_record_writer_new(src, STDOUT_FILENO, NULL, &w, &p->ctx->err);
 	for (uint32_t i = 0; !code && i < p->n; i++) {
 		struct pt_health h;

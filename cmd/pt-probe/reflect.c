@@ -3,14 +3,26 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "base/record.h"
+#include "base/arena.h"
+#include "model/config.h"
 #include "model/network.h"
 #include "probe/reflect.h"
 #include "verbs.h"
 
-enum { KEY_PORT = 'p', KEY_BIND = 'b', KEY_DEVICE = 'I', KEY_ALLOW = 'a', KEY_RATE = 'r' };
+enum {
+	KEY_PORT = 'p',
+	KEY_BIND = 'b',
+	KEY_DEVICE = 'I',
+	KEY_ALLOW = 'a',
+	KEY_RATE = 'r',
+	KEY_SPOOL = 0x100
+};
 
 const struct argp_option probe_reflect_options[] = {
 	{ .name = "port", .key = KEY_PORT, .arg = "PORT", .doc = "UDP port (default 862)" },
@@ -30,6 +42,10 @@ const struct argp_option probe_reflect_options[] = {
 		.key = KEY_RATE,
 		.arg = "PPS",
 		.doc = "At most this many answers a second" },
+	{ .name = "spool",
+		.key = KEY_SPOOL,
+		.arg = "DIR",
+		.doc = "Write records to this spool, too" },
 	{ 0 },
 };
 
@@ -77,18 +93,23 @@ int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 			return pt_err_set(
 				&ctx->err, -EINVAL, "--rate: '%s' is no rate a second", arg);
 		return 0;
+	case KEY_SPOOL:
+		o->spool = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static void on_signal(void *ctx, int signo)
-{
-	(void)signo;
-	pt_loop_stop(ctx, PT_EXIT_OK);
-}
+struct service {
+	struct pt_ctx *ctx;
+	struct pt_loop *loop;
+	struct pt_reflector *reflector;
+	struct pt_record_writer *out;
+	struct pt_timer *export;
+};
 
-static void tell(const struct pt_reflect_counters *n)
+static void tell_totals(const struct pt_reflect_counters *n)
 {
 	pt_log(PT_LOG_INFO,
 		"%" PRIu64 " requests, %" PRIu64 " answered; not answered: %" PRIu64
@@ -101,9 +122,92 @@ static void tell(const struct pt_reflect_counters *n)
 			n->user_stamps);
 }
 
-static int run(struct pt_ctx *ctx, struct pt_loop *loop, const struct probe_reflect_opts *o)
+// ---- statistics ----
+
+static json_t *counters_json(const struct pt_reflect_counters *n)
 {
-	static const int signals[] = { SIGTERM, SIGINT, 0 };
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{ "received", n->received },
+		{ "answered", n->answered },
+		{ "malformed", n->malformed },
+		{ "refused", n->refused },
+		{ "looped", n->looped },
+		{ "limited", n->limited },
+		{ "failed", n->failed },
+		{ "user_stamps", n->user_stamps },
+		{ "cpu_us", (uint64_t)pt_cpu_us() },
+	};
+	json_t *body = json_object();
+	for (size_t i = 0; i < PT_ARRAY_LEN(rows); i++)
+		(void)json_object_set_new(
+			body, rows[i].name, json_integer((json_int_t)rows[i].value));
+	(void)json_object_set_new(body, "held_us", pt_hist_summary(&n->held));
+	return body;
+}
+
+static void export_stats(void *ctx, uint64_t expirations)
+{
+	struct service *s = ctx;
+	struct pt_err err = { 0 };
+	json_t *body = counters_json(pt_reflector_counters(s->reflector));
+	(void)expirations;
+	int code = pt_record_write(s->out, "stats", body, &err);
+	if (code && code != -EPIPE) // who reads standard output may leave, answering goes on
+		pt_log(PT_LOG_WARN, "statistics: %s", err.msg);
+}
+
+// Reads the settings; the timer runs by them from then on. A far end needs no settings file.
+static int apply_settings(struct service *s, struct pt_err *err)
+{
+	pt_autoarena a = { 0 };
+	struct pt_config c;
+	bool load = s->ctx->config_given || access(s->ctx->config, F_OK) == 0;
+	int code = pt_config_load(load ? s->ctx->config : NULL, &a, &c, err);
+	if (code)
+		return code;
+	int64_t period_ns = c.metrics.export_interval_secs * PT_NS_PER_S;
+	struct pt_mono first = c.metrics.enabled && s->out ? pt_mono_add(pt_mono_now(), period_ns)
+							   : (struct pt_mono){ 0 };
+	code = pt_loop_timer_set(s->export, first, period_ns);
+	return code ? pt_err_errno(err, code, "statistics") : 0;
+}
+
+// Records would only disturb somebody who watches a terminal.
+static int open_records(struct service *s, const struct probe_reflect_opts *o, struct pt_err *err)
+{
+	char src[128];
+	int fd = isatty(STDOUT_FILENO) ? -1 : STDOUT_FILENO;
+	probe_source(src, sizeof(src), "-reflect");
+	int code = pt_loop_timer_add(
+		s->loop, (struct pt_mono){ 0 }, 0, export_stats, s, &s->export);
+	if (code)
+		return pt_err_errno(err, code, "statistics");
+	if (fd < 0 && !o->spool)
+		return 0;
+	return pt_record_writer_new(src, fd, o->spool, &s->out, err);
+}
+
+// ---- the run ----
+
+static void on_signal(void *ctx, int signo)
+{
+	struct service *s = ctx;
+	struct pt_err err = { 0 };
+	if (signo != SIGHUP)
+		pt_loop_stop(s->loop, PT_EXIT_OK);
+	else if (apply_settings(s, &err))
+		pt_log(PT_LOG_ERROR, "%s: kept what was running", err.msg);
+	else
+		pt_log(PT_LOG_INFO, "configuration read again");
+}
+
+static int run(struct service *s, const struct probe_reflect_opts *o)
+{
+	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, 0 };
+	struct pt_err *err = &s->ctx->err;
 	struct pt_reflect_opts ro = {
 		.port = o->port ? (uint16_t)o->port : PT_STAMP_PORT,
 		.bind = o->bind,
@@ -113,30 +217,33 @@ static int run(struct pt_ctx *ctx, struct pt_loop *loop, const struct probe_refl
 		.n_allow = o->n_allow,
 		.rate_pps = o->rate_pps,
 	};
-	struct pt_reflector *r = NULL;
-	int code = pt_loop_signals(loop, signals, on_signal, loop);
+	int code = pt_loop_signals(s->loop, signals, on_signal, s);
 	if (code)
-		return pt_err_errno(&ctx->err, code, "signals");
-	code = pt_reflector_new(&ro, loop, &r, &ctx->err);
+		return pt_err_errno(err, code, "signals");
+	code = open_records(s, o, err);
+	if (!code)
+		code = apply_settings(s, err);
+	if (!code)
+		code = pt_reflector_new(&ro, s->loop, &s->reflector, err);
 	if (code)
 		return code;
 	probe_realtime();
 	pt_notify("READY=1");
-	code = pt_loop_run(loop);
-	tell(pt_reflector_counters(r));
-	pt_reflector_free(r);
+	code = pt_loop_run(s->loop);
+	tell_totals(pt_reflector_counters(s->reflector));
 	return code;
 }
 
 int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
-	struct probe_reflect_opts *o = opts;
-	struct pt_loop *loop = NULL;
+	struct service s = { .ctx = ctx };
 	(void)argc;
 	(void)argv;
-	int code = pt_loop_new(&loop, &ctx->err);
+	int code = pt_loop_new(&s.loop, &ctx->err);
 	if (!code)
-		code = run(ctx, loop, o);
-	pt_loop_free(loop);
+		code = run(&s, opts);
+	pt_reflector_free(s.reflector);
+	pt_record_writer_free(s.out);
+	pt_loop_free(s.loop);
 	return code < 0 ? PT_EXIT_FAIL : code;
 }

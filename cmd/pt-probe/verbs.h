@@ -29,6 +29,7 @@ struct probe_reflect_opts {
 	struct pt_prefix allow[PROBE_REFLECT_MAX];
 	uint32_t n_allow;
 	uint64_t rate_pps;
+	const char *spool;
 };
 
 int probe_ping_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
@@ -40,5 +41,6 @@ int probe_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 
 // SCHED_FIFO where the kernel lets us; says so with -v where not.
 void probe_realtime(void);
-// "HOST/pt-probe", the `src` of records.
-void probe_source(char *out, size_t len);
+// "HOST/pt-probe" and `part`, the `src` of records. Two that run for ever beside each other need
+// different ones: readers tell new records from old by source and number.
+void probe_source(char *out, size_t len, const char *part);

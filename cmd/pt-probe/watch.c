@@ -69,7 +69,7 @@ int probe_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	(void)argc;
 	(void)argv;
 	(void)opts;
-	probe_source(src, sizeof(src));
+	probe_source(src, sizeof(src), "");
 	int code = pt_loop_new(&d.loop, &ctx->err);
 	if (!code)
 		code = pt_record_writer_new(src, STDOUT_FILENO, ctx->spool, &out, &ctx->err);

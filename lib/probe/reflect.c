@@ -111,6 +111,8 @@ static void turn_into_reply(
 		return; // cannot be: objection() has seen to the length
 	int64_t now_ns = pt_wall_ns();
 	r->n.user_stamps += !a->kernel_ns;
+	if (a->kernel_ns && now_ns >= a->kernel_ns)
+		pt_hist_add(&r->n.held, (uint64_t)(now_ns - a->kernel_ns) / PT_NS_PER_US);
 	reply.seq = reply.sender.seq; // stateless: RFC 8762 section 4.3
 	reply.ssid = reply.sender.ssid;
 	reply.error = r->clock.wire;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/hist.h"
 #include "base/loop.h"
 
 struct pt_reflect_opts {
@@ -26,6 +27,7 @@ struct pt_reflect_counters {
 	uint64_t limited;   // above the rate
 	uint64_t failed;    // the kernel would not send
 	uint64_t user_stamps; // received without a kernel time stamp
+	struct pt_hist held;  // from the kernel's stamp of a request to the stamp of its answer
 };
 
 struct pt_reflector;

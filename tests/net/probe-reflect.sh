@@ -114,6 +114,36 @@ check "and still nowhere else" silent 10.9.0.2 "$REQUEST"
 on eb "$BIN/pt-probe" reflect --port $PORT --device wan1 2>"$SCRATCH/second"
 is "a second reflector on the port fails" $? 2
 like "and says why" "$(cat "$SCRATCH/second")" "^pt-probe: cannot bind .* port $PORT: Address already in use$"
+
+# ---- statistics: to standard output and spool, by the settings, read again on SIGHUP ----
+settings() { printf '%s\n' "$@" >"$SCRATCH/settings.yaml"; }
+stats() { jq -s "map(select(.type == \"stats\")) | $1" "$SCRATCH/reflect.out"; }
+settings "metrics: { export_interval_secs: 1 }"
+reflector --config "$SCRATCH/settings.yaml" --spool "$SCRATCH/spool"
+check "an answer" answered 10.9.0.2 "$REQUEST"
+check "a short one is ignored" silent 10.9.0.2 "${REQUEST:2}"
+told() { (($(stats length) >= $1)) && (($(stats '.[-1].received') == 2)); }
+check "statistics come by the interval" wait_until 4 told 1
+is "they count what came and what it got" \
+	"$(stats '.[-1] | [.answered, .malformed, .refused, .held_us.count, .cpu_us > 0] | @csv' | tr -d '"\\')" "1,1,0,1,true"
+like "from a source of their own" "$(stats '.[-1].src')" '/pt-probe-reflect"$'
+is "their fields are the man page's" "$(jq -rs '.[-1] | keys_unsorted[7:] | join(" ")' "$SCRATCH/reflect.out")" \
+	"$(sed -n '/^.Cm reflect$/,/^\.Ss/s/^\.It Va \([a-z_]*\)$/\1/p' "$TOP/man/pt-probe.8" | xargs)"
+is "the spool has the same" "$(cat "$SCRATCH"/spool/[0-9]* | jq -s 'map(.type) | unique | join(" ")')" '"stats"'
+settings "metrics: { export_interval_secs: 1, enabled: nonsense }"
+signal reflect HUP
+refused() { grep -q "kept what was running" "$SCRATCH/reflect.err"; }
+check "a bad file is refused" wait_until 3 refused
+before=$(stats length)
+check "and statistics go on" wait_until 4 told $((before + 1))
+settings "metrics: { enabled: false }"
+signal reflect HUP
+again() { grep -q "configuration read again" "$SCRATCH/reflect.err"; }
+check "a good one is read" wait_until 3 again
+before=$(stats length)
+hold 1.3
+is "and ends them" "$(stats length)" "$before"
+
 signal reflect TERM
 wait_until 3 finished reflect
 wait "${PIDS[reflect]}"
