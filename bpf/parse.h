@@ -25,7 +25,7 @@ enum pt_parse {
 	PT_PARSE_OK,
 	PT_PARSE_SHORT,  // header not within the packet, or nonsense
 	PT_PARSE_NOT_IP, // ARP and all else
-	PT_PARSE_OPTION, // IPv4 options, IPv6 extension headers other than fragment
+	PT_PARSE_OPTION, // IPv4 options, IPv6 extension headers other than fragment: no ports
 };
 
 struct pt_packet {
@@ -38,6 +38,7 @@ struct pt_packet {
 	__u8 ttl; // or hop limit
 	__u8 fragment;
 	__u8 has_port;
+	__u8 handed;        // enum pt_stat: why the kernel must answer or forward it; 0 it need not
 	__u16 sport, dport; // host order
 };
 
@@ -68,13 +69,13 @@ static __always_inline enum pt_parse pt_parse_v4(struct pt_packet *p, void *end)
 
 	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl < 5)
 		return PT_PARSE_SHORT;
-	if (ip->ihl != 5)
-		return PT_PARSE_OPTION;
 	p->family = PT_AF_INET;
-	p->l4_offset = sizeof(*ip);
+	p->l4_offset = (__u16)(ip->ihl * 4u);
 	p->l4_proto = ip->protocol;
 	p->dscp = ip->tos >> 2;
 	p->ttl = ip->ttl;
+	if (ip->ihl != 5)
+		return PT_PARSE_OPTION;
 	p->fragment = !!(ip->frag_off & bpf_htons(PT_IPV4_OFFSET | PT_IPV4_MORE));
 	return pt_parse_ports(p, end);
 }

@@ -41,11 +41,13 @@ struct pt_meta {
 	__u32 flags;
 	__u64 config_hash; // of the network and the configuration that the tables hold
 	__u64 attached_ns;
-	__u64 netns; // inode of the network namespace whose devices are attached
+	__u64 netns;     // inode of the network namespace whose devices are attached
+	__u32 mark_mask; // the bits of a packet's mark that are ours
+	__u32 pad;
 	__u8 boot_id[16];
 	__u8 edge[PT_NAME_LEN];
 };
-PT_ASSERT_SIZE(pt_meta, 128);
+PT_ASSERT_SIZE(pt_meta, 136);
 
 // pt_live[0], memory-mapped. Written by the kernel programs only.
 struct pt_live {
@@ -158,6 +160,7 @@ PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICE
 #define PT_HOP_L3   2 // the device has no link layer: no next hop, no MAC header
 #define PT_HOP_VIA4 4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
 #define PT_HOP_VIA6 8
+#define PT_HOP_MARK 16 // packets get the mark and go the kernel's way: conntrack, NAT, firewall
 
 // pt_hop[path], memory-mapped: where a path leaves and how it is watched. What a user packet needs
 // is in the first of the two cache lines.
@@ -169,7 +172,8 @@ struct pt_hop {
 	__u8 via4[4];
 	__u32 site;
 	__u8 via6[16];
-	__u8 spare[24];
+	__u32 mark; // of the path's routing table, within pt_meta.mark_mask; 0 it has none
+	__u8 spare[20];
 	// The second line: probes only.
 	__u32 threshold; // overdue probes that make a path down
 	__u32 up_count;  // replies in a row that make it up again
@@ -294,6 +298,7 @@ PT_ASSERT_SIZE(pt_count, 32);
 	X(DAMPED, "steered_damped", "of these on a damped path, none better being alive")        \
 	X(LAST_RESORT, "steered_last_resort", "of these with every candidate out of use")        \
 	X(FRAGMENT, "steered_fragment", "of these fragments, told apart by address alone")       \
+	X(MARKED, "steered_marked", "of these through the kernel, with the path's mark")         \
 	X(DROPPED, "dropped", "no usable candidate and the group says drop")                     \
 	X(PASS_TYPE, "passed_type", "to the kernel: not addressed to this host")                 \
 	X(PASS_VLAN, "passed_vlan", "to the kernel: VLAN tag")                                   \

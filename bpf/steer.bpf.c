@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // tc ingress of LAN devices: sends each packet on the first usable path of its group. Stateless:
-// nothing is learned, so nothing has to move when a path dies. Whatever the kernel must answer, and
-// whatever this program does not understand, goes to the kernel untouched.
+// nothing is learned, so nothing has to move when a path dies. Whatever the kernel must answer goes
+// to the kernel with the path's mark, so that it answers and forwards by the same path; whatever
+// this program does not understand goes there untouched.
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
@@ -23,15 +24,16 @@ static __always_inline enum pt_stat pt_read(
 		return PT_STAT_PASS_SHORT;
 	case PT_PARSE_NOT_IP:
 		return PT_STAT_PASS_NOT_IP;
-	case PT_PARSE_OPTION:
-		return PT_STAT_PASS_OPTION;
+	case PT_PARSE_OPTION: // by its addresses alone, as a fragment
+		p->handed = PT_STAT_PASS_OPTION;
+		break;
 	case PT_PARSE_OK:
+		if (!pt_sound(skb, l2_len, p))
+			return PT_STAT_PASS_SHORT;
+		if (p->ttl <= 1)
+			p->handed = PT_STAT_PASS_TTL;
 		break;
 	}
-	if (!pt_sound(skb, l2_len, p))
-		return PT_STAT_PASS_SHORT;
-	if (p->ttl <= 1)
-		return PT_STAT_PASS_TTL;
 	if (p->family == PT_AF_INET ? pt_scope_v4(p->net) : pt_scope_v6(p->net))
 		return PT_STAT_PASS_SCOPE;
 	return PT_STEER_ON;
@@ -129,27 +131,45 @@ static __always_inline void pt_count_tx(
 		pt_tally(PT_STAT_FRAGMENT);
 }
 
+// The rule for this mark leads to the path's own routing table. Others' bits stay.
+static __always_inline void pt_mark(
+	struct __sk_buff *skb, const struct pt_meta *meta, const struct pt_hop *hop)
+{
+	if (hop->mark)
+		skb->mark = (skb->mark & ~meta->mark_mask) | hop->mark;
+}
+
 // *act: what tc is to do with a packet that is steered.
-static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const __u32 l2_len,
+static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const struct pt_meta *meta,
 	struct pt_packet *p, const struct pt_choice *choice, int *act)
 {
+	const __u32 l2_len = ETH_HLEN;
 	__u32 key = choice->path;
 	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
 
 	if (!hop || !pt_carries(hop, p->family)) // gone since it was chosen
 		return PT_STAT_PASS_NO_HOP;
-	if (!pt_fits(skb, p, hop->mtu))
-		return PT_STAT_PASS_MTU;
+	if (!p->handed && !pt_fits(skb, p, hop->mtu))
+		p->handed = PT_STAT_PASS_MTU;
+	if (p->handed) {
+		pt_mark(skb, meta, hop);
+		return p->handed;
+	}
 	if (pt_trim(skb, l2_len, p)) // first: no option is read from padding
 		return PT_STAT_PASS_SHORT;
 	if (pt_is_syn(skb, p))
 		pt_clamp_mss(skb, l2_len, p, pt_least_mtu(choice->group, p->family, hop->mtu));
-	if (pt_age(skb, p))
+	if (hop->flags & PT_HOP_MARK) {
+		pt_mark(skb, meta, hop);
+		pt_tally(PT_STAT_MARKED);
+	} else if (pt_age(skb, p)) {
 		return PT_STAT_PASS_SHORT;
+	}
 	pt_count_tx(skb, p, choice);
 	if (choice->avoided)
 		pt_note_first(choice);
-	*act = pt_send(hop, p->family);
+	if (!(hop->flags & PT_HOP_MARK))
+		*act = pt_send(hop, p->family);
 	return PT_STEER_ON;
 }
 
@@ -174,7 +194,7 @@ int pt_steer(struct __sk_buff *skb)
 	if (why == PT_STEER_ON)
 		why = pt_path_of(meta, &at, packet.family, &choice);
 	if (why == PT_STEER_ON)
-		why = pt_forward(skb, ETH_HLEN, &packet, &choice, &act);
+		why = pt_forward(skb, meta, &packet, &choice, &act);
 	if (why == PT_STEER_ON)
 		return act;
 	pt_tally(why);

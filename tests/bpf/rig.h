@@ -208,6 +208,7 @@ struct rig_packet {
 	};
 	uint32_t len;
 	uint32_t ifindex;
+	uint32_t mark; // in, and out
 	uint32_t ingress_ifindex;
 	uint32_t gso_size, gso_segs;
 	int act;          // what the program said
@@ -284,16 +285,19 @@ static inline int rig_run(enum pt_program program, struct rig_packet *p)
 		.ingress_ifindex = p->ingress_ifindex,
 		.gso_size = p->gso_size,
 		.gso_segs = p->gso_segs,
+		.mark = p->mark,
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = p->len,
 		.data_out = p->data, .data_size_out = sizeof(p->data), .ctx_in = &skb,
-		.ctx_size_in = sizeof(skb), .repeat = 1);
+		.ctx_size_in = sizeof(skb), .ctx_out = &skb, .ctx_size_out = sizeof(skb),
+		.repeat = 1);
 	int ret = bpf_prog_test_run_opts(rig.prog.fd[program], &opts);
 
 	if (ret)
 		T_FAIL("test run: %s", strerror(-ret));
 	p->act = ret ? -1000 : (int)opts.retval;
 	p->out_len = opts.data_size_out;
+	p->mark = ret ? 0 : skb.mark;
 	return p->act;
 }
 
