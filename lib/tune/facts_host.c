@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Facts that are looked for: devices with a default route, and running processes.
+#include <ctype.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "tune/facts_read.h"
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+void pt_facts_read_network(const struct pt_host *h, struct pt_facts *f)
+{
+	pt_autobuf text = { 0 };
+	char device[32], destination[16], path[64];
+	double speed;
+
+	if (pt_host_read(h, "proc/net/route", &text) < 0)
+		return;
+	f->value[PT_FACT_wans] = 0;
+	for (const char *p = strchr(pt_buf_str(&text), '\n'); p && p[1]; p = strchr(p + 1, '\n')) {
+		if (sscanf(p, " %31s %15s", device, destination) != 2 ||
+			strcmp(destination, "00000000") != 0)
+			continue;
+		f->value[PT_FACT_wans] += 1;
+		(void)snprintf(path, sizeof(path), "sys/class/net/%s/speed", device);
+		if (isnan(f->value[PT_FACT_uplink_mbit]) && pt_host_number(h, path, &speed) == 0 &&
+			speed > 0)
+			f->value[PT_FACT_uplink_mbit] = speed;
+	}
+}
+
+static void read_limits(const struct pt_host *h, const char *pid, struct pt_facts *f)
+{
+	pt_autobuf text = { 0 };
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "proc/%.16s/limits", pid);
+	if (pt_host_read(h, path, &text) < 0)
+		return;
+	const char *at = strstr(pt_buf_str(&text), "Max open files");
+	if (at)
+		(void)sscanf(at, "Max open files %lf", &f->value[PT_FACT_nofile]);
+}
+
+void pt_facts_read_processes(const struct pt_host *h, struct pt_facts *f)
+{
+	int fd = pt_host_dir(h, "proc");
+	__attribute__((cleanup(close_dir))) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	pt_autobuf name = { 0 };
+	const struct dirent *d;
+	char path[64];
+
+	if (!dir) {
+		if (fd >= 0)
+			pt_cleanup_fd(&fd);
+		return;
+	}
+	f->value[PT_FACT_irqbalance] = 0;
+	while ((d = readdir(dir))) {
+		if (!isdigit((unsigned char)d->d_name[0]))
+			continue;
+		(void)snprintf(path, sizeof(path), "proc/%.16s/comm", d->d_name);
+		if (pt_host_read(h, path, &name) < 0)
+			continue;
+		if (strcmp(pt_buf_str(&name), "irqbalance\n") == 0)
+			f->value[PT_FACT_irqbalance] = 1;
+		if (strcmp(pt_buf_str(&name), "pt-serve\n") == 0)
+			read_limits(h, d->d_name, f);
+	}
+}
