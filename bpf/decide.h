@@ -337,3 +337,26 @@ static __always_inline void pt_note_first(const struct pt_choice *choice)
 	event->committed_ns = now;
 	bpf_ringbuf_submit(event, 0);
 }
+
+// Whatever changed what packets use: of each path the first packet since then is stamped. Each
+// processor asks once, and one of them is the first.
+static __always_inline void pt_note_epoch(__u32 path, struct pt_count *count)
+{
+	const struct pt_meta *meta = pt_only(&pt_meta);
+	const struct pt_live *live = pt_only(&pt_live);
+	struct pt_watch *watch;
+	__u32 now, was;
+
+	if (!meta || !live)
+		return;
+	now = PT_EPOCH(meta, live);
+	if (count->epoch == now)
+		return;
+	count->epoch = now;
+	watch = bpf_map_lookup_elem(&pt_watch, &path);
+	if (!watch)
+		return;
+	was = *(volatile __u32 *)&watch->epoch;
+	if (was != now && __sync_val_compare_and_swap(&watch->epoch, was, now) == was)
+		watch->epoch_packet_ns = bpf_ktime_get_ns();
+}

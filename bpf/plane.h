@@ -43,16 +43,22 @@ struct pt_meta {
 	__u64 attached_ns;
 	__u64 netns;     // inode of the network namespace whose devices are attached
 	__u32 mark_mask; // the bits of a packet's mark that are ours
-	__u32 pad;
+	__u32 epoch;     // rises right after each change of what packets use
 	__u8 boot_id[16];
 	__u8 edge[PT_NAME_LEN];
+	__u64 committed_ns; // when user space last changed what packets use
 };
-PT_ASSERT_SIZE(pt_meta, 136);
+PT_ASSERT_SIZE(pt_meta, 144);
 
 // pt_live[0], memory-mapped. Written by the kernel programs only.
 struct pt_live {
+	__u32 epoch; // rises right after each verdict
+	__u32 pad;
 	__u8 down[PT_MAX_PATH]; // 0 usable, 1 down
 };
+
+// Another number after each change of what packets use, by whomever.
+#define PT_EPOCH(meta, live) ((meta)->epoch + (live)->epoch)
 
 // Why a path or an uplink is out of use: a set, so that each reason comes and goes by itself.
 // Damped alone is soft: better than a path that is down.
@@ -190,9 +196,11 @@ struct pt_hop {
 PT_ASSERT_SIZE(pt_hop, 128);
 _Static_assert(__builtin_offsetof(struct pt_hop, threshold) == 64, "cache line");
 
+#define PT_PROBE_ANSWERED (1ull << 63) // in sent_ns: no clock of nanoseconds gets there
+
 struct pt_probe_slot {
-	__u64 stamp;   // sender timestamp as it stands on the wire
-	__u64 sent_ns; // when it passed the egress hook; 0: answered
+	__u64 value;   // sender timestamp as it stands on the wire; once answered, when that was
+	__u64 sent_ns; // when it passed the egress hook, and PT_PROBE_ANSWERED
 };
 
 // pt_watch[path]. Everything below `lock` changes under it. Written by the kernel only.
@@ -202,10 +210,10 @@ struct pt_watch {
 	__u32 program; // generation of the programs whose callback the timer has; 0 none
 	__u32 oldest;  // sequence numbers: ring holds oldest .. newest
 	__u32 newest;
-	__u32 answered; // newest answered, or the one before the epoch's first
-	__u32 run;      // replies in a row
-	__u32 started;  // a probe was seen
-	__u32 pad;
+	__u32 answered;    // newest answered, or the one before the epoch's first
+	__u32 run;         // replies in a row
+	__u32 started;     // a probe was seen
+	__u32 epoch;       // PT_EPOCH of epoch_packet_ns; not under the lock
 	__u64 due_sent_ns; // when the threshold-th probe after `answered` left; 0 not yet
 	__u64 expires_ns;  // what the timer is set to; 0 none runs
 	__u64 srtt_ns;     // RFC 6298, section 2; 0 no reply ever
@@ -214,11 +222,12 @@ struct pt_watch {
 	__u64 last_reply_ns;
 	__u64 changed_ns;      // last verdict: since when the path is down, or up again
 	__u64 first_packet_ns; // first user packet that left by another path after a down
+	__u64 epoch_packet_ns; // first user packet that left by this path in that epoch
 	__u64 sent;
 	__u64 replies;
 	struct pt_probe_slot ring[PT_RING];
 };
-PT_ASSERT_SIZE(pt_watch, 128 + 16 * PT_RING);
+PT_ASSERT_SIZE(pt_watch, 136 + 16 * PT_RING);
 
 // pt_session: probe session -> __u32 path.
 struct pt_session_key {
@@ -289,8 +298,10 @@ struct pt_count {
 	__u64 tx_bytes;
 	__u64 rx_packets;
 	__u64 rx_bytes;
+	__u32 epoch; // PT_EPOCH when this processor last sent here
+	__u32 pad;
 };
-PT_ASSERT_SIZE(pt_count, 32);
+PT_ASSERT_SIZE(pt_count, 40);
 
 // pt_stat[n], per CPU, __u64: every outcome of every program.
 #define PT_STATS(X)                                                                              \

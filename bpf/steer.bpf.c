@@ -119,6 +119,7 @@ static __always_inline void pt_count_tx(
 	struct pt_count *count = bpf_map_lookup_elem(&pt_traffic, &key);
 
 	if (count) {
+		pt_note_epoch(key, count);
 		count->tx_packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
 		count->tx_bytes += p->len;
 	}

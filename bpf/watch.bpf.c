@@ -89,6 +89,7 @@ static __always_inline void pt_judge(const struct pt_slot *s, __u32 down, __u64 
 	struct pt_watch *watch = s->watch;
 
 	s->live->down[s->path & (PT_MAX_PATH - 1)] = (__u8)down;
+	__sync_fetch_and_add(&s->live->epoch, 1);
 	watch->changed_ns = now;
 	watch->run = 0;
 	if (down)
@@ -183,7 +184,7 @@ static __always_inline __u64 pt_record(
 	watch->newest = seq;
 	if (seq - watch->oldest >= PT_RING)
 		watch->oldest = seq - PT_RING + 1;
-	watch->ring[PT_SLOT(seq)].stamp = stamp;
+	watch->ring[PT_SLOT(seq)].value = stamp;
 	watch->ring[PT_SLOT(seq)].sent_ns = now;
 	watch->last_sent_ns = now;
 	watch->sent++;
@@ -224,10 +225,12 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 
 	if (!watch->started || seq - watch->oldest > watch->newest - watch->oldest)
 		return PT_STAT_REPLY_SEQUENCE;
-	if (!probe->sent_ns || probe->stamp != pt_stamp_raw(reply->sender_sent))
+	if (!probe->sent_ns || probe->sent_ns & PT_PROBE_ANSWERED ||
+		probe->value != pt_stamp_raw(reply->sender_sent))
 		return PT_STAT_REPLY_STAMP;
 	pt_smooth(watch, now > probe->sent_ns ? now - probe->sent_ns : 0);
-	probe->sent_ns = 0;
+	probe->sent_ns |= PT_PROBE_ANSWERED;
+	probe->value = now;
 	watch->last_reply_ns = now;
 	if (!watch->replies++) {
 		pt_witness(s, now, PT_EVENT_FIRST_REPLY, verdict);
@@ -238,7 +241,7 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 		watch->answered = seq;
 		due = seq + s->hop->threshold;
 		watch->due_sent_ns = (__s32)(watch->newest - due) >= 0
-			? watch->ring[PT_SLOT(due)].sent_ns
+			? watch->ring[PT_SLOT(due)].sent_ns & ~PT_PROBE_ANSWERED
 			: 0;
 	}
 	if (pt_is_down(s) && watch->run >= s->hop->up_count) {

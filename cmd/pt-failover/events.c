@@ -102,6 +102,7 @@ static int put_switch(
 	put_after(out, "detected after", s.last_reply_ns, s.detected_ns);
 	put_after(out, "switched in", s.detected_ns, s.committed_ns);
 	put_after(out, "first packet after", s.committed_ns, s.first_packet_ns);
+	put_after(out, "first reply after", s.committed_ns, s.first_reply_ns);
 	return 0;
 }
 

@@ -86,7 +86,7 @@ static void on_signal(void *ctx, int signo)
 		reload(w);
 		return;
 	}
-	watch_on_gather(w, 1); // what is still gathering is told now
+	watch_gather_end(w);
 	pt_loop_stop(w->loop, PT_EXIT_OK);
 }
 

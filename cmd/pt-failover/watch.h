@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The daemon: kernel events, device changes and decisions in; records, blocks and groups out.
-// watch.c wires the loop, watch_paths.c holds the state of paths, watch_devices.c follows devices,
-// watch_records.c reads and writes.
+// watch.c wires the loop, watch_paths.c holds the state of paths, watch_switch.c tells switches,
+// watch_devices.c follows devices, watch_records.c reads and writes.
 #pragma once
 #include "base/loop.h"
 #include "base/record.h"
@@ -28,7 +28,11 @@ struct gathering {
 	uint32_t *paths; // path_cap
 	struct pt_moved moved;
 	const char *cause;
-	int64_t last_reply_ns, detected_ns, committed_ns, first_packet_ns;
+	int64_t last_reply_ns, detected_ns, committed_ns, first_packet_ns, first_reply_ns;
+	int64_t gather_until_ns; // more may fall until then
+	int64_t deadline_ns;     // told then, whatever is missing
+	bool boxed;
+	struct pt_watch box; // of the first path that fell, as we found it
 };
 
 struct watch {
@@ -59,8 +63,6 @@ struct watch {
 int watch_paths_init(struct watch *w, struct pt_err *err);
 void watch_paths_done(struct watch *w);
 void watch_on_event(void *ctx, const struct pt_event *event);
-// After anything that may have moved traffic: tells what moved.
-void watch_look(struct watch *w, const char *cause);
 // Tells a transition when the path's status is another than last told.
 void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silence_us);
 // Holds a path back that has just come back.
@@ -68,6 +70,16 @@ void watch_hold(struct watch *w, uint32_t path);
 // Makes up for events that the kernel could not deliver because the ring was full.
 void watch_reconcile(struct watch *w);
 void watch_on_hold(void *ctx, uint64_t expirations);
+
+// ---- watch_switch.c ----
+
+// After anything that may have moved traffic: tells what moved.
+void watch_look(struct watch *w, const char *cause);
+void watch_gather_fall(struct watch *w, const struct pt_event *event);
+void watch_gather_packet(struct watch *w, const struct pt_event *event);
+void watch_gather_path(struct watch *w, uint32_t path);
+// What still waits is told as it is.
+void watch_gather_end(struct watch *w);
 void watch_on_gather(void *ctx, uint64_t expirations);
 
 // ---- watch_devices.c ----

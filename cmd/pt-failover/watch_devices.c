@@ -127,7 +127,9 @@ static void on_gone(struct watch *w, const struct pt_link *link)
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
 		if (w->plane->hop[i].ifindex != link->ifindex)
 			continue;
+		pt_plane_changing(w->plane);
 		__atomic_store_n(&w->plane->hop[i].ifindex, 0, __ATOMIC_RELEASE);
+		pt_plane_changed(w->plane);
 		ours = true;
 	}
 	if (!ours)

@@ -9,13 +9,6 @@
 #include "plane/state.h"
 #include "watch.h"
 
-#define GATHER_NS (100 * PT_NS_PER_MS) // paths of one uplink fall within a probe interval or two
-
-static int64_t none_if_0(uint64_t ns)
-{
-	return ns ? (int64_t)ns : PT_NULL;
-}
-
 static const char *path_id(const struct watch *w, uint32_t path)
 {
 	return pt_names_id(&w->names, PT_NAME_PATH, path);
@@ -49,97 +42,6 @@ void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silen
 	become(w, path, pt_state_status(w->plane, path, known), cause, silence_us);
 }
 
-// ---- switches ----
-
-static void tell_switch(struct watch *w)
-{
-	struct gathering *n = &w->now;
-	const char *paths[PT_GROUP_PATHS * 8]; // more of them are counted by `sites`, not named
-	uint32_t count = 0;
-	struct pt_switch s;
-
-	for (uint32_t i = 0; i < n->n_paths && count < PT_ARRAY_LEN(paths); i++) {
-		paths[count] = path_id(w, n->paths[i]);
-		count += paths[count] != NULL;
-	}
-	s = (struct pt_switch){
-		.paths = paths,
-		.n_paths = count,
-		.sites = n->moved.sites,
-		.from = path_id(w, n->moved.from),
-		.to = path_id(w, n->moved.to),
-		.cause = n->cause,
-		.last_reply_ns = n->last_reply_ns,
-		.detected_ns = n->detected_ns,
-		.committed_ns = n->committed_ns,
-		.first_packet_ns = n->first_packet_ns,
-		.first_reply_ns = PT_NULL,
-	};
-	n->open = false;
-	n->n_paths = 0;
-	watch_tell(w, "switch", &pt_switch_schema, &s);
-}
-
-static void open_gathering(struct watch *w, const char *cause)
-{
-	int64_t now = pt_mono_now().ns;
-	struct gathering *n = &w->now;
-
-	if (n->open)
-		return;
-	n->open = true;
-	n->moved = (struct pt_moved){};
-	n->cause = cause;
-	n->last_reply_ns = PT_NULL;
-	n->detected_ns = PT_NULL;
-	n->committed_ns = now;
-	n->first_packet_ns = PT_NULL;
-}
-
-static void gather_path(struct watch *w, uint32_t path)
-{
-	struct gathering *n = &w->now;
-
-	for (uint32_t i = 0; i < n->n_paths; i++)
-		if (n->paths[i] == path)
-			return;
-	n->paths[n->n_paths++] = path;
-}
-
-static void add_moved(struct pt_moved *sum, const struct pt_moved *more)
-{
-	if (!sum->sites)
-		*sum = *more;
-	else
-		sum->sites += more->sites;
-}
-
-void watch_look(struct watch *w, const char *cause)
-{
-	struct pt_moved moved = pt_choices_look(&w->choices);
-
-	if (moved.sites) {
-		open_gathering(w, cause);
-		add_moved(&w->now.moved, &moved);
-	}
-	// A path that fell is told even where no traffic used it, but only its own fall waits.
-	if (!w->now.open)
-		return;
-	if (w->now.detected_ns == PT_NULL || w->now.first_packet_ns != PT_NULL)
-		tell_switch(w);
-	else
-		(void)pt_loop_timer_set(w->gather, pt_mono_add(pt_mono_now(), GATHER_NS), 0);
-}
-
-void watch_on_gather(void *ctx, uint64_t expirations)
-{
-	struct watch *w = ctx;
-
-	(void)expirations;
-	if (w->now.open)
-		tell_switch(w);
-}
-
 // ---- kernel events ----
 
 static int64_t silence_us(const struct pt_event *event)
@@ -151,23 +53,13 @@ static int64_t silence_us(const struct pt_event *event)
 
 static void on_down(struct watch *w, const struct pt_event *event)
 {
-	struct gathering *n = &w->now;
-
 	(void)pt_block_path(
 		w->plane, event->path, PT_BLOCK_DAMPED, pt_config_hold_ms(&w->in->cfg) > 0);
 	w->guard[event->path].hold_until_ns = 0;
 	// As the event says, not as it is now: both may have passed before we read of either.
 	if (w->guard[event->path].status != PT_STATUS_MAINTENANCE)
 		become(w, event->path, PT_STATUS_DOWN, "timeout", silence_us(event));
-	if (n->open && n->detected_ns == PT_NULL)
-		tell_switch(w); // of another cause
-	open_gathering(w, "timeout");
-	if (n->detected_ns == PT_NULL) {
-		n->last_reply_ns = none_if_0(event->last_reply_ns);
-		n->detected_ns = (int64_t)event->detected_ns;
-		n->committed_ns = (int64_t)event->committed_ns;
-	}
-	gather_path(w, event->path);
+	watch_gather_fall(w, event);
 }
 
 static void on_up(struct watch *w, const struct pt_event *event)
@@ -188,22 +80,13 @@ static void on_first_reply(struct watch *w, const struct pt_event *event)
 	become(w, event->path, PT_STATUS_UP, "reply", PT_NULL);
 }
 
-static void on_first_packet(struct watch *w, const struct pt_event *event)
-{
-	struct gathering *n = &w->now;
-
-	for (uint32_t i = 0; n->open && i < n->n_paths; i++)
-		if (n->paths[i] == event->path && n->first_packet_ns == PT_NULL)
-			n->first_packet_ns = (int64_t)event->detected_ns;
-}
-
 void watch_on_event(void *ctx, const struct pt_event *event)
 {
 	static void (*const handler[PT_EVENT_COUNT])(struct watch *, const struct pt_event *) = {
 		[PT_EVENT_DOWN] = on_down,
 		[PT_EVENT_UP] = on_up,
 		[PT_EVENT_FIRST_REPLY] = on_first_reply,
-		[PT_EVENT_FIRST_PACKET] = on_first_packet,
+		[PT_EVENT_FIRST_PACKET] = watch_gather_packet,
 	};
 	struct watch *w = ctx;
 
@@ -257,7 +140,7 @@ void watch_on_hold(void *ctx, uint64_t expirations)
 		w->guard[i].hold_until_ns = 0;
 		(void)pt_block_path(w->plane, i, PT_BLOCK_DAMPED, false);
 		if (!w->now.open)
-			gather_path(w, i);
+			watch_gather_path(w, i);
 	}
 	arm_hold(w);
 	watch_look(w, "recovered");

@@ -225,6 +225,12 @@ static const struct pt_field decision_fields[] = {
 };
 const struct pt_schema pt_decision_schema = SCHEMA(decision, decision_fields);
 
+static const struct pt_field mark_fields[] = {
+	FIGURE(probe_mark, sent_ns, INT64_MAX, "ns", "When it passed the device"),
+	FIGURE(probe_mark, rtt_us, INT64_MAX, "us", "Its round trip; null: not answered"),
+};
+static const struct pt_schema mark_schema = SCHEMA(probe_mark, mark_fields);
+
 static const struct pt_field switch_fields[] = {
 	TEXTS(switch, paths, n_paths, "Paths that went down, or came back"),
 	COUNT(switch, sites, "Sites whose first choice moved"),
@@ -235,7 +241,14 @@ static const struct pt_field switch_fields[] = {
 	FIGURE(switch, detected_ns, INT64_MAX, "ns", "When the kernel judged"),
 	FIGURE(switch, committed_ns, INT64_MAX, "ns", "When the verdict stood for every packet"),
 	FIGURE(switch, first_packet_ns, INT64_MAX, "ns", "First user packet on the new path"),
-	FIGURE(switch, first_reply_ns, INT64_MAX, "ns", "First user packet back on the new path"),
+	FIGURE(switch, first_reply_ns, INT64_MAX, "ns",
+		"First answered probe on the new path after that"),
+	{ .key = "probes",
+		.kind = PT_KIND_LIST,
+		.item = PT_KIND_OBJECT,
+		.sub = &mark_schema,
+		PT_FIELD_LIST_AT(struct pt_switch, probes, n_probes),
+		.doc = "The last probes of the first path that fell, oldest first, at most 256" },
 };
 const struct pt_schema pt_switch_schema = SCHEMA(switch, switch_fields);
 

@@ -57,6 +57,10 @@ struct pt_decision {
 	const char *config; // hash
 };
 
+struct pt_probe_mark {
+	int64_t sent_ns, rtt_us; // rtt_us PT_NULL: unanswered when the record was made
+};
+
 struct pt_switch {
 	const char *const *paths; // that went down
 	uint32_t n_paths;
@@ -64,6 +68,8 @@ struct pt_switch {
 	const char *from, *to; // first affected group's old and new path; to NULL: nothing left
 	const char *cause;
 	int64_t last_reply_ns, detected_ns, committed_ns, first_packet_ns, first_reply_ns;
+	struct pt_probe_mark *probes; // of the first path that fell, oldest first
+	uint32_t n_probes;
 };
 
 struct pt_traffic {

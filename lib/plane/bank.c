@@ -103,7 +103,9 @@ void pt_bank_commit(struct pt_bank *b)
 {
 	struct pt_meta *meta = b->plane->meta;
 
+	pt_plane_changing(b->plane);
 	__atomic_store_n(&meta->bank, meta->bank ^ b->flip, __ATOMIC_RELEASE);
+	pt_plane_changed(b->plane);
 }
 
 const struct pt_group *pt_group_active(const struct pt_plane *p, uint32_t site, uint32_t policy)

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "plane/load.h"
 
 #define NOT_MAPPED     ((size_t)-1)
@@ -171,4 +172,14 @@ void pt_plane_free(struct pt_plane *p)
 			(void)close(p->fd[i]);
 	}
 	free(p);
+}
+
+void pt_plane_changing(struct pt_plane *p)
+{
+	__atomic_store_n(&p->meta->committed_ns, (uint64_t)pt_mono_now().ns, __ATOMIC_RELEASE);
+}
+
+void pt_plane_changed(struct pt_plane *p)
+{
+	(void)__atomic_add_fetch(&p->meta->epoch, 1, __ATOMIC_SEQ_CST);
 }

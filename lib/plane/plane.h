@@ -57,3 +57,8 @@ struct pt_plane {
 int pt_plane_open(
 	const char *dir, enum pt_plane_mode mode, struct pt_plane **out, struct pt_err *err);
 void pt_plane_free(struct pt_plane *p);
+
+// Around every change of what packets use: its moment, and that the first packet after it on each
+// path is to be stamped.
+void pt_plane_changing(struct pt_plane *p);
+void pt_plane_changed(struct pt_plane *p);

@@ -54,7 +54,7 @@ static const struct type {
 		.table = "switches",
 		.schema = &pt_switch_schema,
 		.renames = (const struct pt_rename[]){ { "from", "from_path_id" },
-			{ "to", "to_path_id" }, { 0 } },
+			{ "to", "to_path_id" }, { "probes", NULL }, { 0 } },
 		.keep_record = true },
 	[TYPE_TRAFFIC] = { .name = "traffic",
 		.table = "traffic_stats",

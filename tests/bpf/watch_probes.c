@@ -126,7 +126,8 @@ static void test_recorded_and_accepted(void)
 	T_EQ(after.replies - before.replies, 1);
 	T_OK(after.last_reply_ns >= after.last_sent_ns);
 	T_OK(after.srtt_ns > 0);
-	T_EQ(after.ring[1].sent_ns, 0);
+	T_OK(after.ring[1].sent_ns & PT_PROBE_ANSWERED);
+	T_EQ(after.ring[1].value, after.last_reply_ns);
 }
 
 static void test_ipv6_session(void)

@@ -146,7 +146,10 @@ static void decision(void)
 static void switch_record(void)
 {
 	static const char *const paths[] = { "west-east-fiber" };
+	struct pt_probe_mark probes[] = { { 1000000000000, 1 }, { 1000010000000, PT_NULL } };
 	struct pt_switch s = {
+		.probes = probes,
+		.n_probes = PT_ARRAY_LEN(probes),
 		.paths = paths,
 		.n_paths = PT_ARRAY_LEN(paths),
 		.sites = 1,
@@ -157,7 +160,7 @@ static void switch_record(void)
 		.detected_ns = 1000030412345,
 		.committed_ns = 1000030412999,
 		.first_packet_ns = 1000031000000,
-		.first_reply_ns = PT_NULL,
+		.first_reply_ns = 1000032000000,
 	};
 	GOLDEN("switch", switch, &s);
 }

@@ -96,7 +96,8 @@ static void every_field_has_its_column(void)
 		     "\"paths\": [\"p1\"], \"sites\": 2, \"from\": \"p1\", \"to\": null, "
 		     "\"cause\": "
 		     "\"timeout\", \"last_reply_ns\": 1, \"detected_ns\": 2, \"committed_ns\": 3, "
-		     "\"first_packet_ns\": 4, \"first_reply_ns\": null, \"probes\": [[1, 2]]"),
+		     "\"first_packet_ns\": 4, \"first_reply_ns\": null, \"probes\": [{\"sent_ns\": "
+		     "1, \"rtt_us\": 2}]"),
 		0);
 	T_EQ(put("traffic", 5, 5,
 		     "\"path\": \"p1\", \"policy\": \"voice\", \"tx_packets\": 1, \"tx_bytes\": 2, "
@@ -133,7 +134,7 @@ static void every_field_has_its_column(void)
 		 "cause||' '||last_reply_ns||detected_ns||committed_ns||first_packet_ns||"
 		 "(first_reply_ns IS NULL)||' '||json_extract(record, '$.probes') FROM switches",
 		text, sizeof(text));
-	T_STR(text, "[\"p1\"] 2 p1 1 timeout 12341 [[1,2]]");
+	T_STR(text, "[\"p1\"] 2 p1 1 timeout 12341 [{\"sent_ns\":1,\"rtt_us\":2}]");
 	row_text("SELECT path_id||' '||policy_id||' '||tx_packets||tx_bytes||rx_packets||rx_bytes "
 		 "FROM traffic_stats",
 		text, sizeof(text));
