@@ -39,6 +39,9 @@ struct pt_config {
 		int64_t cooldown_period_secs;  // wait before failing back
 		int64_t hold_ms;               // PT_NULL: cooldown_period_secs holds
 		bool parallel_checks;
+		int64_t mark_shift;    // our 12 bits of packet marks begin here
+		int64_t rule_priority; // of the first of our policy rules
+		int64_t route_metric;  // of routes to sites
 	} failover;
 
 	struct {

@@ -34,6 +34,15 @@ struct pt_uplink {
 	const char *device;
 	int64_t cost;     // for the `cheapest` strategy; lower is cheaper
 	int64_t rate_bps; // PT_NULL: unknown
+	bool nat;         // source addresses are translated on the way out
+	int mode;         // enum pt_mode, for paths whose own is auto
+};
+
+// How a packet gets from the program to the path's device.
+enum pt_mode {
+	PT_MODE_AUTO,
+	PT_MODE_REDIRECT, // straight there: fastest, past netfilter
+	PT_MODE_MARK,     // through the kernel: conntrack, NAT, firewall
 };
 
 struct pt_path {
@@ -50,6 +59,7 @@ struct pt_path {
 	int64_t mtu;        // PT_NULL: the device's
 	int64_t preference; // order where a policy names none: higher first
 	bool maintenance;
+	int mode; // enum pt_mode; auto: the uplink's
 };
 
 struct pt_match {
@@ -85,6 +95,7 @@ enum pt_strategy {
 	PT_STRATEGY_WEIGHTED,
 	PT_STRATEGY_PINNED
 };
+enum pt_firewall { PT_FIREWALL_OBEY, PT_FIREWALL_BYPASS };
 enum pt_none_inside { PT_NONE_BEST_OF_WORST, PT_NONE_BACKUP, PT_NONE_DROP };
 extern const char *const pt_strategy_names[];
 
@@ -99,6 +110,7 @@ struct pt_policy {
 	uint32_t n_prefer;
 	int64_t margin_percent; // a challenger must beat the incumbent's score by this much
 	int64_t cooldown_secs;  // PT_NULL: failover.cooldown_period_secs
+	int firewall;           // enum pt_firewall
 };
 
 struct pt_network {

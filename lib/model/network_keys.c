@@ -37,6 +37,17 @@ static const char *const none_inside_names[] = {
 	[PT_NONE_DROP] = "drop",
 	NULL,
 };
+static const char *const mode_names[] = {
+	[PT_MODE_AUTO] = "auto",
+	[PT_MODE_REDIRECT] = "redirect",
+	[PT_MODE_MARK] = "mark",
+	NULL,
+};
+static const char *const firewall_names[] = {
+	[PT_FIREWALL_OBEY] = "obey",
+	[PT_FIREWALL_BYPASS] = "bypass",
+	NULL,
+};
 static const char *const protocol_names[] = {
 	[PT_PROTO_ANY] = "any",
 	[PT_PROTO_TCP] = "tcp",
@@ -118,6 +129,15 @@ static const struct pt_field uplink_fields[] = {
 		.def = PT_NULL,
 		.unit = "bit/s",
 		.doc = "What it can carry" },
+	{ .key = "nat",
+		.kind = PT_KIND_BOOL,
+		PT_FIELD_AT(struct pt_uplink, nat),
+		.doc = "Source addresses are translated on the way out: mode mark, flows stay" },
+	{ .key = "mode",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_uplink, mode),
+		.names = mode_names,
+		.doc = "How packets reach its device, for paths that do not say" },
 };
 const struct pt_schema pt_uplink_schema = SCHEMA(uplink);
 
@@ -193,6 +213,11 @@ static const struct pt_field path_fields[] = {
 		.kind = PT_KIND_BOOL,
 		PT_FIELD_AT(struct pt_path, maintenance),
 		.doc = "Keeps user traffic off the path" },
+	{ .key = "mode",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_path, mode),
+		.names = mode_names,
+		.doc = "How packets reach the device; the uplink's mode where auto" },
 };
 const struct pt_schema pt_path_schema = SCHEMA(path);
 
@@ -326,6 +351,11 @@ static const struct pt_field policy_fields[] = {
 		.def = PT_NULL,
 		.unit = "s",
 		.doc = "Between two changes of order; failover.cooldown_period_secs where absent" },
+	{ .key = "firewall",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_policy, firewall),
+		.names = firewall_names,
+		.doc = "Whether packets pass this host's firewall; bypass spares them that" },
 };
 const struct pt_schema pt_policy_schema = SCHEMA(policy);
 

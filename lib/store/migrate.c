@@ -15,6 +15,7 @@ static const struct pt_migration {
 } migrations[] = {
 	{ .sql = pt_schema_sql_1, .doc = "inventory, history, audit" },
 	{ .sql = pt_schema_sql_2, .doc = "policies match by device and source prefix" },
+	{ .sql = pt_schema_sql_3, .doc = "modes, NAT, firewall" },
 };
 
 int64_t pt_store_version(void)

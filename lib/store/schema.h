@@ -4,3 +4,4 @@
 
 extern const char pt_schema_sql_1[];
 extern const char pt_schema_sql_2[];
+extern const char pt_schema_sql_3[];

@@ -149,7 +149,7 @@ all_rows_once() { # N
 		kill -9 "$pids" 2>/dev/null || true
 		wait "$pids" 2>/dev/null || true
 		pt-db init -q --db "$db"
-		[ "$(sql 'PRAGMA user_version; PRAGMA integrity_check')" = $'2\nok' ]
+		[ "$(sql 'PRAGMA user_version; PRAGMA integrity_check')" = $'3\nok' ]
 		[ "$(sql 'PRAGMA auto_vacuum')" -eq 2 ]
 	done
 	pids=
@@ -239,7 +239,7 @@ all_rows_once() { # N
 		done
 		[ "$(digest "$BATS_TEST_TMPDIR/$name.db")" = "$sum" ]
 	done <<-'EOF'
-		future|database version 9 is newer than 2, the newest this program knows: upgrade
+		future|database version 9 is newer than 3, the newest this program knows: upgrade
 		text|file is not a database: give the database with --db
 		other|an SQLite database, but not of Patronus
 		cut|truncated or damaged, restore a backup

@@ -206,7 +206,7 @@ static void newer_version_is_refused(void)
 	begin();
 	pt_autosql db = create();
 	T_EQ(pt_sql_exec(db, "PRAGMA user_version=99", NULL), 0);
-	refused(-EPROTO, "database version 99 is newer than 2");
+	refused(-EPROTO, "database version 99 is newer than 3");
 	bool created;
 	struct pt_err err = { 0 };
 	pt_autosql again = NULL;
