@@ -21,7 +21,8 @@ struct pt_choice {
 	__u32 path;
 	__u32 rank;
 	__u32 avoided; // first dead candidate that stood before it; 0 none
-	const struct pt_group *group;
+	__u32 group;   // its index
+	const struct pt_hop *hop;
 };
 
 // What a packet belongs to, and the banks it goes by.
@@ -271,28 +272,61 @@ __attribute__((noinline)) __u64 pt_choose(const struct pt_group *group, __u32 fa
 	return avoided << 32 | least << 16 | best;
 }
 
-static __always_inline enum pt_stat pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
-	__u16 family, struct pt_choice *choice)
+// The common case in as few loads as there can be: the first candidate is usable, and nothing else
+// of its group matters.
+static __always_inline int pt_take_first(struct pt_choice *choice, __u16 family)
 {
-	__u32 key = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
-	const struct pt_group *group;
+	__u32 quarter = choice->group / PT_FIRSTS;
+	const struct pt_first *first = bpf_map_lookup_elem(&pt_first, &quarter);
+	const struct pt_live *live = pt_only(&pt_live);
+	const struct pt_block *block = pt_only(&pt_block);
+	const struct pt_hop *hop;
+	__u32 path, key;
+
+	if (!first || !live || !block)
+		return 0;
+	path = (__u32)pt_index(
+		first->path[pt_index(choice->group, PT_FIRSTS - 1)], PT_MAX_PATH - 1);
+	key = path; // the look-up might change it
+	hop = bpf_map_lookup_elem(&pt_hop, &key);
+	if (!path || !hop || !pt_carries(hop, family) ||
+		live->down[path] | block->path[path] |
+			block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)])
+		return 0;
+	choice->path = path;
+	choice->hop = hop;
+	return 1;
+}
+
+static __always_inline enum pt_stat pt_take_best(struct pt_choice *choice, __u16 family)
+{
+	const struct pt_group *group = bpf_map_lookup_elem(&pt_group, &choice->group);
 	__u64 packed;
 
-	if (at->site >= meta->site_cap)
-		return PT_STAT_PASS_NO_GROUP;
-	group = bpf_map_lookup_elem(&pt_group, &key);
 	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
 		return PT_STAT_PASS_NO_GROUP;
 	packed = pt_choose(group, family);
 	choice->path = packed & 0xffff;
 	choice->rank = packed >> 16 & 0xffff;
 	choice->avoided = packed >> 32 & 0xffff;
-	choice->group = group;
 	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP)
 		return PT_STAT_DROPPED;
 	if (!choice->path)
 		return PT_STAT_PASS_NO_HOP;
+	choice->hop = bpf_map_lookup_elem(&pt_hop, &choice->path);
+	if (!choice->hop || !pt_carries(choice->hop, family)) // gone since it was chosen
+		return PT_STAT_PASS_NO_HOP;
 	return PT_STEER_ON;
+}
+
+// *choice begins as zero.
+static __always_inline enum pt_stat pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
+	__u16 family, struct pt_choice *choice)
+{
+	if (at->site >= meta->site_cap)
+		return PT_STAT_PASS_NO_GROUP;
+	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
+	return pt_take_first(choice, family) ? PT_STEER_ON : pt_take_best(choice, family);
 }
 
 // What every candidate carries, mtu at most: a connection outlives the path that it began on. A
@@ -309,6 +343,13 @@ __attribute__((noinline)) __u32 pt_least_mtu(const struct pt_group *group, __u32
 			mtu = hop->mtu;
 	}
 	return mtu;
+}
+
+static __always_inline __u32 pt_mss_mtu(const struct pt_choice *choice, __u16 family)
+{
+	__u32 key = choice->group;
+
+	return pt_least_mtu(bpf_map_lookup_elem(&pt_group, &key), family, choice->hop->mtu);
 }
 
 // The first user packet that avoids a dead path ends the outage: worth a moment of its own.
@@ -340,7 +381,7 @@ static __always_inline void pt_note_first(const struct pt_choice *choice)
 
 // Whatever changed what packets use: of each path the first packet since then is stamped. Each
 // processor asks once, and one of them is the first.
-static __always_inline void pt_note_epoch(__u32 path, struct pt_count *count)
+static __always_inline void pt_note_epoch(__u32 path, struct pt_volume *volume)
 {
 	const struct pt_meta *meta = pt_only(&pt_meta);
 	const struct pt_live *live = pt_only(&pt_live);
@@ -350,9 +391,9 @@ static __always_inline void pt_note_epoch(__u32 path, struct pt_count *count)
 	if (!meta || !live)
 		return;
 	now = PT_EPOCH(meta, live);
-	if (count->epoch == now)
+	if (volume->epoch == now)
 		return;
-	count->epoch = now;
+	volume->epoch = now;
 	watch = bpf_map_lookup_elem(&pt_watch, &path);
 	if (!watch)
 		return;

@@ -24,6 +24,7 @@ PT_MAP(pt_block, ARRAY, 1, __u32, struct pt_block, PT_MMAP);
 PT_MAP(pt_rule, ARRAY, 2, __u32, struct pt_rule, PT_MMAP);
 PT_MAP(pt_port, ARRAY, 1, __u32, struct pt_port, PT_MMAP);
 PT_MAP(pt_group, ARRAY, 2 * PT_MAX_POLICY, __u32, struct pt_group, PT_MMAP);
+PT_MAP(pt_first, ARRAY, 2 * PT_MAX_POLICY / PT_FIRSTS, __u32, struct pt_first, PT_MMAP);
 PT_MAP(pt_hop, ARRAY, 2, __u32, struct pt_hop, PT_MMAP);
 PT_MAP(pt_watch, ARRAY, 2, __u32, struct pt_watch);
 PT_MAP(pt_dest, ARRAY, 2, __u32, struct pt_dest, PT_MMAP);
@@ -33,7 +34,7 @@ PT_MAP(pt_session, HASH, 16, struct pt_session_key, __u32);
 PT_MAP(pt_rx, HASH, 16, __u32, __u32);
 PT_MAP(pt_name, HASH, 16, struct pt_name_key, struct pt_name);
 PT_MAP(pt_hook, HASH, 16, struct pt_hook_key, struct pt_hook);
-PT_MAP(pt_traffic, PERCPU_ARRAY, 2, __u32, struct pt_count);
+PT_MAP(pt_traffic, ARRAY, 2, __u32, struct pt_volume, PT_MMAP);
 PT_MAP(pt_stat, PERCPU_ARRAY, PT_STAT_COUNT, __u32, __u64);
 
 struct {
@@ -56,4 +57,16 @@ static __always_inline void pt_tally(enum pt_stat stat)
 
 	if (n)
 		(*n)++;
+}
+
+// This CPU's.
+static __always_inline struct pt_volume *pt_volume_of(enum pt_direction direction, __u32 path)
+{
+	const struct pt_meta *meta = pt_only(&pt_meta);
+	__u32 key;
+
+	if (!meta)
+		return (void *)0;
+	key = PT_TRAFFIC_KEY(meta->path_cap, bpf_get_smp_processor_id(), direction, path);
+	return bpf_map_lookup_elem(&pt_traffic, &key);
 }

@@ -93,8 +93,18 @@ struct pt_group {
 	__u32 pad2;
 };
 PT_ASSERT_SIZE(pt_group, 32);
+// The index, and that of pt_first after division by PT_FIRSTS.
 #define PT_GROUP_KEY(site_cap, bank, site, policy) \
 	(((bank)*PT_MAX_POLICY + (policy)) * (site_cap) + (site))
+
+// pt_first[PT_GROUP_KEY(...) / PT_FIRSTS], memory-mapped: a group's first candidate, as long as a
+// packet that can take it needs nothing else of the group; else 0. So small that the first
+// candidates of all sites stay in the processor's nearest cache.
+#define PT_FIRSTS 4
+struct pt_first {
+	__u16 path[PT_FIRSTS];
+};
+PT_ASSERT_SIZE(pt_first, 8);
 
 // A node of the prefix tables: a value, or the next table to look into.
 #define PT_NODE_CHUNK (1u << 31) // pt_chunk[index], by the given byte of the address
@@ -292,16 +302,18 @@ struct pt_port {
 	__u8 bits[65536 / 8];
 };
 
-// pt_traffic[path], per CPU. Bytes count from the network header on.
-struct pt_count {
-	__u64 tx_packets;
-	__u64 tx_bytes;
-	__u64 rx_packets;
-	__u64 rx_bytes;
-	__u32 epoch; // PT_EPOCH when this processor last sent here
+// pt_traffic[PT_TRAFFIC_KEY(...)], memory-mapped: what one CPU sent or received on a path. Bytes
+// count from the network header on. No per-CPU map: that costs packets a load more, and readers a
+// system call.
+struct pt_volume {
+	__u64 packets, bytes;
+	__u32 epoch; // PT_EPOCH when this CPU last sent here
 	__u32 pad;
 };
-PT_ASSERT_SIZE(pt_count, 40);
+PT_ASSERT_SIZE(pt_volume, 24);
+enum pt_direction { PT_TX, PT_RX, PT_DIRECTIONS };
+#define PT_TRAFFIC_KEY(path_cap, cpu, direction, path) \
+	(((cpu)*PT_DIRECTIONS + (direction)) * (path_cap) + (path))
 
 // pt_stat[n], per CPU, __u64: every outcome of every program.
 #define PT_STATS(X)                                                                              \

@@ -115,13 +115,12 @@ static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
 static __always_inline void pt_count_tx(
 	const struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
 {
-	__u32 key = choice->path;
-	struct pt_count *count = bpf_map_lookup_elem(&pt_traffic, &key);
+	struct pt_volume *volume = pt_volume_of(PT_TX, choice->path);
 
-	if (count) {
-		pt_note_epoch(key, count);
-		count->tx_packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
-		count->tx_bytes += p->len;
+	if (volume) {
+		pt_note_epoch(choice->path, volume);
+		volume->packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
+		volume->bytes += p->len;
 	}
 	pt_tally(PT_STAT_STEERED);
 	if (choice->rank == PT_RANK_DAMPED)
@@ -145,11 +144,8 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 	struct pt_packet *p, const struct pt_choice *choice, int *act)
 {
 	const __u32 l2_len = ETH_HLEN;
-	__u32 key = choice->path;
-	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
+	const struct pt_hop *hop = choice->hop;
 
-	if (!hop || !pt_carries(hop, p->family)) // gone since it was chosen
-		return PT_STAT_PASS_NO_HOP;
 	if (!p->handed && !pt_fits(skb, p, hop->mtu))
 		p->handed = PT_STAT_PASS_MTU;
 	if (p->handed) {
@@ -159,7 +155,7 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 	if (pt_trim(skb, l2_len, p)) // first: no option is read from padding
 		return PT_STAT_PASS_SHORT;
 	if (pt_is_syn(skb, p))
-		pt_clamp_mss(skb, l2_len, p, pt_least_mtu(choice->group, p->family, hop->mtu));
+		pt_clamp_mss(skb, l2_len, p, pt_mss_mtu(choice, p->family));
 	if (hop->flags & PT_HOP_MARK) {
 		pt_mark(skb, meta, hop);
 		pt_tally(PT_STAT_MARKED);
@@ -179,7 +175,7 @@ int pt_steer(struct __sk_buff *skb)
 {
 	const struct pt_meta *meta = pt_only(&pt_meta);
 	struct pt_packet packet = {};
-	struct pt_choice choice;
+	struct pt_choice choice = {};
 	struct pt_cell at = {};
 	int act = TC_ACT_UNSPEC;
 	enum pt_stat why;

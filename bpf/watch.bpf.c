@@ -320,15 +320,15 @@ static __always_inline void pt_count_rx(const struct __sk_buff *skb, const __u32
 {
 	__u32 ifindex = skb->ifindex;
 	const __u32 *path = bpf_map_lookup_elem(&pt_rx, &ifindex);
-	struct pt_count *count;
+	struct pt_volume *volume;
 
 	if (!path)
 		return;
-	count = bpf_map_lookup_elem(&pt_traffic, path);
-	if (!count)
+	volume = pt_volume_of(PT_RX, *path);
+	if (!volume)
 		return;
-	count->rx_packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
-	count->rx_bytes += skb->len - l2_len;
+	volume->packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
+	volume->bytes += skb->len - l2_len;
 }
 
 static __always_inline enum pt_stat pt_reply(

@@ -12,6 +12,7 @@
 #include "plane/event.h"
 #include "plane/names.h"
 #include "plane/order.h"
+#include "plane/state.h"
 
 // What the daemon knows of a path beyond the plane.
 struct guard {

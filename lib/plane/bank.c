@@ -49,17 +49,26 @@ static struct pt_group *spare_groups(const struct pt_bank *b)
 	return b->plane->group + !active(b->plane, PT_BANK_GROUP) * groups(b->plane);
 }
 
+// A policy's groups begin with a quarter of their own: PT_MAX_POLICY is a multiple of PT_FIRSTS.
+static struct pt_first *spare_first(const struct pt_bank *b)
+{
+	return b->plane->first + !active(b->plane, PT_BANK_GROUP) * groups(b->plane) / PT_FIRSTS;
+}
+
 void pt_bank_copy_groups(const struct pt_bank *b)
 {
 	const struct pt_plane *p = b->plane;
 
 	memcpy(spare_groups(b), p->group + active(p, PT_BANK_GROUP) * groups(p),
 		groups(p) * sizeof(*p->group));
+	memcpy(spare_first(b), p->first + active(p, PT_BANK_GROUP) * groups(p) / PT_FIRSTS,
+		groups(p) / PT_FIRSTS * sizeof(*p->first));
 }
 
 void pt_bank_clear_groups(const struct pt_bank *b)
 {
 	memset(spare_groups(b), 0, groups(b->plane) * sizeof(struct pt_group));
+	memset(spare_first(b), 0, groups(b->plane) / PT_FIRSTS * sizeof(struct pt_first));
 }
 
 static struct pt_group *group_at(
@@ -70,9 +79,18 @@ static struct pt_group *group_at(
 	return &p->group[PT_GROUP_KEY((size_t)p->meta->site_cap, bank, site, policy)];
 }
 
-struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy)
+bool pt_bank_put_group(
+	const struct pt_bank *b, uint32_t site, uint32_t policy, const struct pt_group *group)
 {
-	return group_at(b->plane, !active(b->plane, PT_BANK_GROUP), site, policy);
+	struct pt_group *to = group_at(b->plane, !active(b->plane, PT_BANK_GROUP), site, policy);
+	size_t key;
+
+	if (!to)
+		return false;
+	*to = *group;
+	key = (size_t)(to - b->plane->group);
+	b->plane->first[key / PT_FIRSTS].path[key % PT_FIRSTS] = group->path[0];
+	return true;
 }
 
 struct pt_rule *pt_bank_rule(const struct pt_bank *b)

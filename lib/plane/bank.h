@@ -3,6 +3,7 @@
 // packet uses and then flips. Groups and what classifies packets have banks of their own, because
 // decisions change groups alone. Whoever begins a batch holds PT_PIN_LOCK_WRITE until it is over.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,8 +19,9 @@ struct pt_bank {
 // anything: groups are cleared or copied from the active ones first, and what classifies is filled
 // as a whole. A batch that is never committed changes nothing.
 int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err);
-// NULL when the site or the policy is out of range.
-struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy);
+// False when the site or the policy is out of range.
+bool pt_bank_put_group(
+	const struct pt_bank *b, uint32_t site, uint32_t policy, const struct pt_group *group);
 void pt_bank_copy_groups(const struct pt_bank *b);
 void pt_bank_clear_groups(const struct pt_bank *b);
 struct pt_rule *pt_bank_rule(const struct pt_bank *b);
@@ -27,5 +29,5 @@ struct pt_dest *pt_bank_dest(const struct pt_bank *b);
 struct pt_trie pt_bank_trie(const struct pt_bank *b); // empty
 void pt_bank_commit(struct pt_bank *b);
 
-// What packets use now.
+// What packets use now; NULL when the site or the policy is out of range.
 const struct pt_group *pt_group_active(const struct pt_plane *p, uint32_t site, uint32_t policy);

@@ -56,14 +56,17 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 {
 	uint32_t paths = at_least(capped(HEAD_ROOM * ((uint64_t)s->paths + 1), PT_MAX_PATH), 16);
 	uint32_t sites = at_least(capped(HEAD_ROOM * ((uint64_t)s->sites + 1), PT_MAX_SITE), 16);
+	int possible = libbpf_num_possible_cpus();
+	uint32_t cpus = possible > 0 ? (uint32_t)possible : 1;
 	const struct {
 		const char *name;
 		uint32_t entries;
 	} sized[] = {
 		{ "pt_group", 2 * sites * PT_MAX_POLICY },
+		{ "pt_first", 2 * sites * PT_MAX_POLICY / PT_FIRSTS },
 		{ "pt_hop", paths },
 		{ "pt_watch", paths },
-		{ "pt_traffic", paths },
+		{ "pt_traffic", PT_DIRECTIONS * paths * cpus },
 		{ "pt_session", paths },
 		{ "pt_rx", paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },

@@ -89,12 +89,9 @@ int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n
 	if (ret)
 		return ret;
 	pt_bank_copy_groups(&bank);
-	for (uint32_t i = 0; i < n; i++) {
-		struct pt_group *to = pt_bank_group(&bank, orders[i].site, orders[i].policy);
-
-		if (to)
-			*to = orders[i].group;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		(void)pt_bank_put_group( // what is out of range is nobody's
+			&bank, orders[i].site, orders[i].policy, &orders[i].group);
 	pt_bank_commit(&bank);
 	return 0;
 }

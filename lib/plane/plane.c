@@ -37,6 +37,8 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		false },
 	[PT_MAP_GROUP] = { "pt_group", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_group),
 		MAPPED(group), false },
+	[PT_MAP_FIRST] = { "pt_first", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_first),
+		MAPPED(first), false },
 	[PT_MAP_HOP] = { "pt_hop", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_hop), MAPPED(hop),
 		false },
 	[PT_MAP_WATCH] = { "pt_watch", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_watch), NOT_MAPPED,
@@ -54,8 +56,8 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		sizeof(struct pt_name), NOT_MAPPED, false },
 	[PT_MAP_HOOK] = { "pt_hook", BPF_MAP_TYPE_HASH, sizeof(struct pt_hook_key),
 		sizeof(struct pt_hook), NOT_MAPPED, false },
-	[PT_MAP_TRAFFIC] = { "pt_traffic", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct pt_count),
-		NOT_MAPPED, false },
+	[PT_MAP_TRAFFIC] = { "pt_traffic", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_volume),
+		MAPPED(traffic), false },
 	[PT_MAP_STAT] = { "pt_stat", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, NOT_MAPPED, false },
 	[PT_MAP_EVENT] = { "pt_event", BPF_MAP_TYPE_RINGBUF, 0, 0, NOT_MAPPED, false },
 };
@@ -116,7 +118,9 @@ static int check_meta(const struct pt_plane *p, struct pt_err *err)
 	if (p->meta->abi != PT_ABI || p->meta->bank > (PT_BANK_GROUP | PT_BANK_CLASS) ||
 		p->meta->path_cap > p->entries[PT_MAP_HOP] ||
 		p->meta->path_cap > p->entries[PT_MAP_WATCH] ||
-		2ull * p->meta->site_cap * PT_MAX_POLICY > p->entries[PT_MAP_GROUP])
+		2ull * p->meta->site_cap * PT_MAX_POLICY > p->entries[PT_MAP_GROUP] ||
+		p->entries[PT_MAP_GROUP] / PT_FIRSTS > p->entries[PT_MAP_FIRST] ||
+		(uint64_t)p->meta->path_cap * PT_DIRECTIONS > p->entries[PT_MAP_TRAFFIC])
 		return mismatch(p->dir, "pt_meta", err);
 	return 0;
 }

@@ -14,6 +14,7 @@ enum pt_map {
 	PT_MAP_RULE,
 	PT_MAP_PORT,
 	PT_MAP_GROUP,
+	PT_MAP_FIRST,
 	PT_MAP_HOP,
 	PT_MAP_WATCH,
 	PT_MAP_DEST,
@@ -49,7 +50,9 @@ struct pt_plane {
 	struct pt_fork *fork;
 	struct pt_port *port;
 	struct pt_group *group; // by PT_GROUP_KEY
-	struct pt_hop *hop;     // meta->path_cap
+	struct pt_first *first;
+	struct pt_hop *hop;        // meta->path_cap
+	struct pt_volume *traffic; // by PT_TRAFFIC_KEY
 };
 
 // Checks type, key and value size of every map, the ABI and the boot before anything is believed.

@@ -48,10 +48,9 @@ int pt_state_read(const struct pt_plane *p, uint32_t path, struct pt_state *out,
 	uint32_t ifindex = p->hop[path].ifindex, owner = 0;
 	int ret = bpf_map_lookup_elem_flags(p->fd[PT_MAP_WATCH], &path, &out->watch, BPF_F_LOCK);
 
-	if (!ret)
-		ret = pt_count_read(p, path, &out->traffic);
 	if (ret)
 		return pt_err_errno(err, ret, "path %u", path);
+	pt_count_read(p, path, &out->traffic);
 	out->down = p->live->down[path];
 	out->why = pt_state_why(p, path);
 	out->status = pt_state_status(p, path, out->watch.last_reply_ns != 0);
@@ -106,27 +105,37 @@ struct pt_choice pt_choice_of(const struct pt_plane *p, const struct pt_group *g
 	return best;
 }
 
-int pt_count_read(const struct pt_plane *p, uint32_t path, struct pt_count *out)
+// One processor's, either direction.
+static struct pt_volume *volume_at(
+	const struct pt_plane *p, uint32_t cpu, enum pt_direction way, uint32_t path)
 {
-	int cpus = libbpf_num_possible_cpus(), ret;
-	pt_autofree struct pt_count *each = NULL;
+	return &p->traffic[PT_TRAFFIC_KEY((size_t)p->meta->path_cap, cpu, way, path)];
+}
 
-	if (cpus < 0)
-		return cpus;
-	each = calloc((size_t)cpus, sizeof(*each));
-	if (!each)
-		return -ENOMEM;
-	ret = bpf_map_lookup_elem(p->fd[PT_MAP_TRAFFIC], &path, each);
-	if (ret)
-		return ret;
+static uint32_t traffic_cpus(const struct pt_plane *p)
+{
+	return p->entries[PT_MAP_TRAFFIC] / (p->meta->path_cap * PT_DIRECTIONS);
+}
+
+void pt_count_read(const struct pt_plane *p, uint32_t path, struct pt_count *out)
+{
 	*out = (struct pt_count){};
-	for (int i = 0; i < cpus; i++) {
-		out->tx_packets += each[i].tx_packets;
-		out->tx_bytes += each[i].tx_bytes;
-		out->rx_packets += each[i].rx_packets;
-		out->rx_bytes += each[i].rx_bytes;
+	for (uint32_t i = 0; i < traffic_cpus(p); i++) {
+		const struct pt_volume *tx = volume_at(p, i, PT_TX, path);
+		const struct pt_volume *rx = volume_at(p, i, PT_RX, path);
+
+		out->tx_packets += tx->packets;
+		out->tx_bytes += tx->bytes;
+		out->rx_packets += rx->packets;
+		out->rx_bytes += rx->bytes;
 	}
-	return 0;
+}
+
+void pt_count_clear(struct pt_plane *p, uint32_t path)
+{
+	for (uint32_t i = 0; i < traffic_cpus(p); i++)
+		*volume_at(p, i, PT_TX, path) = *volume_at(
+			p, i, PT_RX, path) = (struct pt_volume){};
 }
 
 int pt_stat_read(const struct pt_plane *p, uint64_t out[PT_STAT_COUNT])

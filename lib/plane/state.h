@@ -8,6 +8,10 @@
 #include "model/network.h"
 #include "plane/plane.h"
 
+struct pt_count {
+	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
+};
+
 struct pt_state {
 	enum pt_path_status status;
 	bool down;   // as the watchdog says
@@ -47,8 +51,10 @@ struct pt_choice {
 
 struct pt_choice pt_choice_of(const struct pt_plane *p, const struct pt_group *g);
 
-// Sums over all processors. -errno.
-int pt_count_read(const struct pt_plane *p, uint32_t path, struct pt_count *out);
+// Sums over all processors.
+void pt_count_read(const struct pt_plane *p, uint32_t path, struct pt_count *out);
+void pt_count_clear(struct pt_plane *p, uint32_t path);
+// -errno.
 int pt_stat_read(const struct pt_plane *p, uint64_t out[PT_STAT_COUNT]);
 
 struct pt_stat_doc {

@@ -14,6 +14,7 @@
 #include "plane/block.h"
 #include "plane/dest.h"
 #include "plane/rule.h"
+#include "plane/state.h"
 
 _Static_assert(PT_MAX_SITES <= PT_MAX_SITE && PT_MAX_UPLINKS <= PT_MAX_UPLINK &&
 		PT_MAX_PATHS <= PT_MAX_PATH && PT_MAX_POLICIES <= PT_MAX_POLICY,
@@ -319,7 +320,7 @@ static void put_groups(const struct pt_table *t, const struct pt_bank *bank, uin
 
 		if (was && was->flags & PT_GROUP_DECIDED)
 			keep_decision(was, &made[i]);
-		*pt_bank_group(bank, index, i) = made[i];
+		(void)pt_bank_put_group(bank, index, i, &made[i]); // indexes are in range
 	}
 }
 
@@ -379,17 +380,12 @@ int pt_table_banks(struct pt_table *t, bool groups, struct pt_err *err)
 static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 {
 	static const struct pt_watch unwatched;
-	int cpus = libbpf_num_possible_cpus(), ret;
-	pt_autofree struct pt_count *none = NULL;
+	int ret;
 
 	p->hop[path] = (struct pt_hop){};
 	p->block->path[path] = 0;
-	none = cpus > 0 ? calloc((size_t)cpus, sizeof(*none)) : NULL;
-	if (!none)
-		return pt_err_set(err, -ENOMEM, "out of memory");
+	pt_count_clear(p, path);
 	ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
-	if (!ret)
-		ret = bpf_map_update_elem(p->fd[PT_MAP_TRAFFIC], &path, none, BPF_ANY);
 	return ret ? pt_err_errno(err, ret, "path %u", path) : 0;
 }
 

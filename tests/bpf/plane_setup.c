@@ -179,14 +179,18 @@ static void test_drop_survives_reload(void)
 static void test_slots_are_clean(void)
 {
 	const struct pt_watch old = { .last_reply_ns = 7, .replies = 9, .sent = 9, .started = 1 };
-	struct pt_count used[T_CPUS] = { { .tx_packets = 5, .rx_bytes = 6 } };
+	struct pt_count used;
 	struct pt_state state;
 	uint32_t b0;
 
 	T_NEED(attach(HEAD BOTH));
 	b0 = path_index("b0");
 	T_EQ(bpf_map_update_elem(plane->fd[PT_MAP_WATCH], &b0, &old, BPF_ANY), 0);
-	T_EQ(bpf_map_update_elem(plane->fd[PT_MAP_TRAFFIC], &b0, used, BPF_ANY), 0);
+	plane->traffic[PT_TRAFFIC_KEY(plane->meta->path_cap, 1, PT_TX, b0)].packets = 5;
+	plane->traffic[PT_TRAFFIC_KEY(plane->meta->path_cap, 0, PT_RX, b0)].bytes = 6;
+	pt_count_read(plane, b0, &used);
+	T_EQ(used.tx_packets, 5);
+	T_EQ(used.rx_bytes, 6);
 	T_NEED(attach(HEAD PATH_B1 PATH_C1));
 	T_NEED(attach(HEAD PATH_B1 PATH_C1 PATH_B2));
 	T_EQ(path_index("b2"), b0);

@@ -21,6 +21,7 @@
 #include "bpf/plane.h"
 #include "plane/load.h"
 #include "plane/plane.h"
+#include "plane/state.h"
 #include "plane/trie.h"
 #include "tests/unit/test.h"
 #include "wire/stamp_layout.h"
@@ -108,14 +109,10 @@ static inline uint64_t rig_stat(enum pt_stat stat)
 
 static inline uint64_t rig_tx(uint32_t path)
 {
-	struct pt_count value[RIG_CPUS] = {};
-	uint64_t sum = 0;
+	struct pt_count count;
 
-	if (bpf_map_lookup_elem(rig.plane->fd[PT_MAP_TRAFFIC], &path, value))
-		return UINT64_MAX;
-	for (int i = 0; i < RIG_CPUS; i++)
-		sum += value[i].tx_packets;
-	return sum;
+	pt_count_read(rig.plane, path, &count);
+	return count.tx_packets;
 }
 
 // Adds a destination to those that packets see, PT_SITE_LOCAL included; RIG_NO_SITE removes it.
@@ -149,6 +146,14 @@ static inline void rig_match_all(struct pt_rule *r)
 	memset(r, 0xff, sizeof(*r));
 	r->source4 = 0;
 	r->source6 = 0;
+}
+
+// The shortcut to a group's first candidate, or none: the outcome must be the same.
+static inline void rig_first(const struct pt_group *group, bool shortcut)
+{
+	size_t key = (size_t)(group - rig.plane->group);
+
+	rig.plane->first[key / PT_FIRSTS].path[key % PT_FIRSTS] = shortcut ? group->path[0] : 0;
 }
 
 // As the kernel programs would: user space has no mapping to write.

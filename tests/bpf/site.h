@@ -19,7 +19,6 @@
 #include "tests/unit/ip.h"
 #include "tests/unit/test.h"
 
-#define T_CPUS 512
 #define HEAD                                                                                      \
 	"sites:\n"                                                                                \
 	"  - { id: a, lan: [lan0], prefixes: [10.1.0.0/24, 'fd00:1::/64'] }\n"                    \

@@ -42,6 +42,7 @@ static struct pt_group *roll_group(void)
 	for (uint32_t i = 0; i < g->count; i++)
 		g->path[i] = (uint16_t)(1 + roll(PATHS));
 	g->flags = roll(4) == 0 ? PT_GROUP_DROP : 0;
+	rig_first(g, roll(2));
 	return g;
 }
 

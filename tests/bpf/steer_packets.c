@@ -50,8 +50,11 @@ static void reset(void)
 		rig_hop(path);
 		rig_set_down(path, 0);
 	}
-	for (uint32_t i = 0; i < 3; i++)
+	memset(rig.plane->first, 0, sizeof(struct pt_first) * 2 * 16 * PT_MAX_POLICY / PT_FIRSTS);
+	for (uint32_t i = 0; i < 3; i++) {
 		*group(0, i) = (struct pt_group){ .path = { first[i], 4 }, .count = 2 };
+		rig_first(group(0, i), true);
+	}
 	fill_rules(&rig.plane->rule[0]);
 	fill_rules(&rig.plane->rule[1]);
 	rig_dest("10.2.0.0/16", SITE);
@@ -294,9 +297,11 @@ static void test_every_policy_bit(void)
 		rig.plane->rule[0].other_device = UINT64_MAX;
 		rig.plane->rule[0].sport[5000] = UINT64_MAX;
 		rig.plane->rule[0].dport[6000] = UINT64_MAX;
-		for (uint32_t i = 0; i < PT_MAX_POLICY; i++)
+		for (uint32_t i = 0; i < PT_MAX_POLICY; i++) {
 			*group(0, i) = (struct pt_group){ .path = { i == bit ? 2 : 1 },
 				.count = 1 };
+			rig_first(group(0, i), bit % 2);
+		}
 		udp4();
 		T_EQ(sent_on(2), 1);
 	}
@@ -382,6 +387,7 @@ static void test_drop_group(void)
 	T_EQ(rig_stat(PT_STAT_DROPPED) - before, 1);
 	rig_set_down(1, 0);
 	*group(0, POLICY_REST) = (struct pt_group){ .flags = PT_GROUP_DROP }; // no candidate at all
+	rig_first(group(0, POLICY_REST), true);
 	udp4();
 	T_EQ(rig_run(PT_PROGRAM_STEER, &pkt), TC_ACT_SHOT);
 }
@@ -432,6 +438,7 @@ static void test_bank_flip(void)
 {
 	reset();
 	*group(1, POLICY_REST) = (struct pt_group){ .path = { 3 }, .count = 1 };
+	rig_first(group(1, POLICY_REST), true);
 	udp4();
 	T_EQ(sent_on(1), 1);
 	rig.plane->meta->bank = PT_BANK_GROUP;

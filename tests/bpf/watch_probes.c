@@ -171,15 +171,10 @@ static void test_other_traffic_is_no_probe(void)
 
 static uint64_t received(void)
 {
-	struct pt_count value[RIG_CPUS] = {};
-	uint32_t path = PATH;
-	uint64_t sum = 0;
+	struct pt_count count;
 
-	if (bpf_map_lookup_elem(rig.plane->fd[PT_MAP_TRAFFIC], &path, value))
-		return UINT64_MAX;
-	for (int i = 0; i < RIG_CPUS; i++)
-		sum += value[i].rx_packets;
-	return sum;
+	pt_count_read(rig.plane, PATH, &count);
+	return count.rx_packets;
 }
 
 // What is sent is counted of users alone: so is what is received.
