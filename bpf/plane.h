@@ -220,10 +220,12 @@ struct pt_watch {
 	__u32 program; // generation of the programs whose callback the timer has; 0 none
 	__u32 oldest;  // sequence numbers: ring holds oldest .. newest
 	__u32 newest;
-	__u32 answered;    // newest answered, or the one before the epoch's first
-	__u32 run;         // replies in a row
-	__u32 started;     // a probe was seen
-	__u32 epoch;       // PT_EPOCH of epoch_packet_ns; not under the lock
+	__u32 answered; // newest answered, or the one before the epoch's first
+	__u32 run;      // replies in a row
+	__u32 started;  // a probe was seen
+	__u32 epoch;    // PT_EPOCH of epoch_packet_ns; not under the lock
+	__u32 accused;  // newest probe that the last verdict counted as lost
+	__u32 pad;
 	__u64 due_sent_ns; // when the threshold-th probe after `answered` left; 0 not yet
 	__u64 expires_ns;  // what the timer is set to; 0 none runs
 	__u64 srtt_ns;     // RFC 6298, section 2; 0 no reply ever
@@ -237,7 +239,7 @@ struct pt_watch {
 	__u64 replies;
 	struct pt_probe_slot ring[PT_RING];
 };
-PT_ASSERT_SIZE(pt_watch, 136 + 16 * PT_RING);
+PT_ASSERT_SIZE(pt_watch, 144 + 16 * PT_RING);
 
 // pt_session: probe session -> __u32 path.
 struct pt_session_key {
@@ -360,6 +362,7 @@ enum pt_stat {
 enum pt_event_kind {
 	PT_EVENT_DOWN,
 	PT_EVENT_UP,
+	PT_EVENT_LATE,         // up again: probes that were counted as lost are answered after all
 	PT_EVENT_FIRST_REPLY,  // a path that nothing was known of answers
 	PT_EVENT_FIRST_PACKET, // the first user packet that avoided a dead path
 	PT_EVENT_COUNT,

@@ -139,6 +139,7 @@ static int pt_expire(void *map, __u32 *key, struct pt_watch *value)
 		due = watch->due_sent_ns + pt_patience(watch, s.hop);
 	if (due && due <= now) {
 		pt_judge(&s, 1, now, PT_EVENT_DOWN, &verdict);
+		watch->accused = watch->answered + s.hop->threshold;
 		fell = 1;
 		due = 0;
 	}
@@ -178,6 +179,7 @@ static __always_inline __u64 pt_record(
 		watch->started = 1;
 		watch->oldest = seq;
 		watch->answered = seq - 1;
+		watch->accused = seq - 1;
 		watch->due_sent_ns = 0;
 		watch->run = 0;
 	}
@@ -215,12 +217,20 @@ static __always_inline void pt_smooth(struct pt_watch *watch, __u64 rtt)
 	watch->srtt_ns = (7 * watch->srtt_ns + rtt) / 8;
 }
 
+// A verdict rests on probes that seem lost. One of them answered after all refutes it: the path was
+// slow, not dead. What was sent into a cut never comes back, so a cut is never refuted.
+static __always_inline int pt_is_refuted(const struct pt_watch *watch, __u32 seq)
+{
+	return (__s32)(seq - watch->answered) > 0 && (__s32)(watch->accused - seq) >= 0;
+}
+
 // A reply arrives. Returns the outcome to be counted; *news when the verdict is to be announced.
 static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 	const struct pt_stamp_reply *reply, __u64 now, struct pt_verdict *verdict, int *news)
 {
 	struct pt_watch *watch = s->watch;
 	__u32 seq = bpf_ntohl(reply->sender_seq), due;
+	int refuted;
 	struct pt_probe_slot *probe = &watch->ring[PT_SLOT(seq)];
 
 	if (!watch->started || seq - watch->oldest > watch->newest - watch->oldest)
@@ -236,6 +246,7 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 		pt_witness(s, now, PT_EVENT_FIRST_REPLY, verdict);
 		*news = 1;
 	}
+	refuted = pt_is_down(s) && pt_is_refuted(watch, seq);
 	watch->run = seq == watch->answered + 1 ? watch->run + 1 : 1;
 	if ((__s32)(seq - watch->answered) > 0) {
 		watch->answered = seq;
@@ -244,8 +255,8 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 			? watch->ring[PT_SLOT(due)].sent_ns & ~PT_PROBE_ANSWERED
 			: 0;
 	}
-	if (pt_is_down(s) && watch->run >= s->hop->up_count) {
-		pt_judge(s, 0, now, PT_EVENT_UP, verdict);
+	if (refuted || (pt_is_down(s) && watch->run >= s->hop->up_count)) {
+		pt_judge(s, 0, now, refuted ? PT_EVENT_LATE : PT_EVENT_UP, verdict);
 		*news = 1;
 	}
 	return PT_STAT_REPLY_OK;

@@ -71,6 +71,14 @@ static void on_up(struct watch *w, const struct pt_event *event)
 	watch_hold(w, event->path);
 }
 
+// It was slow, not dead: nothing to hold it back for.
+static void on_late(struct watch *w, const struct pt_event *event)
+{
+	(void)pt_block_path(w->plane, event->path, PT_BLOCK_DAMPED, false);
+	if (!(pt_state_why(w->plane, event->path) & PT_BLOCK_HARD))
+		become(w, event->path, PT_STATUS_UP, "late", silence_us(event));
+}
+
 static void on_first_reply(struct watch *w, const struct pt_event *event)
 {
 	struct guard *g = &w->guard[event->path];
@@ -85,6 +93,7 @@ void watch_on_event(void *ctx, const struct pt_event *event)
 	static void (*const handler[PT_EVENT_COUNT])(struct watch *, const struct pt_event *) = {
 		[PT_EVENT_DOWN] = on_down,
 		[PT_EVENT_UP] = on_up,
+		[PT_EVENT_LATE] = on_late,
 		[PT_EVENT_FIRST_REPLY] = on_first_reply,
 		[PT_EVENT_FIRST_PACKET] = watch_gather_packet,
 	};

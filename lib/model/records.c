@@ -178,7 +178,7 @@ static const struct pt_field transition_fields[] = {
 		.doc = "Path id" },
 	STATUS(transition, from, "State before"),
 	STATUS(transition, to, "State now"),
-	TEXT(transition, cause, "What decided, such as timeout, reply, carrier, manual"),
+	TEXT(transition, cause, "What decided, such as timeout, reply, late, carrier, manual"),
 	FIGURE(transition, silence_us, INT64_MAX, "us", "Time since the newest accepted reply"),
 };
 const struct pt_schema pt_transition_schema = SCHEMA(transition, transition_fields);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The watch programs: which packets count as probes and replies, and what the watchdog makes of
 // them, in real time.
+#include "plane/event.h"
 #include "tests/bpf/rig.h"
 
 #define PATH     1
@@ -107,6 +108,25 @@ static void reply(uint32_t seq)
 {
 	make_reply(seq);
 	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_OK), 1);
+}
+
+static void keep_kind(void *ctx, const struct pt_event *event)
+{
+	*(uint32_t *)ctx = event->kind;
+}
+
+// The kind of the newest of all events that wait.
+static uint32_t last_event(void)
+{
+	struct pt_events *events = NULL;
+	uint32_t kind = PT_EVENT_COUNT;
+
+	if (pt_events_new(rig.plane, keep_kind, &kind, &events, &rig.err))
+		T_FAIL("%s", rig.err.msg);
+	else
+		T_EQ(pt_events_read(events), 0);
+	pt_events_free(events);
+	return kind;
 }
 
 static void test_recorded_and_accepted(void)
@@ -328,6 +348,42 @@ static void test_up_after_count(void)
 	T_EQ(rig.plane->live->down[PATH], 0);
 }
 
+// Slow, not dead: one accused probe answered after all is enough, and it is told as such. A newer
+// one is not: that may have been sent when a cut was over.
+static void test_late_reply_refutes(void)
+{
+	uint32_t epoch;
+
+	reset();
+	probe(800);
+	reply(800);
+	for (uint32_t seq = 801; seq < 804; seq++)
+		probe(seq);
+	epoch = rig.plane->live->epoch;
+	T_OK(rig_wait_down(PATH, 1, 1000));
+	T_EQ(rig.plane->live->epoch - epoch, 1);
+	probe(804);
+	reply(804);
+	T_EQ(rig.plane->live->down[PATH], 1);
+	reply(803); // overtaken by 804, which is newer: proves no more than that
+	T_EQ(rig.plane->live->down[PATH], 1);
+
+	reset();
+	probe(900);
+	reply(900);
+	for (uint32_t seq = 901; seq < 904; seq++)
+		probe(seq);
+	T_OK(rig_wait_down(PATH, 1, 1000));
+	probe(904);
+	reply(902);
+	T_EQ(rig.plane->live->down[PATH], 0);
+	T_EQ(rig.plane->live->epoch - epoch, 3);
+	reply(903);
+	wait_ns(4 * INTERVAL); // what is outstanding is less than three
+	T_EQ(rig.plane->live->down[PATH], 0);
+	T_EQ(last_event(), PT_EVENT_LATE);
+}
+
 static void test_dead_from_the_start(void)
 {
 	uint32_t path = 3; // never answered: only the configured limit is known
@@ -423,6 +479,7 @@ RIG_MAIN({ "a probe is recorded, its reply accepted", test_recorded_and_accepted
 	{ "sequence numbers wrap around", test_sequence_wraps },
 	{ "down after the threshold, not before", test_down_after_threshold },
 	{ "up after up_count replies in a row", test_up_after_count },
+	{ "a late reply refutes the verdict", test_late_reply_refutes },
 	{ "a path dead from the start goes down", test_dead_from_the_start },
 	{ "no probes, no verdict", test_frozen_without_probes },
 	{ "a restarted sender begins anew, the state stays", test_epoch_forgets },

@@ -264,11 +264,11 @@ carrier() { trace isp "carrier a$1 $2"; must ip -n "$(ns isp)" link set "a$1" "$
 
 # ---- configuration, pins ----
 
-# write_config SIDE [KEY=VALUE...]: keys interval_ms, threshold, cooldown_s, check_ms, port and
-# sla (a YAML flow map). Paths and uplinks are named SIDE-WAN; the first WAN is preferred.
+# write_config SIDE [KEY=VALUE...]: keys interval_ms, threshold, cooldown_s, check_ms, port, family
+# (of the probes, 4 or 6) and sla (a YAML flow map). Paths and uplinks are named SIDE-WAN; the first WAN is preferred.
 write_config() {
 	local side=$1 dir=$SCRATCH/$1 s i
-	local interval_ms=10 threshold=3 cooldown_s=2 check_ms=1000 port=862 sla='{}'
+	local interval_ms=10 threshold=3 cooldown_s=2 check_ms=1000 port=862 family=4 sla='{}'
 	shift
 	for s in "$@"; do local "${s%%=*}=${s#*=}"; done
 	mkdir -p "$dir"
@@ -311,7 +311,11 @@ config_path() { # SIDE NUMBER, inside write_config
 	far=$(site_of "$peer")
 	echo "  - { id: $name, source: $1, dest: $peer, uplink: $name, preference: $((100 - $2)),"
 	echo "      next_hop: 10.9.$2.$far, next_hop6: 'fd00:9:$2::$far',"
-	echo "      target: 10.9.$2.$far, port: $port }"
+	if [[ $family = 4 ]]; then
+		echo "      target: 10.9.$2.$far, port: $port }"
+	else
+		echo "      target: 'fd00:9:$2::$far', port: $port }"
+	fi
 }
 
 pin_dir() { echo "$PIN_ROOT/$1"; } # SIDE
