@@ -178,6 +178,12 @@ PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICE
 #define PT_HOP_VIA6 8
 #define PT_HOP_MARK 16 // packets get the mark and go the kernel's way: conntrack, NAT, firewall
 
+// Where a next hop was read, else the protocol of the kernel's route (RTPROT_*).
+#define PT_HOP_FROM_FILE    0
+#define PT_HOP_FROM_ROUTE   1   // of no protocol
+#define PT_HOP_FROM_LINK    254 // the far end is a neighbour
+#define PT_HOP_FROM_NOWHERE 255 // wanted, not known yet
+
 // pt_hop[path], memory-mapped: where a path leaves and how it is watched. What a user packet needs
 // is in the first of the two cache lines.
 struct pt_hop {
@@ -197,8 +203,8 @@ struct pt_hop {
 	__u16 family;    // of the probe target: AF_INET, AF_INET6, 0 unwatched
 	__u64 interval_ns;
 	__u64 timeout_ns;
-	__u16 port; // the reflector's
-	__u16 pad;
+	__u16 port;        // the reflector's
+	__u8 from4, from6; // PT_HOP_FROM_*, of the next hops
 	__u32 pad2;
 	__u8 target[16]; // the probe target; IPv4 in the first four bytes
 	__u64 pad3;

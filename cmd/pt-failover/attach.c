@@ -56,22 +56,17 @@ int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
 	const struct attach_opts *o = opts;
 	pt_autoinputs in = {};
-	pt_autolinks links = {};
+	pt_autodevices devices = {};
 	struct pt_setup_result done;
 	struct pt_setup setup;
 
 	(void)argc; // none are taken
 	(void)argv;
-	if (pt_inputs_load(ctx, &in, &ctx->err) || pt_links_read(&links, &ctx->err))
+	if (pt_inputs_load(ctx, &in, &ctx->err) ||
+		pt_devices_read(&in, &devices, &setup, &ctx->err))
 		return PT_EXIT_FAIL;
-	setup = (struct pt_setup){
-		.net = &in.net,
-		.cfg = &in.cfg,
-		.self = in.self,
-		.links = &links,
-		.hook = o->hook,
-		.strict = true,
-	};
+	setup.hook = o->hook;
+	setup.strict = true;
 	if (ctx->dry_run) {
 		if (pt_setup_check(&setup, &ctx->err))
 			return PT_EXIT_FAIL;

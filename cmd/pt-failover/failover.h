@@ -22,6 +22,18 @@ int pt_inputs_load(const struct pt_ctx *ctx, struct pt_inputs *out, struct pt_er
 void pt_inputs_done(struct pt_inputs *in);
 #define pt_autoinputs __attribute__((cleanup(pt_inputs_done))) struct pt_inputs
 
+// The kernel's devices, addresses and gateways at one moment.
+struct pt_devices {
+	struct pt_links links;
+	struct pt_gateways gateways;
+};
+
+// Reads them for these files; *setup borrows from both.
+int pt_devices_read(const struct pt_inputs *in, struct pt_devices *out, struct pt_setup *setup,
+	struct pt_err *err);
+void pt_devices_done(struct pt_devices *d);
+#define pt_autodevices __attribute__((cleanup(pt_devices_done))) struct pt_devices
+
 const char *pt_pin_dir(const struct pt_ctx *ctx);
 
 int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts);

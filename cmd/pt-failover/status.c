@@ -8,12 +8,15 @@
 #include "failover.h"
 #include "plane/bank.h"
 #include "plane/names.h"
+#include "plane/nexthop.h"
 #include "plane/state.h"
 
 static const struct pt_column path_columns[] = {
 	{ "path", "PATH", false },
 	{ "site", "TO", false },
 	{ "device", "DEVICE", false },
+	{ "next_hop", "NEXT HOP", false },
+	{ "next_hop6", "NEXT HOP 6", false },
 	{ "uplink", "UPLINK", false },
 	{ "status", "STATUS", false },
 	{ "blocked", "BLOCKED", false },
@@ -78,6 +81,13 @@ static void emit_received(struct pt_emit *e, const struct pt_state *s, uint64_t 
 		pt_emit_null(e);
 }
 
+static void emit_next_hop(struct pt_emit *e, const struct pt_hop *hop, uint16_t family)
+{
+	pt_autobuf text = {};
+
+	pt_emit_str(e, pt_nexthop_format(hop, family, &text) ? pt_buf_str(&text) : NULL);
+}
+
 static int emit_path(struct pt_emit *e, const struct pt_plane *p, const struct pt_names *n,
 	uint32_t path, struct pt_err *err)
 {
@@ -93,6 +103,8 @@ static int emit_path(struct pt_emit *e, const struct pt_plane *p, const struct p
 	pt_emit_str(e, pt_names_id(n, PT_NAME_PATH, path));
 	pt_emit_str(e, pt_names_id(n, PT_NAME_SITE, p->hop[path].site));
 	pt_emit_str(e, pt_names_id(n, PT_NAME_PATH_DEVICE, path));
+	emit_next_hop(e, &p->hop[path], AF_INET);
+	emit_next_hop(e, &p->hop[path], AF_INET6);
 	pt_emit_str(e, pt_names_id(n, PT_NAME_UPLINK, p->hop[path].uplink));
 	pt_emit_str(e, pt_path_status_names[s.status]);
 	pt_emit_str(e, why.len ? pt_buf_str(&why) : NULL);

@@ -111,7 +111,7 @@ static int add_timers(struct watch *w, struct pt_err *err)
 static int open_plane(struct watch *w, struct pt_err *err)
 {
 	const char *dir = pt_pin_dir(w->ctx);
-	pt_autolinks links = {};
+	pt_autodevices devices = {};
 	struct pt_setup setup;
 	int ret = pt_pin_exists(dir, err);
 
@@ -120,12 +120,9 @@ static int open_plane(struct watch *w, struct pt_err *err)
 	if (!ret)
 		ret = pt_plane_open(dir, PT_PLANE_WRITE, &w->plane, err);
 	if (!ret)
-		ret = pt_links_read(&links, err);
+		ret = pt_devices_read(w->in, &devices, &setup, err);
 	if (ret)
 		return ret;
-	setup = (struct pt_setup){
-		.net = &w->in->net, .cfg = &w->in->cfg, .self = w->in->self, .links = &links
-	};
 	return pt_setup_load(w->plane, &setup, &w->progs, err);
 }
 
@@ -189,7 +186,7 @@ static void close_all(struct watch *w)
 	watch_paths_done(w);
 	pt_names_done(&w->names);
 	pt_events_free(w->events);
-	pt_link_monitor_free(w->monitor);
+	watch_devices_done(w);
 	pt_loop_free(w->loop);
 	pt_programs_done(&w->progs);
 	pt_plane_free(w->plane);

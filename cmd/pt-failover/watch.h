@@ -45,6 +45,9 @@ struct watch {
 	struct pt_names names;
 	struct pt_choices choices;
 	struct pt_link_monitor *monitor;
+	struct pt_gateway_monitor *routes; // NULL: no next hop depends on them
+	struct pt_devices devices;         // as last read
+	struct pt_setup setup;             // borrows from devices and in
 	struct pt_events *events;
 	struct pt_record_writer *out;
 	struct pt_record_reader *reader; // NULL: no decisions come in
@@ -55,6 +58,7 @@ struct watch {
 	bool history;                                   // what is read was decided before we came
 	struct pt_timer *hold, *gather, *tick, *settle; // settle: devices and addresses
 	bool devices_changed;                           // hooks and sessions need a refresh
+	int64_t settle_by_ns;                           // whatever else changes; 0: nothing has
 	char complaint[sizeof(((struct pt_err *)NULL)->msg)]; // told last about devices
 	int lock;
 };
@@ -90,6 +94,7 @@ void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *
 // as it was.
 int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err);
 void watch_on_settle(void *ctx, uint64_t expirations);
+void watch_devices_done(struct watch *w);
 
 // ---- watch_records.c ----
 

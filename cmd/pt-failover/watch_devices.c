@@ -2,17 +2,34 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/ours.h"
 #include "plane/block.h"
+#include "plane/nexthop.h"
+#include "plane/state.h"
 #include "plane/table.h"
 #include "watch.h"
 
-// Devices and addresses change in flurries; tables follow when a flurry is over.
-#define SETTLE_NS (20 * PT_NS_PER_MS)
-#define RETRY_NS  PT_NS_PER_S
+// Devices, addresses and routes change in flurries; tables follow when a flurry is over, or has
+// lasted too long for that.
+#define SETTLE_NS      (20 * PT_NS_PER_MS)
+#define SETTLE_MOST_NS (60 * PT_NS_PER_MS)
+#define RETRY_NS       PT_NS_PER_S
+
+static void settle_soon(struct watch *w)
+{
+	struct pt_mono now = pt_mono_now(), at = pt_mono_add(now, SETTLE_NS);
+
+	if (!w->settle_by_ns)
+		w->settle_by_ns = now.ns + SETTLE_MOST_NS;
+	if (at.ns > w->settle_by_ns)
+		at.ns = w->settle_by_ns;
+	(void)pt_loop_timer_set(w->settle, at, 0);
+}
 
 static void for_device(struct watch *w, const char *device,
 	void (*fn)(struct watch *, uint32_t path, bool usable), bool usable)
@@ -88,29 +105,28 @@ static bool block_device(struct watch *w, const struct pt_link *link)
 }
 
 // The path leaves by this device, but not as the device is now.
-static bool is_stale(struct watch *w, const struct pt_path *path, const struct pt_link *link)
+static bool is_stale(struct watch *w, const struct pt_path *path, const struct pt_link *link,
+	const struct pt_link *was)
 {
 	uint32_t index;
 
 	if (strcmp(path->source, w->in->self->id) != 0 || strcmp(path->device, link->name) != 0)
 		return false;
+	// The kernel drops routes of a device that goes down without a word.
+	if (!was || (was->flags ^ link->flags) & IFF_UP)
+		return true;
 	index = pt_names_index(&w->names, PT_NAME_PATH, path->id);
 	return index != PT_NAMES_NONE &&
 		(w->plane->hop[index].ifindex != link->ifindex ||
 			w->plane->hop[index].mtu != pt_table_mtu(path, link));
 }
 
-static void on_new(struct watch *w, const struct pt_link *link)
+static bool is_lan(const struct watch *w, const char *device)
 {
-	if (block_device(w, link)) {
-		watch_look(w, "carrier");
-		for_device(w, link->name, note_carrier, pt_link_usable(link));
-	}
-	for (uint32_t i = 0; i < w->in->net.n_paths; i++)
-		w->devices_changed |= is_stale(w, &w->in->net.paths[i], link);
 	for (uint32_t i = 0; i < w->in->self->n_lan; i++)
-		if (!strcmp(w->in->self->lan[i], link->name))
-			w->devices_changed = true;
+		if (!strcmp(w->in->self->lan[i], device))
+			return true;
+	return false;
 }
 
 static void gone_path(struct watch *w, uint32_t path, bool usable)
@@ -120,23 +136,46 @@ static void gone_path(struct watch *w, uint32_t path, bool usable)
 	watch_note(w, path, "device", PT_NULL);
 }
 
-static void on_gone(struct watch *w, const struct pt_link *link)
+// What had this index is no device of ours any longer, if it was one.
+static void forget_device(struct watch *w, uint32_t ifindex, const char *name)
 {
 	bool ours = false;
 
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
-		if (w->plane->hop[i].ifindex != link->ifindex)
+		if (w->plane->hop[i].ifindex != ifindex)
 			continue;
 		pt_plane_changing(w->plane);
 		__atomic_store_n(&w->plane->hop[i].ifindex, 0, __ATOMIC_RELEASE);
 		pt_plane_changed(w->plane);
 		ours = true;
 	}
+	w->devices_changed |= ours || is_lan(w, name);
 	if (!ours)
 		return;
 	watch_look(w, "device");
-	for_device(w, link->name, gone_path, false);
-	w->devices_changed = true;
+	for_device(w, name, gone_path, false);
+}
+
+static void on_new(struct watch *w, const struct pt_link *link)
+{
+	const struct pt_link *was = pt_links_at(&w->devices.links, link->ifindex);
+
+	if (was && strcmp(was->name, link->name) != 0) { // renamed
+		forget_device(w, link->ifindex, was->name);
+		was = NULL;
+	}
+	if (block_device(w, link)) {
+		watch_look(w, "carrier");
+		for_device(w, link->name, note_carrier, pt_link_usable(link));
+	}
+	for (uint32_t i = 0; i < w->in->net.n_paths; i++)
+		w->devices_changed |= is_stale(w, &w->in->net.paths[i], link, was);
+	w->devices_changed |= is_lan(w, link->name);
+}
+
+static void on_gone(struct watch *w, const struct pt_link *link)
+{
+	forget_device(w, link->ifindex, link->name);
 }
 
 static void follow_links(struct watch *w, const struct pt_links *links)
@@ -166,18 +205,66 @@ static void forget_retired(struct watch *w, const struct pt_names *now)
 			w->guard[i] = (struct guard){};
 }
 
+static void on_gateway(void *ctx, const struct pt_gateway *row)
+{
+	struct watch *w = ctx;
+
+	if (!row || pt_nexthop_concerns(&w->setup, row))
+		settle_soon(w);
+}
+
+static void on_routes(void *ctx, int fd, uint32_t events)
+{
+	struct watch *w = ctx;
+	struct pt_err err = {};
+
+	(void)fd;
+	(void)events;
+	if (pt_gateway_monitor_read(w->routes, on_gateway, w, &err))
+		pt_log(PT_LOG_WARN, "%s", err.msg);
+}
+
+// Before they are read: nothing falls between. Whoever needs no gateways is not woken by routes.
+static int follow_routes(struct watch *w, const struct pt_inputs *in, struct pt_err *err)
+{
+	const struct pt_setup setup = { .net = &in->net, .self = in->self };
+	int ret;
+
+	if (w->routes || !pt_nexthop_wanted(&setup))
+		return 0;
+	ret = pt_gateway_monitor_new(PT_NET_PROTOCOL, &w->routes, err);
+	if (ret)
+		return ret;
+	ret = pt_loop_fd_add(w->loop, pt_gateway_monitor_fd(w->routes), EPOLLIN, on_routes, w);
+	return ret ? pt_err_errno(err, ret, "loop") : 0;
+}
+
+void watch_devices_done(struct watch *w)
+{
+	pt_devices_done(&w->devices);
+	pt_gateway_monitor_free(w->routes);
+	pt_link_monitor_free(w->monitor);
+}
+
+static void keep_devices(struct watch *w, struct pt_devices *now, const struct pt_setup *setup)
+{
+	pt_devices_done(&w->devices);
+	w->devices = *now;
+	w->setup = *setup;
+	w->setup.links = &w->devices.links;
+	w->setup.gateways = &w->devices.gateways;
+	*now = (struct pt_devices){};
+}
+
 int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err)
 {
-	pt_autolinks links = {};
+	pt_autodevices now = {};
 	pt_autonames names = {};
-	int ret = pt_links_read(&links, err);
-	const struct pt_setup setup = {
-		.net = &in->net,
-		.cfg = &in->cfg,
-		.self = in->self,
-		.links = &links,
-	};
+	struct pt_setup setup;
+	int ret = follow_routes(w, in, err);
 
+	if (!ret)
+		ret = pt_devices_read(in, &now, &setup, err);
 	if (!ret && groups)
 		ret = pt_setup_check(&setup, err);
 	if (!ret)
@@ -186,6 +273,7 @@ int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, stru
 		ret = pt_names_read(w->plane, &names, err);
 	if (ret)
 		return ret;
+	keep_devices(w, &now, &setup);
 	forget_retired(w, &names);
 	pt_names_done(&w->names);
 	w->names = names;
@@ -204,33 +292,26 @@ static void complain(struct watch *w, const char *why)
 // What one device lacks must not keep the others off: it is told, and they go on.
 static void settle(struct watch *w)
 {
-	pt_autolinks links = {};
 	struct pt_err err = {};
-	int ret = watch_refresh(w, w->in, false, &err);
-	const struct pt_setup setup = {
-		.net = &w->in->net,
-		.cfg = &w->in->cfg,
-		.self = w->in->self,
-		.links = &links,
-	};
+	int ret;
 
-	if (!ret)
-		ret = pt_links_read(&links, &err);
+	w->settle_by_ns = 0;
+	ret = watch_refresh(w, w->in, false, &err);
 	if (ret) {
 		complain(w, err.msg);
 		(void)pt_loop_timer_set(w->settle, pt_mono_add(pt_mono_now(), RETRY_NS), 0);
 		return;
 	}
-	(void)pt_setup_check(&setup, &err);
+	(void)pt_setup_check(&w->setup, &err);
 	complain(w, err.msg);
-	follow_links(w, &links);
+	follow_links(w, &w->devices.links);
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
-		bool gone = w->plane->hop[i].flags & PT_HOP_USED && !w->plane->hop[i].ifindex;
+		bool gone = w->plane->hop[i].flags & PT_HOP_USED && !pt_state_leads(w->plane, i);
 
 		if (gone == w->guard[i].gone)
 			continue;
 		w->guard[i].gone = gone;
-		watch_note(w, i, "device", PT_NULL);
+		watch_note(w, i, w->plane->hop[i].ifindex ? "next-hop" : "device", PT_NULL);
 	}
 	watch_look(w, "device");
 }
@@ -259,5 +340,5 @@ void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *
 		break;
 	}
 	if (w->devices_changed)
-		(void)pt_loop_timer_set(w->settle, pt_mono_add(pt_mono_now(), SETTLE_NS), 0);
+		settle_soon(w);
 }

@@ -30,7 +30,9 @@ int pt_addr_parse(const char *s, struct pt_addr *out)
 void pt_addr_format(const struct pt_addr *a, char out[PT_ADDR_LEN])
 {
 	out[0] = '\0';
-	if (a->family)
+	if (a->family == PT_ADDR_AUTO)
+		(void)snprintf(out, PT_ADDR_LEN, "auto");
+	else if (a->family)
 		(void)inet_ntop(a->family, a->bytes, out, PT_ADDR_LEN); // the longest fits
 }
 

@@ -50,7 +50,7 @@ struct pt_path {
 	const char *source, *dest; // site ids
 	const char *uplink;
 	const char *device;      // NULL: the uplink's
-	struct pt_addr next_hop; // IPv4; family 0: none
+	struct pt_addr next_hop; // IPv4; family 0: none, PT_ADDR_AUTO: as the routes say
 	struct pt_addr next_hop6;
 	struct pt_addr target; // remote probe address, either family
 	int64_t port;          // of the far reflector

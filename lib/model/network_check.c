@@ -189,7 +189,7 @@ static int check_addresses(struct pt_check *c, uint32_t i)
 	for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
 		const struct pt_addr *a = fields[k].addr;
 		char text[PT_ADDR_LEN];
-		if (!a->family)
+		if (!a->family || a->family == PT_ADDR_AUTO)
 			continue;
 		pt_addr_format(a, text);
 		if (!reachable(a))

@@ -35,6 +35,7 @@ enum pt_field_flag {
 	PT_FIELD_REQUIRED = 1 << 0,
 	PT_FIELD_NULLABLE = 1 << 1, // I64 and MILLI: PT_NULL allowed
 	PT_FIELD_ID = 1 << 2,       // STR: [A-Za-z0-9._-]{1,63}
+	PT_FIELD_AUTO = 1 << 3,     // ADDR: the word auto allowed, family PT_ADDR_AUTO
 };
 
 struct pt_port_range {

@@ -301,6 +301,23 @@ static int parse_bool(const struct pt_text *t, void *slot, struct pt_err *err)
 	return 0;
 }
 
+static int parse_addr(
+	const struct pt_field *f, const struct pt_text *t, struct pt_addr *slot, struct pt_err *err)
+{
+	bool may_auto = f->flags & PT_FIELD_AUTO;
+
+	if (may_auto && !strcmp(t->s, "auto")) {
+		*slot = (struct pt_addr){ .family = PT_ADDR_AUTO };
+		return 0;
+	}
+	if (!pt_addr_parse(t->s, slot))
+		return 0;
+	return not_a(t,
+		may_auto ? "an address, such as 192.0.2.1 or 2001:db8::1, nor auto"
+			 : "an address, such as 192.0.2.1 or 2001:db8::1",
+		err);
+}
+
 static int parse_prefix(const struct pt_text *t, void *slot, struct pt_err *err)
 {
 	switch (pt_prefix_parse(t->s, slot)) {
@@ -352,9 +369,7 @@ int pt_value_parse(const struct pt_field *f, enum pt_kind kind, const struct pt_
 	case PT_KIND_ENUM:
 		return parse_enum(f, t, slot, err);
 	case PT_KIND_ADDR:
-		return pt_addr_parse(t->s, slot) < 0
-			? not_a(t, "an address, such as 192.0.2.1 or 2001:db8::1", err)
-			: 0;
+		return parse_addr(f, t, slot, err);
 	case PT_KIND_PREFIX:
 		return parse_prefix(t, slot, err);
 	case PT_KIND_DSCP:

@@ -12,7 +12,7 @@
 
 // A packet reads the bank's number once, within one RCU read-side section. The barrier below is the
 // kernel's synchronize_rcu: afterwards no packet holds a number from before it.
-static int wait_for_packets(struct pt_err *err)
+int pt_bank_wait(struct pt_err *err)
 {
 	const struct timespec long_enough = { .tv_nsec = 50 * PT_NS_PER_MS };
 
@@ -37,7 +37,7 @@ static uint32_t active(const struct pt_plane *p, uint32_t which)
 
 int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err)
 {
-	int ret = wait_for_packets(err);
+	int ret = pt_bank_wait(err);
 
 	if (!ret)
 		*out = (struct pt_bank){ .plane = p, .flip = flip };

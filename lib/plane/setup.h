@@ -8,6 +8,7 @@
 #include "model/config.h"
 #include "model/network.h"
 #include "net/link.h"
+#include "net/nexthop_auto.h"
 #include "plane/hook.h"
 #include "plane/plane.h"
 
@@ -16,6 +17,7 @@ struct pt_setup {
 	const struct pt_config *cfg;
 	const struct pt_site *self;
 	const struct pt_links *links;
+	const struct pt_gateways *gateways; // for next hops `auto` (pt_nexthop_read); NULL: none
 	enum pt_hook_kind hook;
 	bool strict; // a missing device is an error; otherwise its paths wait for it
 };

@@ -33,12 +33,19 @@ uint8_t pt_state_why(const struct pt_plane *p, uint32_t path)
 	return p->block->path[path] | p->block->uplink[p->hop[path].uplink & (PT_MAX_UPLINK - 1)];
 }
 
+bool pt_state_leads(const struct pt_plane *p, uint32_t path)
+{
+	const struct pt_hop *hop = &p->hop[path];
+
+	return hop->ifindex && hop->flags & (PT_HOP_L3 | PT_HOP_VIA4 | PT_HOP_VIA6);
+}
+
 enum pt_path_status pt_state_status(const struct pt_plane *p, uint32_t path, bool replied)
 {
 	if (pt_state_why(p, path) & PT_BLOCK_MAINTENANCE)
 		return PT_STATUS_MAINTENANCE;
 	if (p->live->down[path] || pt_state_why(p, path) & PT_BLOCK_CARRIER ||
-		!p->hop[path].ifindex)
+		!pt_state_leads(p, path))
 		return PT_STATUS_DOWN;
 	return replied ? PT_STATUS_UP : PT_STATUS_UNKNOWN;
 }
@@ -81,7 +88,7 @@ void pt_block_format(uint8_t why, struct pt_buf *out)
 
 static enum pt_choice_rank rank_of(const struct pt_plane *p, uint32_t path)
 {
-	if (path >= p->meta->path_cap || !p->hop[path].ifindex)
+	if (path >= p->meta->path_cap || !pt_state_leads(p, path))
 		return PT_CHOICE_NONE;
 	if (pt_state_why(p, path) & PT_BLOCK_HARD)
 		return PT_CHOICE_BLOCKED;

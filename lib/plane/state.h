@@ -27,6 +27,9 @@ int pt_state_read(
 // The status alone, without a system call.
 enum pt_path_status pt_state_status(const struct pt_plane *p, uint32_t path, bool replied);
 
+// It has its device, and a next hop for one family at least.
+bool pt_state_leads(const struct pt_plane *p, uint32_t path);
+
 // The path's own reasons and its uplink's: a set of enum pt_block_why.
 uint8_t pt_state_why(const struct pt_plane *p, uint32_t path);
 

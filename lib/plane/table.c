@@ -13,6 +13,7 @@
 #include "plane/bank.h"
 #include "plane/block.h"
 #include "plane/dest.h"
+#include "plane/nexthop.h"
 #include "plane/rule.h"
 #include "plane/state.h"
 
@@ -173,14 +174,7 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 		hop.flags |= pt_link_is_l3(link) ? PT_HOP_L3 : 0;
 	}
 	hop.mtu = pt_table_mtu(path, link);
-	if (path->next_hop.family) {
-		hop.flags |= PT_HOP_VIA4;
-		memcpy(hop.via4, path->next_hop.bytes, sizeof(hop.via4));
-	}
-	if (path->next_hop6.family) {
-		hop.flags |= PT_HOP_VIA6;
-		memcpy(hop.via6, path->next_hop6.bytes, sizeof(hop.via6));
-	}
+	pt_nexthop_fill(s, path, link, &hop);
 	hop.family = path->target.family;
 	memcpy(hop.target, path->target.bytes, sizeof(hop.target));
 	hop.port = (uint16_t)path->port;
@@ -192,26 +186,47 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	*out = hop;
 }
 
-static int put_path(struct pt_table *t, uint32_t at, struct pt_err *err)
+// hops is by index.
+static int make_hop(struct pt_table *t, uint32_t at, struct pt_hop *hops, struct pt_err *err)
 {
 	const struct pt_path *path = &t->setup->net->paths[at];
-	struct pt_plane *p = t->plane;
-	uint32_t i;
-	struct pt_hop hop;
+	struct pt_hop *hop;
 	int ret = index_for(t, PT_NAME_PATH, path->id, &t->path[at], err);
 
 	if (!ret)
 		ret = pt_names_set(&t->names, PT_NAME_PATH_DEVICE, t->path[at], path->device, err);
 	if (ret)
 		return ret;
-	i = t->path[at];
-	pt_table_hop(t->setup, path, &hop);
-	hop.site = INDEX_OF(t, site, sites, path->dest);
-	hop.uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
-	if (memcmp(&p->hop[i], &hop, sizeof(hop)) != 0)
-		p->hop[i] = hop;
-	(void)pt_block_path(p, i, PT_BLOCK_MAINTENANCE, path->maintenance);
+	hop = &hops[t->path[at]];
+	pt_table_hop(t->setup, path, hop);
+	hop->site = INDEX_OF(t, site, sites, path->dest);
+	hop->uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
 	return 0;
+}
+
+static int put_hops(struct pt_table *t, struct pt_err *err)
+{
+	const struct pt_network *net = t->setup->net;
+	struct pt_plane *p = t->plane;
+	pt_autoarena arena = {};
+	struct pt_hop *hops = pt_arena_alloc(&arena, p->meta->path_cap * sizeof(*hops));
+	int ret = 0;
+
+	for (uint32_t i = 0; i < net->n_paths && !ret; i++)
+		if (is_self(t->setup, net->paths[i].source))
+			ret = make_hop(t, i, hops, err);
+	if (!ret)
+		ret = pt_nexthop_retract(p, hops, err);
+	for (uint32_t i = 0; i < net->n_paths && !ret; i++) {
+		uint32_t at = t->path[i];
+
+		if (!at)
+			continue;
+		if (memcmp(&p->hop[at], &hops[at], sizeof(*hops)) != 0)
+			pt_nexthop_store(&p->hop[at], &hops[at]);
+		(void)pt_block_path(p, at, PT_BLOCK_MAINTENANCE, net->paths[i].maintenance);
+	}
+	return ret;
 }
 
 // All in one call: one for each path would be the longest part of a reload.
@@ -251,9 +266,8 @@ int pt_table_paths(struct pt_table *t, struct pt_err *err)
 	for (uint32_t i = 0; i < net->n_uplinks && !ret; i++)
 		if (is_self(t->setup, net->uplinks[i].site))
 			ret = index_for(t, PT_NAME_UPLINK, net->uplinks[i].id, &t->uplink[i], err);
-	for (uint32_t i = 0; i < net->n_paths && !ret; i++)
-		if (is_self(t->setup, net->paths[i].source))
-			ret = put_path(t, i, err);
+	if (!ret)
+		ret = put_hops(t, err);
 	return ret ? ret : put_sessions(t, err);
 }
 

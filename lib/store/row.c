@@ -175,7 +175,8 @@ static int bind_addr(struct pt_stmt *s, int index, const struct pt_row_column *c
 {
 	struct pt_addr addr;
 	const char *text = json_string_value(v);
-	if (!text || pt_addr_parse(text, &addr) != 0)
+	bool is_auto = text && c->field->flags & PT_FIELD_AUTO && !strcmp(text, "auto");
+	if (!text || (!is_auto && pt_addr_parse(text, &addr) != 0))
 		return wrong(c, "an address", err);
 	pt_stmt_bind_text(s, index, text);
 	return 0;

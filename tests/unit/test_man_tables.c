@@ -83,7 +83,7 @@ static void put_facts(struct pt_buf *b, const struct pt_field *f)
 		put_words(b, f);
 		break;
 	case PT_KIND_ADDR:
-		pt_buf_puts(b, "Address");
+		pt_buf_puts(b, f->flags & PT_FIELD_AUTO ? "Address, or auto" : "Address");
 		break;
 	case PT_KIND_DSCP:
 		put_dscp(b, f);

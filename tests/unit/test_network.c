@@ -96,6 +96,8 @@ static const struct {
 		"10:75: paths[2].next_hop: 2001:db8::1 is of the other family, use next_hop6" },
 	{ BASE PATH_ROW "next_hop6: 192.0.2.1}\n",
 		"10:76: paths[2].next_hop6: 192.0.2.1 is of the other family, use next_hop" },
+	{ BASE PATH_ROW "next_hop: automatic}\n",
+		"10:75: paths[2].next_hop: \"automatic\" is not an address" },
 	{ BASE PATH_ROW "next_hop: 0.0.0.0}\n",
 		"10:75: paths[2].next_hop: 0.0.0.0 is not the address of a host" },
 	{ BASE PATH_ROW "device: \"wg 0\"}\n",
