@@ -148,6 +148,21 @@ static int on_record(void *ctx, const json_t *record, const char *type, const ch
 	return r->current->spool && is_full(r) ? PASS_FULL : 0;
 }
 
+static int on_line(void *ctx, const char *line, size_t len)
+{
+	struct run *r = ctx;
+	struct pt_err err = { 0 };
+	int code = pt_ingest_line(r->ingest, line, len, &err);
+
+	if (code == -EINVAL) {
+		report_bad(r, pt_record_reader_line(r->current->reader), err.msg);
+		code = 1;
+	}
+	if (code < 0)
+		r->ctx->err = err;
+	return code > 0 && r->current->spool && is_full(r) ? PASS_FULL : code;
+}
+
 static bool has_more(const struct input *in)
 {
 	struct pollfd p = { .fd = pt_record_reader_fd(in->reader), .events = POLLIN };
@@ -340,7 +355,9 @@ static int make_watchable(struct input *in, struct pt_err *err)
 
 static int open_inputs(struct run *r, const struct db_ingest_opts *o)
 {
-	const struct pt_record_sink sink = { .fn = on_record, .bad = on_bad_line, .ctx = r };
+	const struct pt_record_sink sink = {
+		.fn = on_record, .raw = on_line, .bad = on_bad_line, .ctx = r
+	};
 	int code = 0;
 
 	r->n_inputs = o->n_from ? o->n_from : 1;

@@ -35,9 +35,14 @@ typedef int pt_record_fn(void *ctx, const json_t *record, const char *type, cons
 // too slow for its spool has lost behind that line.
 typedef void pt_record_bad_fn(void *ctx, uint64_t line_number, const char *why);
 
+// Sees each line before it is parsed, without its newline and with a NUL instead. 1: taken, fn is
+// not called; 0: not its business; negative as with fn.
+typedef int pt_record_line_fn(void *ctx, const char *line, size_t len);
+
 struct pt_record_sink {
 	pt_record_fn *fn;
-	pt_record_bad_fn *bad; // NULL: counted only
+	pt_record_line_fn *raw; // NULL: every line is parsed
+	pt_record_bad_fn *bad;  // NULL: counted only
 	void *ctx;
 };
 

@@ -138,6 +138,9 @@ static int take_line(struct pt_record_reader *r, char *text, size_t len)
 	text[len] = '\0';
 	if (len == strspn(text, " \t"))
 		return 0;
+	int code = r->sink.raw ? r->sink.raw(r->sink.ctx, text, len) : 0;
+	if (code)
+		return code < 0 ? code : 0;
 	pt_autojson json_t *record = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
 	const char *type = json_string_value(json_object_get(record, "type"));
 	if (type)

@@ -99,7 +99,7 @@ static const struct pt_field health_fields[] = {
 		.min = 1,
 		.max = 10000,
 		.def = 6,
-		.doc = "Of how many rounds one goes to the database" },
+		.doc = "Quality rounds that become one row of the database, merged" },
 };
 static const struct pt_schema health_schema = SCHEMA(health, health_fields);
 

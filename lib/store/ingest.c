@@ -12,57 +12,13 @@
 #include "base/record.h"
 #include "base/spool.h"
 #include "model/config.h"
-#include "model/records.h"
-#include "store/row.h"
+#include "store/scan.h"
+#include "store/seen.h"
 #include "store/source.h"
 #include "store/sql.h"
+#include "store/window.h"
 
-#define PT_SERIES_KEY 256
-#define PT_SERIES_MAX 65536 // counted at a time; hostile input may name any number
-
-enum ingest_type {
-	TYPE_HEALTH,
-	TYPE_TRANSITION,
-	TYPE_DECISION,
-	TYPE_SWITCH,
-	TYPE_TRAFFIC,
-	TYPE_STATS,
-	TYPES
-};
-
-static const struct type {
-	const char *name, *table;
-	const struct pt_schema *schema; // NULL: the common columns and the record alone
-	const struct pt_rename *renames;
-	bool keep_record; // the whole text, in column `record`
-} types[TYPES] = {
-	[TYPE_HEALTH] = { .name = "health",
-		.table = "sdwan_path_health",
-		.schema = &pt_health_schema,
-		.renames = (const struct pt_rename[]){ { "path", "path_id" }, { 0 } } },
-	[TYPE_TRANSITION] = { .name = "transition",
-		.table = "transitions",
-		.schema = &pt_transition_schema,
-		.renames = (const struct pt_rename[]){ { "path", "path_id" },
-			{ "from", "from_status" }, { "to", "to_status" }, { 0 } } },
-	[TYPE_DECISION] = { .name = "decision",
-		.table = "decisions",
-		.schema = &pt_decision_schema,
-		.renames = (const struct pt_rename[]){ { "site", "site_id" },
-			{ "policy", "policy_id" }, { "drop", "dropped" }, { 0 } } },
-	[TYPE_SWITCH] = { .name = "switch",
-		.table = "switches",
-		.schema = &pt_switch_schema,
-		.renames = (const struct pt_rename[]){ { "from", "from_path_id" },
-			{ "to", "to_path_id" }, { "probes", NULL }, { 0 } },
-		.keep_record = true },
-	[TYPE_TRAFFIC] = { .name = "traffic",
-		.table = "traffic_stats",
-		.schema = &pt_traffic_schema,
-		.renames = (const struct pt_rename[]){ { "path", "path_id" },
-			{ "policy", "policy_id" }, { 0 } } },
-	[TYPE_STATS] = { .name = "stats", .table = "stats", .keep_record = true },
-};
+#define STALE_WINDOW_US (3600 * INT64_C(1000000))
 
 // Parameters of every insert, before the type's own.
 enum { COL_TIMESTAMP = 1, COL_TS_US, COL_MONO, COL_SOURCE, COL_SEQ, COL_FIRST };
@@ -71,40 +27,47 @@ enum { COL_TIMESTAMP = 1, COL_TS_US, COL_MONO, COL_SOURCE, COL_SEQ, COL_FIRST };
 struct sink {
 	struct pt_row_map map;
 	struct pt_stmt *insert;
+	int path; // columns that something follows from; -1: this type has none
+	int received, to;
 };
 
 struct pt_ingest {
 	struct pt_sql *db;
-	struct sink sinks[TYPES];
+	struct sink sinks[PT_STORE_TYPES];
 	struct pt_sources sources;
+	struct pt_scan *scan;
+	struct pt_seen *seen;
+	struct pt_store_record record; // being taken
 	struct pt_ingest_counts committed, now;
 	uint32_t pending;
-	int64_t first_health; // row id of the first health row of this transaction; 0: none
-	bool transitions;     // some were stored in this transaction
+	bool transitions; // some were stored in this transaction
 	bool persist_health;
-	int64_t every;  // health: each how manieth is stored
-	json_t *series; // health: checks seen, by series
+	bool flushed;               // windows that an earlier run has left
+	struct pt_windows *windows; // NULL: every check is a row
+	int64_t every;              // so many checks are a row
 };
 
-static int prepare_sink(struct pt_ingest *g, enum ingest_type t, struct pt_err *err)
+static int prepare_sink(struct pt_ingest *g, enum pt_store_type t, struct pt_err *err)
 {
 	struct sink *k = &g->sinks[t];
 	pt_autobuf sql = { 0 };
 
-	if (types[t].schema)
-		pt_row_map_init(&k->map, types[t].schema, types[t].renames);
-	pt_buf_printf(&sql, "INSERT INTO %s (" PT_COMMON_COLUMNS, types[t].table);
+	pt_store_map(t, &k->map);
+	k->path = pt_row_find(&k->map, "path");
+	k->received = pt_row_find(&k->map, "received");
+	k->to = pt_row_find(&k->map, "to");
+	pt_buf_printf(&sql, "INSERT INTO %s (" PT_COMMON_COLUMNS, pt_store_tables[t].table);
 	if (k->map.n) {
 		pt_buf_puts(&sql, ", ");
 		pt_row_names(&k->map, &sql);
 	}
-	pt_buf_puts(&sql, types[t].keep_record ? ", record" : "");
+	pt_buf_puts(&sql, pt_store_tables[t].keep_record ? ", record" : "");
 	pt_buf_puts(&sql, ") VALUES (?1, ?2, ?3, ?4, ?5");
 	if (k->map.n) {
 		pt_buf_puts(&sql, ", ");
 		pt_row_marks(&k->map, COL_FIRST, &sql);
 	}
-	if (types[t].keep_record)
+	if (pt_store_tables[t].keep_record)
 		pt_buf_printf(&sql, ", ?%d", COL_FIRST + k->map.n);
 	pt_buf_puts(&sql, ")");
 	return pt_stmt_get(g->db, pt_buf_str(&sql), &k->insert, NULL, err);
@@ -119,10 +82,15 @@ int pt_ingest_new(struct pt_sql *db, const struct pt_config *config, struct pt_i
 	g->db = db;
 	g->persist_health = config->health.persist_to_db;
 	g->every = config->health.db_persist_interval;
-	g->series = json_object();
 	int code = pt_sources_init(&g->sources, db, err);
-	for (int t = 0; !code && t < TYPES; t++)
-		code = prepare_sink(g, t, err);
+	if (!code)
+		code = pt_scan_new(&g->scan, err);
+	if (!code)
+		code = pt_seen_new(&g->seen, err);
+	if (!code && g->persist_health && g->every > 1)
+		code = pt_windows_new(db, g->every, &g->windows, err);
+	for (int t = 0; !code && t < PT_STORE_TYPES; t++)
+		code = prepare_sink(g, (enum pt_store_type)t, err);
 	if (code) {
 		pt_ingest_free(g);
 		return code;
@@ -135,43 +103,42 @@ void pt_ingest_free(struct pt_ingest *g)
 {
 	if (!g)
 		return;
-	for (int t = 0; t < TYPES; t++)
+	for (int t = 0; t < PT_STORE_TYPES; t++)
 		pt_stmt_put(g->sinks[t].insert);
 	pt_sources_done(&g->sources);
-	json_decref(g->series);
+	pt_windows_free(g->windows);
+	pt_seen_free(g->seen);
+	pt_scan_free(g->scan);
+	pt_row_done(&g->record.row);
 	free(g);
+}
+
+// What nobody goes on with: paths that are gone, and all where every check is a row again.
+static int flush_windows(struct pt_ingest *g, struct pt_err *err)
+{
+	int64_t every = g->persist_health ? g->every : 1;
+
+	g->flushed = true;
+	return pt_windows_flush(g->db, every, pt_wall_us() - STALE_WINDOW_US, &g->now.rows, err);
 }
 
 int pt_ingest_begin(struct pt_ingest *g, struct pt_err *err)
 {
 	g->pending = 0;
-	g->first_health = 0;
 	g->transitions = false;
 	g->now = g->committed;
 	int code = pt_sql_begin(g->db, err);
 	if (code)
 		return code;
-	code = pt_sources_refresh(&g->sources, err);
+	bool foreign = false;
+	code = pt_sources_refresh(&g->sources, &foreign, err);
+	if (foreign)
+		pt_windows_forget(g->windows);
+	if (!code && !g->flushed)
+		code = flush_windows(g, err);
 	if (code)
 		(void)pt_sql_end(g->db, code, NULL);
 	return code;
-}
-
-// A site was seen when one of the paths towards it was answered.
-static int update_last_seen(struct pt_ingest *g, struct pt_err *err)
-{
-	pt_autostmt s = NULL;
-	int code = pt_stmt_get(g->db,
-		"UPDATE sites SET last_seen = h.seen FROM ("
-		"SELECT p.dest_site_id AS site, max(h.timestamp) AS seen "
-		"FROM sdwan_path_health h CROSS JOIN paths p ON p.id = h.path_id "
-		"WHERE h.id >= ?1 AND h.received > 0 GROUP BY p.dest_site_id) h "
-		"WHERE sites.id = h.site AND ifnull(sites.last_seen, 0) < h.seen",
-		&s, NULL, err);
-	if (code)
-		return code;
-	pt_stmt_bind_i64(s, 1, g->first_health);
-	return pt_stmt_run(s, err);
 }
 
 // A site is up while a path towards it is, down when all that may carry traffic are.
@@ -188,16 +155,26 @@ static int update_site_status(struct pt_ingest *g, struct pt_err *err)
 	return code ? code : pt_stmt_run(s, err);
 }
 
+// What was rolled back never was.
+static void forget(struct pt_ingest *g)
+{
+	pt_sources_forget(&g->sources);
+	pt_seen_forget(g->seen);
+	pt_windows_forget(g->windows);
+}
+
 int pt_ingest_commit(struct pt_ingest *g, struct pt_err *err)
 {
 	int code = pt_sources_write(&g->sources, err);
-	if (!code && g->first_health)
-		code = update_last_seen(g, err);
+	if (!code)
+		code = pt_seen_write(g->seen, g->db, err);
+	if (!code && g->windows)
+		code = pt_windows_write(g->windows, err);
 	if (!code && g->transitions)
 		code = update_site_status(g, err);
 	code = pt_sql_end(g->db, code, err);
 	if (code)
-		pt_sources_forget(&g->sources);
+		forget(g);
 	else
 		g->committed = g->now;
 	return code;
@@ -206,151 +183,139 @@ int pt_ingest_commit(struct pt_ingest *g, struct pt_err *err)
 void pt_ingest_abort(struct pt_ingest *g)
 {
 	(void)pt_sql_end(g->db, -ECANCELED, NULL);
-	pt_sources_forget(&g->sources);
+	forget(g);
 }
 
-static const char *text_of(const json_t *record, const char *key)
+static int update_path_status(struct pt_ingest *g, const struct pt_row *row, struct pt_err *err)
 {
-	return json_string_value(json_object_get(record, key));
-}
-
-// What every record carries, and what it is.
-struct header {
-	enum ingest_type type;
-	const char *src, *boot, *line;
-	int64_t seq, mono_ns, ts_us, source_id;
-};
-
-static int read_header(const json_t *record, struct header *h, struct pt_err *err)
-{
-	const json_t *v = json_object_get(record, "v");
-	const json_t *seq = json_object_get(record, "seq"),
-		     *mono = json_object_get(record, "mono_ns");
-	const char *ts = text_of(record, "ts");
-
-	if (!json_is_integer(v) || json_integer_value(v) != PT_RECORD_VERSION)
-		return pt_err_set(err, -EINVAL, "v: not %d", PT_RECORD_VERSION);
-	if (!ts || pt_rfc3339_parse(ts, &h->ts_us) != 0)
-		return pt_err_set(err, -EINVAL, "ts: not a time of RFC 3339");
-	h->src = text_of(record, "src");
-	h->boot = text_of(record, "boot");
-	if (!h->src || !h->boot)
-		return pt_err_set(err, -EINVAL, "%s: missing", h->src ? "boot" : "src");
-	if (!json_is_integer(seq) || !json_is_integer(mono))
-		return pt_err_set(err, -EINVAL, "%s: not an integer",
-			json_is_integer(seq) ? "mono_ns" : "seq");
-	h->seq = json_integer_value(seq);
-	h->mono_ns = json_integer_value(mono);
-	return 0;
-}
-
-// Health comes with every check; the database keeps the first and then each db_persist_interval-th
-// of a series (one path, probe and window of one source).
-static bool due(struct pt_ingest *g, const json_t *record, const struct header *h)
-{
-	char name[PT_SERIES_KEY];
-	const char *path = text_of(record, "path"), *target = text_of(record, "target");
-
-	if (!g->persist_health)
-		return false;
-	if (g->every <= 1)
-		return true;
-	(void)snprintf(name, sizeof(name), "%s|%s|%s|%" JSON_INTEGER_FORMAT "|%s", path ? path : "",
-		target ? target : "", text_of(record, "probe") ? text_of(record, "probe") : "",
-		json_integer_value(json_object_get(record, "window_ms")), h->src);
-	json_t *seen = json_object_get(g->series, name);
-	if (!seen) {
-		if (json_object_size(g->series) >= PT_SERIES_MAX)
-			json_object_clear(g->series);
-		seen = json_integer(0);
-		json_object_set_new(g->series, name, seen);
-	}
-	int64_t n = json_integer_value(seen);
-	json_integer_set(seen, (n + 1) % g->every);
-	return n == 0;
-}
-
-static int update_path_status(struct pt_ingest *g, const json_t *record, struct pt_err *err)
-{
+	const struct sink *k = &g->sinks[PT_STORE_TRANSITION];
+	const struct pt_cell *path = &row->cell[k->path], *to = &row->cell[k->to];
 	pt_autostmt s = NULL;
 	int code = pt_stmt_get(
 		g->db, "UPDATE paths SET status=?2 WHERE id=?1 AND status<>?2", &s, NULL, err);
 	if (code)
 		return code;
-	pt_stmt_bind_text(s, 1, text_of(record, "path"));
-	pt_stmt_bind_text(s, 2, text_of(record, "to"));
+	pt_stmt_bind_bytes(s, 1, path->text, path->len);
+	pt_stmt_bind_bytes(s, 2, to->text, to->len);
 	return pt_stmt_run(s, err);
 }
 
-static int insert(
-	struct pt_ingest *g, const struct header *h, const json_t *record, struct pt_err *err)
+static int note_seen(struct pt_ingest *g, const struct pt_store_record *r, struct pt_err *err)
 {
-	struct sink *k = &g->sinks[h->type];
-	int code = pt_row_bind(k->insert, COL_FIRST, &k->map, record, err);
-	if (code)
-		return code;
-	pt_stmt_bind_i64(k->insert, COL_TIMESTAMP, h->ts_us / 1000000);
-	pt_stmt_bind_i64(k->insert, COL_TS_US, h->ts_us);
-	pt_stmt_bind_i64(k->insert, COL_MONO, h->mono_ns);
-	pt_stmt_bind_i64(k->insert, COL_SOURCE, h->source_id);
-	pt_stmt_bind_i64(k->insert, COL_SEQ, h->seq);
-	if (types[h->type].keep_record)
-		pt_stmt_bind_text(k->insert, COL_FIRST + k->map.n, h->line);
-	code = pt_stmt_run(k->insert, err);
-	if (code)
-		return code;
-	g->now.rows++;
-	if (h->type == TYPE_HEALTH && !g->first_health)
-		g->first_health = pt_sql_last_id(g->db);
-	if (h->type != TYPE_TRANSITION)
+	const struct sink *k = &g->sinks[PT_STORE_HEALTH];
+	const struct pt_cell *path = &r->row.cell[k->path], *received = &r->row.cell[k->received];
+	struct pt_text name = { path->text, path->len };
+	int code = 0;
+
+	if (path->kind != PT_CELL_TEXT || received->kind != PT_CELL_I64 || received->i64 <= 0)
 		return 0;
-	g->transitions = true;
-	return update_path_status(g, record, err);
+	code = pt_seen_add(g->seen, name, r->ts_us / 1000000);
+	if (code != -ENOSPC)
+		return code;
+	code = pt_seen_write(g->seen, g->db, err);
+	return code ? code : pt_seen_add(g->seen, name, r->ts_us / 1000000);
 }
 
-static int find_type(const char *name)
+static int insert(struct pt_ingest *g, const struct pt_store_record *r, const struct pt_row *row,
+	int64_t source_id, struct pt_err *err)
 {
-	for (int t = 0; t < TYPES; t++) {
-		if (strcmp(types[t].name, name) == 0)
-			return t;
-	}
-	return -1;
+	struct sink *k = &g->sinks[r->type];
+
+	pt_row_bind(k->insert, COL_FIRST, row);
+	pt_stmt_bind_i64(k->insert, COL_TIMESTAMP, r->ts_us / 1000000);
+	pt_stmt_bind_i64(k->insert, COL_TS_US, r->ts_us);
+	pt_stmt_bind_i64(k->insert, COL_MONO, r->mono_ns);
+	pt_stmt_bind_i64(k->insert, COL_SOURCE, source_id);
+	pt_stmt_bind_i64(k->insert, COL_SEQ, r->seq);
+	if (pt_store_tables[r->type].keep_record)
+		pt_stmt_bind_text(k->insert, COL_FIRST + k->map.n, r->line);
+	int code = pt_stmt_run(k->insert, err);
+	if (!code)
+		g->now.rows++;
+	return code;
 }
 
-static int take(struct pt_ingest *g, struct header *h, const json_t *record, struct pt_err *err)
+static int store_health(
+	struct pt_ingest *g, const struct pt_store_record *r, int64_t source_id, struct pt_err *err)
+{
+	const struct pt_row *row = &r->row;
+	int full = 1;
+
+	if (!g->persist_health)
+		full = 0;
+	else if (g->windows)
+		full = pt_windows_add(g->windows, r, source_id, &row, err);
+	if (full > 0)
+		return insert(g, r, row, source_id, err);
+	g->now.not_due += full == 0;
+	return full;
+}
+
+static int store(
+	struct pt_ingest *g, const struct pt_store_record *r, int64_t source_id, struct pt_err *err)
+{
+	int code;
+
+	switch (r->type) {
+	case PT_STORE_HEALTH:
+		code = note_seen(g, r, err);
+		return code ? code : store_health(g, r, source_id, err);
+	case PT_STORE_TRANSITION:
+		g->transitions = true;
+		code = insert(g, r, &r->row, source_id, err);
+		return code ? code : update_path_status(g, &r->row, err);
+	default:
+		return insert(g, r, &r->row, source_id, err);
+	}
+}
+
+int pt_ingest_row(struct pt_ingest *g, const struct pt_store_record *r, struct pt_err *err)
 {
 	struct pt_source *source;
-	int code = read_header(record, h, err);
-	if (!code)
-		code = pt_sources_find(&g->sources, h->src, h->boot, &source, err);
+
+	g->pending++;
+	int code = pt_sources_find(&g->sources, r->src, r->boot, &source, err);
 	if (code)
 		return code;
-	if (!pt_source_is_newer(source, h->mono_ns, h->seq)) {
+	if (!pt_source_is_newer(source, r->mono_ns, r->seq)) {
 		g->now.duplicates++;
 		return 0;
 	}
-	h->source_id = source->id;
-	if (h->type == TYPE_HEALTH && !due(g, record, h))
-		g->now.not_due++;
-	else
-		code = insert(g, h, record, err);
+	code = store(g, r, source->id, err);
 	if (!code)
-		pt_source_advance(source, h->mono_ns, h->seq);
+		pt_source_advance(source, r->mono_ns, r->seq);
 	return code;
+}
+
+int pt_ingest_line(struct pt_ingest *g, const char *line, size_t len, struct pt_err *err)
+{
+	if (!pt_scan_line(g->scan, line, len, &g->record))
+		return 0;
+	int code = pt_ingest_row(g, &g->record, err);
+	if (code == -EINVAL)
+		g->now.malformed++;
+	return code ? code : 1;
 }
 
 int pt_ingest_record(struct pt_ingest *g, const json_t *record, const char *type, const char *line,
 	struct pt_err *err)
 {
-	int t = find_type(type);
-	struct header h = { .type = t < 0 ? TYPES : t, .line = line };
+	int t = pt_store_find_type(type, strlen(type));
+	struct pt_store_record *r = &g->record;
 
-	g->pending++;
 	if (t < 0) {
+		g->pending++;
 		g->now.unknown++;
 		return 0;
 	}
-	int code = take(g, &h, record, err);
+	r->type = (enum pt_store_type)t;
+	r->line = line;
+	int code = pt_store_record_read(r, &g->sinks[t].map, record, err);
+	if (!code)
+		code = pt_ingest_row(g, r, err);
+	else
+		g->pending++;
+	pt_row_done(&r->row);
 	if (code == -EINVAL)
 		g->now.malformed++;
 	return code;

@@ -13,11 +13,12 @@ struct pt_sql;
 struct pt_config;
 struct pt_ingest;
 struct pt_spool_pos;
+struct pt_store_record;
 
 struct pt_ingest_counts {
 	uint64_t rows;       // stored
 	uint64_t duplicates; // not newer than what their source has stored
-	uint64_t not_due;    // health between two persists (db_persist_interval, persist_to_db)
+	uint64_t not_due;    // health gathered for one row (db_persist_interval), or unwanted
 	uint64_t unknown;    // types without a table
 	uint64_t malformed;  // known types that do not fit
 };
@@ -37,6 +38,11 @@ void pt_ingest_abort(struct pt_ingest *g);
 // line is the record's text, for what has no column of its own.
 int pt_ingest_record(struct pt_ingest *g, const json_t *record, const char *type, const char *line,
 	struct pt_err *err);
+// The same from the line alone, for what our own writers write. 1: stored or counted; 0: for the
+// parser, nothing happened; else the store's failure. line[len] is NUL.
+int pt_ingest_line(struct pt_ingest *g, const char *line, size_t len, struct pt_err *err);
+// The same, taken apart already.
+int pt_ingest_row(struct pt_ingest *g, const struct pt_store_record *r, struct pt_err *err);
 uint32_t pt_ingest_pending(const struct pt_ingest *g); // records since begin
 const struct pt_ingest_counts *pt_ingest_counts(const struct pt_ingest *g);
 

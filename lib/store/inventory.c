@@ -205,6 +205,18 @@ static int write_parts(
 	return code;
 }
 
+// The object's fields are parameters 2 and on.
+static int run_with(
+	struct pt_stmt *s, const struct pt_row_map *map, const json_t *obj, struct pt_err *err)
+{
+	pt_autorow row = { 0 };
+	int code = pt_row_from_json(&row, map, obj, err);
+	if (code)
+		return code;
+	pt_row_bind(s, 2, &row);
+	return pt_stmt_run(s, err);
+}
+
 int pt_inventory_insert(struct pt_sql *db, enum pt_entity e, const json_t *obj,
 	enum pt_origin origin, struct pt_err *err)
 {
@@ -223,9 +235,7 @@ int pt_inventory_insert(struct pt_sql *db, enum pt_entity e, const json_t *obj,
 	if (code)
 		return code;
 	pt_stmt_bind_text(s, 1, pt_origin_names[origin]);
-	code = pt_row_bind(s, 2, &map, obj, err);
-	if (!code)
-		code = pt_stmt_run(s, err);
+	code = run_with(s, &map, obj, err);
 	return code ? code : write_parts(db, ent->parts, obj, err);
 }
 
@@ -244,9 +254,7 @@ int pt_inventory_update(struct pt_sql *db, enum pt_entity e, const json_t *obj, 
 	if (code)
 		return code;
 	pt_stmt_bind_text(s, 1, json_string_value(json_object_get(obj, "id")));
-	code = pt_row_bind(s, 2, &map, obj, err);
-	if (!code)
-		code = pt_stmt_run(s, err);
+	code = run_with(s, &map, obj, err);
 	return code ? code : write_parts(db, ent->parts, obj, err);
 }
 

@@ -16,6 +16,7 @@ static const struct pt_migration {
 	{ .sql = pt_schema_sql_1, .doc = "inventory, history, audit" },
 	{ .sql = pt_schema_sql_2, .doc = "policies match by device and source prefix" },
 	{ .sql = pt_schema_sql_3, .doc = "modes, NAT, firewall" },
+	{ .sql = pt_schema_sql_4, .doc = "rollups, windows, maintenance, tune, bench, keys" },
 };
 
 int64_t pt_store_version(void)

@@ -49,13 +49,14 @@ void pt_sources_done(struct pt_sources *s)
 	*s = (struct pt_sources){ 0 };
 }
 
-int pt_sources_refresh(struct pt_sources *s, struct pt_err *err)
+int pt_sources_refresh(struct pt_sources *s, bool *foreign, struct pt_err *err)
 {
 	int64_t version;
 	int code = pt_sql_i64(s->db, "PRAGMA data_version", &version, err);
 	if (code)
 		return code;
-	if (version != s->data_version)
+	*foreign = version != s->data_version;
+	if (*foreign)
 		pt_sources_forget(s);
 	s->data_version = version;
 	return 0;
@@ -100,9 +101,14 @@ static int load(struct pt_sources *s, struct pt_source *k, struct pt_err *err)
 	return code;
 }
 
-static int add(struct pt_sources *s, const char *src, const char *boot, struct pt_err *err)
+static int add(struct pt_sources *s, struct pt_text src, struct pt_text boot, struct pt_err *err)
 {
-	struct pt_source k = { .src = strdup(src), .boot = strdup(boot) };
+	struct pt_source k = {
+		.src = strndup(src.p, src.len),
+		.boot = strndup(boot.p, boot.len),
+		.src_len = src.len,
+		.boot_len = boot.len,
+	};
 	int code = k.src && k.boot ? load(s, &k, err) : pt_err_errno(err, -ENOMEM, "sources");
 	if (code) {
 		free(k.src);
@@ -113,16 +119,21 @@ static int add(struct pt_sources *s, const char *src, const char *boot, struct p
 	return 0;
 }
 
-int pt_sources_find(struct pt_sources *s, const char *src, const char *boot, struct pt_source **out,
-	struct pt_err *err)
+static bool is_source(const struct pt_source *k, struct pt_text src, struct pt_text boot)
+{
+	return k->src_len == src.len && k->boot_len == boot.len &&
+		memcmp(k->src, src.p, src.len) == 0 && memcmp(k->boot, boot.p, boot.len) == 0;
+}
+
+int pt_sources_find(struct pt_sources *s, struct pt_text src, struct pt_text boot,
+	struct pt_source **out, struct pt_err *err)
 {
 	size_t i = 0;
 
-	while (i < s->n &&
-		(strcmp(s->known[i].src, src) != 0 || strcmp(s->known[i].boot, boot) != 0))
+	while (i < s->n && !is_source(&s->known[i], src, boot))
 		i++;
 	if (i == s->n) {
-		if (strlen(src) > PT_SOURCE_NAME || strlen(boot) > PT_SOURCE_NAME)
+		if (src.len > PT_SOURCE_NAME || boot.len > PT_SOURCE_NAME)
 			return pt_err_set(
 				err, -EINVAL, "src, boot: longer than %d bytes", PT_SOURCE_NAME);
 		int code = s->n < PT_SOURCES_KNOWN ? 0 : pt_sources_write(s, err);
@@ -134,9 +145,11 @@ int pt_sources_find(struct pt_sources *s, const char *src, const char *boot, str
 			return code;
 		i = s->n - 1;
 	}
-	struct pt_source found = s->known[i];
-	memmove(&s->known[1], &s->known[0], i * sizeof(found));
-	s->known[0] = found;
+	if (i) {
+		struct pt_source found = s->known[i];
+		memmove(&s->known[1], &s->known[0], i * sizeof(found));
+		s->known[0] = found;
+	}
 	*out = &s->known[0];
 	return 0;
 }

@@ -256,6 +256,11 @@ int64_t pt_sql_last_id(const struct pt_sql *db)
 	return sqlite3_last_insert_rowid(db->db);
 }
 
+int64_t pt_sql_changes(const struct pt_sql *db)
+{
+	return sqlite3_changes64(db->db);
+}
+
 static struct pt_stmt *take_idle(struct pt_sql *db, const char *sql)
 {
 	for (struct pt_stmt **p = &db->idle; *p; p = &(*p)->next) {
@@ -352,9 +357,9 @@ void pt_stmt_bind_text(struct pt_stmt *s, int index, const char *value)
 	bound(s, sqlite3_bind_text(s->s, index, value, -1, SQLITE_STATIC));
 }
 
-void pt_stmt_bind_owned(struct pt_stmt *s, int index, char *value)
+void pt_stmt_bind_bytes(struct pt_stmt *s, int index, const char *text, size_t len)
 {
-	bound(s, sqlite3_bind_text(s->s, index, value, -1, free));
+	bound(s, sqlite3_bind_text(s->s, index, text, (int)len, SQLITE_STATIC));
 }
 
 void pt_stmt_bind_null(struct pt_stmt *s, int index)

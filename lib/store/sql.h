@@ -46,6 +46,7 @@ int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err);
 int pt_sql_snapshot(struct pt_sql *db, struct pt_err *err);
 
 int64_t pt_sql_last_id(const struct pt_sql *db);
+int64_t pt_sql_changes(const struct pt_sql *db); // rows of the last statement that wrote
 
 // Takes the statement from the cache or prepares it. `rest` gets the text after the first statement
 // and *out is NULL when there is none; with rest NULL that is an error. Give it back with
@@ -61,7 +62,7 @@ void pt_stmt_cleanup(struct pt_stmt **s);
 void pt_stmt_bind_i64(struct pt_stmt *s, int index, int64_t value); // PT_NULL binds NULL
 void pt_stmt_bind_real(struct pt_stmt *s, int index, double value);
 void pt_stmt_bind_text(struct pt_stmt *s, int index, const char *value); // NULL binds NULL
-void pt_stmt_bind_owned(struct pt_stmt *s, int index, char *value);      // takes malloc'd text
+void pt_stmt_bind_bytes(struct pt_stmt *s, int index, const char *text, size_t len); // UTF-8
 void pt_stmt_bind_null(struct pt_stmt *s, int index);
 
 int pt_stmt_step(struct pt_stmt *s, struct pt_err *err); // 1: a row; 0: done; or -errno

@@ -49,7 +49,7 @@ all_rows_once() { # N
 }
 
 @test "kill -9 in the middle of a file, again and again: every record once" {
-	records 40000 >"$BATS_TEST_TMPDIR/in"
+	records 120000 >"$BATS_TEST_TMPDIR/in"
 	killed=0
 	for _ in $(seq 15); do
 		pt-db ingest -q --db "$db" --config "$config" --batch 50 <"$BATS_TEST_TMPDIR/in" 3>&- &
@@ -61,11 +61,11 @@ all_rows_once() { # N
 		n=$(sql "SELECT count(*) FROM ($rows)")
 		[ "$n" -eq "$(sql "SELECT coalesce(max(seq), 0) FROM ($rows)")" ] # a prefix, whole
 	done
-	echo "# killed $killed runs, $n of 40000 stored by them"
+	echo "# killed $killed runs, $n of 120000 stored by them"
 	[ "$killed" -ge 5 ]
 	pids=
 	pt-db ingest -q --db "$db" --config "$config" <"$BATS_TEST_TMPDIR/in"
-	all_rows_once 40000
+	all_rows_once 120000
 }
 
 @test "kill -9 while a spool is being written and read: every record once" {
@@ -149,7 +149,8 @@ all_rows_once() { # N
 		kill -9 "$pids" 2>/dev/null || true
 		wait "$pids" 2>/dev/null || true
 		pt-db init -q --db "$db"
-		[ "$(sql 'PRAGMA user_version; PRAGMA integrity_check')" = $'3\nok' ]
+		[ "$(sql 'PRAGMA integrity_check')" = ok ]
+		[ "$(sql 'PRAGMA user_version')" -ge 4 ]
 		[ "$(sql 'PRAGMA auto_vacuum')" -eq 2 ]
 	done
 	pids=
@@ -219,7 +220,7 @@ all_rows_once() { # N
 }
 
 @test "a newer version, other files, damage: exit 2 and one line from every verb" {
-	sql 'PRAGMA user_version=9' # a database of the future
+	sql 'PRAGMA user_version=99' # a database of the future
 	cp "$db" "$BATS_TEST_TMPDIR/future.db"
 	echo 'sites: []' >"$BATS_TEST_TMPDIR/text.db"
 	sqlite3 "$BATS_TEST_TMPDIR/other.db" 'CREATE TABLE t (x)'
@@ -239,7 +240,7 @@ all_rows_once() { # N
 		done
 		[ "$(digest "$BATS_TEST_TMPDIR/$name.db")" = "$sum" ]
 	done <<-'EOF'
-		future|database version 9 is newer than 3, the newest this program knows: upgrade
+		future|database version 99 is newer than 
 		text|file is not a database: give the database with --db
 		other|an SQLite database, but not of Patronus
 		cut|truncated or damaged, restore a backup
@@ -287,7 +288,7 @@ all_rows_once() { # N
 	vg query 'SELECT * FROM sdwan_path_health'
 	run vg apply --no-publish /etc/passwd
 	[ "$status" -eq 2 ]
-	sqlite3 "$db" 'PRAGMA user_version=9'
+	sqlite3 "$db" 'PRAGMA user_version=99'
 	run vg export
 	[ "$status" -eq 2 ]
 }

@@ -60,7 +60,9 @@ static int make_input(void)
 		return tool_fail(ndjson, "cannot be written");
 	for (uint64_t i = 0; i < rows; i++) {
 		records[i] = record(i);
-		if (!records[i] || json_dumpf(records[i], f, JSON_COMPACT) || fputc('\n', f) == EOF)
+		if (!records[i] ||
+			json_dumpf(records[i], f, JSON_COMPACT | JSON_REAL_PRECISION(15)) ||
+			fputc('\n', f) == EOF)
 			return tool_fail(ndjson, "cannot be written");
 	}
 	return fflush(f) ? tool_fail(ndjson, "cannot be written") : 0;
@@ -179,9 +181,20 @@ static int on_record(void *ctx, const json_t *r, const char *type, const char *l
 	return code ? -tool_fail("record", err.msg) : 0;
 }
 
+static int on_line(void *ctx, const char *line, size_t len)
+{
+	struct pt_ingest *g = ctx;
+	struct pt_err err = { 0 };
+	int code = pt_ingest_line(g, line, len, &err);
+
+	if (code > 0 && pt_ingest_pending(g) >= BATCH)
+		code = next_batch(g, &err) ? -1 : 1;
+	return code < 0 ? -tool_fail("record", err.msg) : code;
+}
+
 static int feed(struct pt_ingest *g, int way, struct pt_err *err)
 {
-	const struct pt_record_sink sink = { .fn = on_record, .ctx = g };
+	const struct pt_record_sink sink = { .fn = on_record, .raw = on_line, .ctx = g };
 	struct pt_record_reader *reader = NULL;
 	int code = 0;
 

@@ -392,7 +392,7 @@ static void position_of_the_caller(void)
 		T_EQ(pt_record_write(w, i % 2 ? "odd" : "even", json_object(), &err), 0);
 	for (int round = 0; round < 4; round++) { // 3, 3, 1, none
 		struct seen s = { .stop_at = 3 };
-		const struct pt_record_sink sink = { on_record, on_bad, &s };
+		const struct pt_record_sink sink = { .fn = on_record, .bad = on_bad, .ctx = &s };
 		struct pt_record_reader *r = NULL;
 		T_NEED(pt_record_reader_new_at(dir, &pos, &sink, &r, &err) == 0);
 		(void)pt_record_read(r, &err);

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/spool.h"
 #include "store/ingest.h"
 #include "store_fixture.h"
@@ -37,6 +38,8 @@ static void end(void)
 	pt_sql_free(db);
 }
 
+static const char *ts = "2026-11-23T10:00:07.250000Z";
+
 // One record of source h/t; the body is what follows the common fields.
 static int put_as(const char *src, const char *boot, const char *type, int64_t mono, int64_t seq,
 	const char *body)
@@ -45,10 +48,10 @@ static int put_as(const char *src, const char *boot, const char *type, int64_t m
 	json_error_t why;
 
 	T_OK(asprintf(&text,
-		     "{\"type\": \"%s\", \"v\": 1, \"ts\": \"2026-11-23T10:00:07.250000Z\", "
+		     "{\"type\": \"%s\", \"v\": 1, \"ts\": \"%s\", "
 		     "\"mono_ns\": %" PRId64
 		     ", \"boot\": \"%s\", \"src\": \"%s\", \"seq\": %" PRId64 "%s%s}",
-		     type, mono, boot, src, seq, *body ? ", " : "", body) > 0);
+		     type, ts, mono, boot, src, seq, *body ? ", " : "", body) > 0);
 	pt_autojson json_t *record = json_loads(text, 0, &why);
 	if (!record) {
 		T_FAIL("%s", why.text);
@@ -296,12 +299,36 @@ static void health_is_persisted_as_configured(void)
 	pt_ingest_free(ingest);
 	fixture_config.health.db_persist_interval = 6;
 	T_EQ(pt_ingest_new(db, &fixture_config, &ingest, &err), 0);
+	char now[PT_RFC3339_LEN];
+	pt_rfc3339_format(pt_wall_us(), now);
+	const char *fixed = ts;
+	ts = now; // of an hour ago is of a path that is gone
 	for (int i = 1; i <= 13; i++)
 		T_EQ(put("health", i, i, HEALTH), 0);
 	next_pass();
-	T_SQL(db, "SELECT count(*) FROM sdwan_path_health WHERE seq IN (1, 7, 13)", 3);
-	T_SQL(db, "SELECT count(*) FROM sdwan_path_health", 3);
-	T_EQ(pt_ingest_counts(ingest)->not_due, 10);
+	// Each sixth is a row of six, and the one too many waits.
+	T_SQL(db, "SELECT count(*) FROM sdwan_path_health WHERE seq IN (6, 12)", 2);
+	T_SQL(db,
+		"SELECT count(*) FROM sdwan_path_health WHERE sent = 60 AND rtt_hist = '[[1,54]]'",
+		2);
+	T_SQL(db, "SELECT n FROM health_windows", 1);
+	T_EQ(pt_ingest_counts(ingest)->not_due, 11);
+	T_EQ(pt_sql_end(db, 0, &err), 0);
+	// The next process goes on with it.
+	pt_ingest_free(ingest);
+	T_EQ(pt_ingest_new(db, &fixture_config, &ingest, &err), 0);
+	T_EQ(pt_ingest_begin(ingest, &err), 0);
+	for (int i = 14; i <= 18; i++)
+		T_EQ(put("health", i, i, HEALTH), 0);
+	next_pass();
+	T_SQL(db, "SELECT sent FROM sdwan_path_health WHERE seq = 18", 60);
+	// What is rolled back is not gathered.
+	T_EQ(put("health", 19, 19, HEALTH), 0);
+	pt_ingest_abort(ingest);
+	T_EQ(pt_ingest_begin(ingest, &err), 0);
+	T_EQ(put("health", 19, 19, HEALTH), 0);
+	next_pass();
+	T_SQL(db, "SELECT n FROM health_windows", 1);
 	T_EQ(pt_sql_end(db, 0, &err), 0);
 
 	pt_ingest_free(ingest);
@@ -311,9 +338,13 @@ static void health_is_persisted_as_configured(void)
 	T_EQ(put("health", 100, 100, HEALTH), 0);
 	T_EQ(put("stats", 101, 101, ""), 0); // health alone is meant
 	next_pass();
-	T_SQL(db, "SELECT count(*) FROM sdwan_path_health", 3);
+	// ... and what had been gathered for a row is one now.
+	T_SQL(db, "SELECT count(*) FROM sdwan_path_health", 4);
+	T_SQL(db, "SELECT sent FROM sdwan_path_health WHERE seq = 19", 10);
+	T_SQL(db, "SELECT count(*) FROM health_windows", 0);
 	T_SQL(db, "SELECT count(*) FROM stats", 1);
 	end();
+	ts = fixed;
 }
 
 static void status_and_last_seen_follow(void)
