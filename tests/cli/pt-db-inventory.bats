@@ -179,7 +179,7 @@ sql() { sqlite3 "$db" "$1"; }
 	done <<-'EOF'
 		s/dest: east/dest: nowhere/|nowhere
 		s/id: east-west-lte/id: west-east-lte/|west-east-lte
-		s/preference: 30/preferense: 30/|bad.yaml:32:5: paths[0].preferense: unknown key
+		s/preference: 30/preferense: 30/|: paths[0].preferense: unknown key
 		s/10.2.0.0/10.1.0.0/|10.1.0.0/16
 		s/priority: 10$/priority: ten/|priority
 	EOF
