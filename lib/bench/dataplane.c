@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "bench/dataplane.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/if_ether.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bench/fleet.h"
-#include "bpf/flows.h"
+#include "bench/flows.h"
 #include "plane/load.h"
 #include "plane/state.h"
 #include "plane/table.h"
@@ -27,8 +21,6 @@
 #pragma GCC diagnostic pop
 
 #define REPEAT 200000
-#define FRAME  64
-#define FRAME6 (ETH_HLEN + 40 + 8 + 16)
 
 enum { SERIES_RELOAD = PT_DATAPLANE_RELOAD };
 
@@ -71,15 +63,8 @@ struct bench {
 	struct pt_programs progs;
 	struct pt_plane *plane;
 	struct flows_bpf *skel;
-	uint8_t frame[2][FRAME6]; // IPv4, IPv6
-	uint64_t random;
+	uint8_t frame[2][PT_FLOWS_FRAME6]; // IPv4, IPv6
 };
-
-static uint32_t below(struct bench *b, uint32_t bound)
-{
-	b->random = b->random * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (uint32_t)(b->random >> 33) % bound;
-}
 
 // ---- the network in the kernel ----
 
@@ -124,66 +109,15 @@ static int load_plane(struct bench *b, struct pt_err *err)
 
 // ---- packets ----
 
-static uint16_t sum_of(const struct iphdr *ip)
-{
-	const uint16_t *word = (const void *)ip;
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < sizeof(*ip) / sizeof(*word); i++)
-		sum += word[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t) ~(sum + (sum >> 16));
-}
-
-static void make_frames(struct bench *b)
-{
-	struct iphdr v4 = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
-	struct ipv6hdr v6 = { .version = 6, .nexthdr = IPPROTO_UDP, .hop_limit = 64 };
-	uint16_t proto = htons(ETH_P_IP), proto6 = htons(ETH_P_IPV6);
-
-	v4.tot_len = htons(FRAME - ETH_HLEN);
-	v6.payload_len = htons(FRAME6 - ETH_HLEN - sizeof(v6));
-	memcpy(b->frame[0] + 12, &proto, 2);
-	memcpy(b->frame[0] + ETH_HLEN, &v4, sizeof(v4));
-	memcpy(b->frame[1] + 12, &proto6, 2);
-	memcpy(b->frame[1] + ETH_HLEN, &v6, sizeof(v6));
-}
-
-static int fill_flows(struct bench *b, int family, struct pt_err *err)
-{
-	size_t bytes = PT_FLOWS * sizeof(struct pt_flow_row);
-	struct pt_flow_row *rows = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		bpf_map__fd(b->skel->maps.flow_rows), 0);
-	struct iphdr ip;
-
-	if (rows == MAP_FAILED)
-		return pt_err_errno(err, -errno, "flows");
-	memcpy(&ip, b->frame[0] + ETH_HLEN, sizeof(ip));
-	for (uint32_t i = 0; i < PT_FLOWS; i++) {
-		struct pt_flow_row row = { .sport = (uint16_t)below(b, 65536),
-			.dport = (uint16_t)below(b, 65536) };
-
-		pt_fleet_addr(&b->fleet, 0, family, below(b, UINT16_MAX), row.src);
-		pt_fleet_addr(&b->fleet, 1 + below(b, b->fleet.net.n_sites - 1), family,
-			below(b, UINT16_MAX), row.dst);
-		memcpy(&ip.saddr, row.src, 4);
-		memcpy(&ip.daddr, row.dst, 4);
-		row.check = sum_of(&ip);
-		rows[i] = row;
-	}
-	(void)munmap(rows, bytes);
-	return 0;
-}
-
 static int run(
 	struct bench *b, int family, int target, uint32_t want, int64_t *ns, struct pt_err *err)
 {
 	bool v6 = family == AF_INET6;
 	uint32_t key = 0;
-	uint8_t out[FRAME6];
+	uint8_t out[PT_FLOWS_FRAME6];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = b->frame[v6],
-		.data_size_in = v6 ? FRAME6 : FRAME, .data_out = out, .data_size_out = sizeof(out),
-		.repeat = REPEAT);
+		.data_size_in = v6 ? PT_FLOWS_FRAME6 : PT_FLOWS_FRAME, .data_out = out,
+		.data_size_out = sizeof(out), .repeat = REPEAT);
 	int ret = bpf_map_update_elem(
 		bpf_map__fd(b->skel->maps.flow_target), &key, &target, BPF_ANY);
 
@@ -243,7 +177,8 @@ static int measure_all(struct bench *b, int64_t out[2][PT_BENCH_SERIES], struct 
 		int64_t ns[2];
 
 		if (!rows[i].many)
-			ret = fill_flows(b, rows[i].family, err);
+			ret = pt_flows_fill(&b->fleet, rows[i].family,
+				bpf_map__fd(b->skel->maps.flow_rows), err);
 		if (!ret)
 			ret = measure(b, rows[i].family, rows[i].many, ns, err);
 		if (ret)
@@ -289,14 +224,15 @@ static int open_bench(struct bench *b, const struct pt_dataplane_opts *o, struct
 	b->skel = flows_bpf__open_and_load();
 	if (!b->skel)
 		return pt_err_errno(err, errno ? -errno : -EINVAL, "loading the program of flows");
-	make_frames(b);
+	pt_flows_frame(AF_INET, b->frame[0]);
+	pt_flows_frame(AF_INET6, b->frame[1]);
 	return 0;
 }
 
 int pt_dataplane_bench(
 	const struct pt_dataplane_opts *o, struct pt_dataplane_report *out, struct pt_err *err)
 {
-	struct bench b = { .progs = PT_PROGRAMS_NONE, .random = 1 };
+	struct bench b = { .progs = PT_PROGRAMS_NONE };
 	const struct pt_bench_plan plan = {
 		.workload = "dataplane",
 		.metrics = metrics,

@@ -218,7 +218,7 @@ static int prepare_baseline(void *ctx, struct pt_err *err)
 	const struct pt_rig_wait ready = { daemon_sees_target, b, READY_NS,
 		"the baseline's target does not answer" };
 	struct pt_daemon_opts o = {
-		.netns = b->rig.sites.netns[PT_NODE_EA],
+		.netns = b->rig.sites.nodes.netns[PT_NODE_EA],
 		.device = "wan0",
 		.interval_ns = baseline_interval_ns(b->o),
 		.threshold = b->o->threshold,

@@ -47,7 +47,7 @@ int pt_rig_wait(const struct pt_rig_wait *w, struct pt_err *err)
 static int start_reflector(struct pt_rig *r, struct pt_err *err)
 {
 	const char *const argv[] = { r->probe_tool, "reflect", "--netns",
-		r->sites.netns[PT_NODE_EB], NULL };
+		r->sites.nodes.netns[PT_NODE_EB], NULL };
 
 	return pt_proc_start(argv, NULL, &r->reflect, err);
 }
@@ -55,8 +55,8 @@ static int start_reflector(struct pt_rig *r, struct pt_err *err)
 static int start_stream(struct pt_rig *r, int64_t interval_ns, struct pt_err *err)
 {
 	struct pt_feed_opts o = {
-		.from_netns = r->sites.netns[PT_NODE_HA],
-		.to_netns = r->sites.netns[PT_NODE_HB],
+		.from_netns = r->sites.nodes.netns[PT_NODE_HA],
+		.to_netns = r->sites.nodes.netns[PT_NODE_HB],
 		.port = STREAM_PORT,
 		.interval_ns = interval_ns,
 	};
@@ -86,7 +86,7 @@ int pt_rig_open(const struct pt_rig_opts *o, struct pt_rig *r, struct pt_err *er
 	};
 
 	*r = (struct pt_rig){
-		.sites = { .home = -1 }, .reflect = PT_PROC_NONE, .watch = PT_PROC_NONE
+		.sites = { .nodes = PT_NODES_NONE }, .reflect = PT_PROC_NONE, .watch = PT_PROC_NONE
 	};
 	int code = find_tools(r, o->tools_dir, err);
 	if (!code)
@@ -171,9 +171,9 @@ int pt_rig_attach(struct pt_rig *r, struct pt_err *err)
 {
 	const char *const attach[] = { r->failover_tool, "attach", "--config", r->config,
 		"--network", r->network, "--pin-dir", r->pin_dir, "--netns",
-		r->sites.netns[PT_NODE_EA], NULL };
+		r->sites.nodes.netns[PT_NODE_EA], NULL };
 	const char *const watch[] = { r->probe_tool, "watch", "--config", r->config, "--network",
-		r->network, "--netns", r->sites.netns[PT_NODE_EA], NULL };
+		r->network, "--netns", r->sites.nodes.netns[PT_NODE_EA], NULL };
 	const struct pt_rig_wait ready = { paths_answer, r, READY_NS, "a path is not answered" };
 	int code = pt_proc_run(attach, NULL, TOOL_NS, err);
 
@@ -192,7 +192,7 @@ int pt_rig_attach(struct pt_rig *r, struct pt_err *err)
 void pt_rig_detach(struct pt_rig *r)
 {
 	const char *const detach[] = { r->failover_tool, "detach", "--pin-dir", r->pin_dir,
-		"--netns", r->sites.netns[PT_NODE_EA], NULL };
+		"--netns", r->sites.nodes.netns[PT_NODE_EA], NULL };
 
 	pt_proc_stop(&r->watch);
 	pt_events_free(r->events);

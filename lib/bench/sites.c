@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +13,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/netns.h"
 #include "bench/cable.h"
-#include "bench/proc.h"
 
-#define IP_TIMEOUT_NS    (20 * PT_NS_PER_S)
 #define PROBE_TIMEOUT_MS 100 // short enough that a probe every millisecond can be told apart
 // Ends of the cables have low indexes; all others their own, unlike their peers': with equal ones
 // the kernel reports carrier changes late.
@@ -35,54 +31,6 @@ static const char *const node_names[PT_NODE_COUNT] = {
 	[PT_NODE_HB] = "hb",
 };
 
-// Per namespace, so nothing outside is touched.
-static const struct {
-	const char *path, *value;
-} sysctls[] = {
-	{ .path = "/proc/sys/net/ipv4/conf/all/rp_filter", .value = "0" },
-	{ .path = "/proc/sys/net/ipv4/conf/default/rp_filter", .value = "0" },
-	{ .path = "/proc/sys/net/ipv4/conf/all/send_redirects", .value = "0" },
-	{ .path = "/proc/sys/net/ipv4/conf/default/send_redirects", .value = "0" },
-	{ .path = "/proc/sys/net/ipv4/ip_forward", .value = "1" },
-};
-
-static int batch(const char *netns, const char *commands, struct pt_err *err)
-{
-	const char *const home[] = { "ip", "-batch", "-", NULL };
-	const char *const inside[] = { "ip", "-n", netns, "-batch", "-", NULL };
-
-	return pt_proc_run(netns ? inside : home, commands, IP_TIMEOUT_NS, err);
-}
-
-static int set_sysctls(void *ctx, struct pt_err *err)
-{
-	(void)ctx;
-	for (size_t i = 0; i < PT_ARRAY_LEN(sysctls); i++) {
-		pt_autofd fd = open(sysctls[i].path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0 || write(fd, sysctls[i].value, 1) != 1)
-			return pt_err_errno(err, -errno, "%s", sysctls[i].path);
-	}
-	return 0;
-}
-
-static int make_nodes(struct pt_sites *s, struct pt_err *err)
-{
-	for (unsigned i = 0; i < PT_NODE_COUNT; i++) {
-		char line[64];
-		(void)snprintf(s->netns[i], sizeof(s->netns[i]), "pt-bench-%d-%s", (int)getpid(),
-			node_names[i]);
-		(void)snprintf(line, sizeof(line), "netns add %s\n", s->netns[i]);
-		int code = batch(NULL, line, err);
-		if (code)
-			return code;
-		s->made++;
-		code = pt_sites_in(s, (enum pt_node)i, set_sysctls, NULL, err);
-		if (code)
-			return code;
-	}
-	return 0;
-}
-
 static int make_links(const struct pt_sites *s, struct pt_err *err)
 {
 	static const enum pt_node edge[] = { PT_NODE_EA, PT_NODE_EB };
@@ -93,15 +41,17 @@ static int make_links(const struct pt_sites *s, struct pt_err *err)
 		pt_buf_printf(&b,
 			"link add lan0 netns %s index %u type veth peer name lan0 netns %s index "
 			"%u\n",
-			s->netns[edge[site]], 90 + site, s->netns[host[site]], 80 + site);
+			s->nodes.netns[edge[site]], 90 + site, s->nodes.netns[host[site]],
+			80 + site);
 		for (unsigned i = 0; i < s->wans; i++)
 			pt_buf_printf(&b,
 				"link add wan%u netns %s index %u type veth peer name %c%u netns "
 				"%s index %u\n",
-				i, s->netns[edge[site]], site ? EDGE_B(i) : EDGE_A(i), "ab"[site],
-				i, s -> netns[PT_NODE_ISP], site ? ISP_B(i) : ISP_A(i));
+				i, s->nodes.netns[edge[site]], site ? EDGE_B(i) : EDGE_A(i),
+				"ab"[site], i, s -> nodes.netns[PT_NODE_ISP],
+				site ? ISP_B(i) : ISP_A(i));
 	}
-	return batch(NULL, b.data, err);
+	return pt_nodes_ip(NULL, b.data, err);
 }
 
 static int address_host(const struct pt_sites *s, enum pt_node node, unsigned n, struct pt_err *err)
@@ -112,7 +62,7 @@ static int address_host(const struct pt_sites *s, enum pt_node node, unsigned n,
 		"link set lo up\naddr add 10.%u.0.2/24 dev lan0\nlink set lan0 up\n"
 		"route add default via 10.%u.0.1\n",
 		n, n);
-	return batch(s->netns[node], b.data, err);
+	return pt_nodes_ip(s->nodes.netns[node], b.data, err);
 }
 
 static int address_edge(const struct pt_sites *s, enum pt_node node, unsigned n, struct pt_err *err)
@@ -124,7 +74,7 @@ static int address_edge(const struct pt_sites *s, enum pt_node node, unsigned n,
 		pt_buf_printf(
 			&b, "addr add 10.9.%u.%u/24 dev wan%u\nlink set wan%u up\n", i, n, i, i);
 	pt_buf_printf(&b, "route add 10.%u.0.0/24 via 10.9.0.%u\n", 3 - n, 3 - n);
-	return batch(s->netns[node], b.data, err);
+	return pt_nodes_ip(s->nodes.netns[node], b.data, err);
 }
 
 static int address_isp(const struct pt_sites *s, struct pt_err *err)
@@ -133,7 +83,7 @@ static int address_isp(const struct pt_sites *s, struct pt_err *err)
 
 	for (unsigned i = 0; i < s->wans; i++)
 		pt_buf_printf(&b, "link set a%u up\nlink set b%u up\n", i, i);
-	return batch(s->netns[PT_NODE_ISP], b.data, err);
+	return pt_nodes_ip(s->nodes.netns[PT_NODE_ISP], b.data, err);
 }
 
 static int lay_cables(void *ctx, struct pt_err *err)
@@ -158,10 +108,7 @@ static int build(struct pt_sites *s, struct pt_err *err)
 		s->scratch[0] = '\0';
 		return code;
 	}
-	s->home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (s->home < 0)
-		return pt_err_errno(err, -errno, "/proc/thread-self/ns/net");
-	int code = make_nodes(s, err);
+	int code = pt_nodes_up(node_names, PT_NODE_COUNT, &s->nodes, err);
 	if (!code)
 		code = make_links(s, err);
 	if (!code)
@@ -179,7 +126,7 @@ static int build(struct pt_sites *s, struct pt_err *err)
 
 int pt_sites_up(unsigned wans, struct pt_sites *out, struct pt_err *err)
 {
-	struct pt_sites s = { .wans = wans, .home = -1 };
+	struct pt_sites s = { .wans = wans, .nodes = PT_NODES_NONE };
 
 	if (wans < 1 || wans > PT_SITES_WANS)
 		return pt_err_set(err, -ERANGE, "1 to %d WANs", PT_SITES_WANS);
@@ -198,19 +145,13 @@ void pt_sites_down(struct pt_sites *s)
 
 	pt_cables_free(s->cables);
 	s->cables = NULL;
-	while (s->made) {
-		const char *const argv[] = { "ip", "netns", "del", s->netns[--s->made], NULL };
-		(void)pt_proc_run(argv, NULL, IP_TIMEOUT_NS, NULL); // the next one all the same
-	}
+	pt_nodes_down(&s->nodes);
 	for (size_t i = 0; s->scratch[0] && i < PT_ARRAY_LEN(files); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", s->scratch, files[i]);
 		(void)unlink(path);
 	}
 	if (s->scratch[0])
 		(void)rmdir(s->scratch); // stays when somebody else put something there
-	if (s->home >= 0)
-		close(s->home);
-	s->home = -1;
 }
 
 void pt_sites_cut(struct pt_sites *s, unsigned wan, bool cut)
@@ -222,14 +163,7 @@ void pt_sites_cut(struct pt_sites *s, unsigned wan, bool cut)
 int pt_sites_in(const struct pt_sites *s, enum pt_node node, int (*fn)(void *ctx, struct pt_err *),
 	void *ctx, struct pt_err *err)
 {
-	int code = pt_netns_enter(s->netns[node], err);
-
-	if (code)
-		return code;
-	code = fn(ctx, err);
-	if (setns(s->home, CLONE_NEWNET))
-		abort(); // nothing that follows may happen in the wrong place
-	return code;
+	return pt_nodes_in(&s->nodes, node, fn, ctx, err);
 }
 
 static int write_file(

@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "bench/nodes.h"
 
 #define PT_SITES_WANS 8
 
@@ -16,10 +17,8 @@ enum pt_node { PT_NODE_HA, PT_NODE_EA, PT_NODE_ISP, PT_NODE_EB, PT_NODE_HB, PT_N
 
 struct pt_sites {
 	unsigned wans;
-	unsigned made; // namespaces, in the order of enum pt_node
-	char netns[PT_NODE_COUNT][32];
-	char scratch[128]; // a directory in $TMPDIR or /tmp
-	int home;          // the namespace we came from
+	struct pt_nodes nodes; // in the order of enum pt_node
+	char scratch[128];     // a directory in $TMPDIR or /tmp
 	struct pt_cables *cables;
 };
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// The flows that benchmarks of the data plane send: small UDP packets between the sites of a fleet,
+// the same ones in every run.
+#pragma once
+#include "bench/fleet.h"
+#include "bpf/flows.h"
+
+#define PT_FLOWS_FRAME  64 // bytes of an IPv4 frame, without the checksum behind it
+#define PT_FLOWS_FRAME6 78
+
+// The frame that all flows share: addresses, ports and checksum are the rows'. MACs are zero.
+void pt_flows_frame(int family, uint8_t frame[PT_FLOWS_FRAME6]);
+// PT_FLOWS rows from site 0 to all others, into the mapped array map_fd.
+int pt_flows_fill(const struct pt_fleet *f, int family, int map_fd, struct pt_err *err);
