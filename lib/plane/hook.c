@@ -132,6 +132,7 @@ static bool no_tcx(int ret)
 static int take_away(
 	const struct pt_plane *p, const struct pt_hook_key *key, const struct pt_hook *hook)
 {
+	pt_autofd link = -1;
 	char pin[PT_PIN_PATH];
 	int ret;
 
@@ -140,9 +141,13 @@ static int take_away(
 		return 0;
 	}
 	ret = link_pin(p, key, pin);
-	if (!ret && unlink(pin) < 0 && errno != ENOENT)
-		ret = -errno;
-	return ret;
+	if (ret)
+		return ret;
+	// A link whose last name goes ends some time later, in a worker of the kernel's.
+	link = bpf_obj_get(pin);
+	if (link >= 0)
+		(void)bpf_link_detach(link); // fails where the device has gone
+	return unlink(pin) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 static int attach_as(const struct pt_plane *p, const struct pt_hook_key *key, int prog_fd,
