@@ -78,6 +78,8 @@ int64_t pt_bench_ratio_ppm(const struct pt_bench_result *r)
 {
 	if (r->skipped || !r->has_baseline || r->baseline.value == 0)
 		return PT_BENCH_NONE;
+	if (r->ratio_ppm.runs)
+		return r->ratio_ppm.median;
 	double ratio = (double)r->subject.value / (double)r->baseline.value;
 	return (int64_t)(ratio * 1e6 + (ratio < 0 ? -0.5 : 0.5));
 }
@@ -85,16 +87,29 @@ int64_t pt_bench_ratio_ppm(const struct pt_bench_result *r)
 enum pt_bench_verdict pt_bench_judge(const struct pt_bench_result *r)
 {
 	const struct pt_bench_metric *m = r->metric;
+	int64_t got = m->of_ratio ? pt_bench_ratio_ppm(r) : r->subject.value;
 
-	if (r->skipped || m->target == PT_BENCH_NONE)
+	if (r->skipped || m->target == PT_BENCH_NONE || got == PT_BENCH_NONE)
 		return PT_BENCH_NO_TARGET;
-	bool met = m->higher_better ? r->subject.value >= m->target : r->subject.value <= m->target;
+	bool met = m->higher_better ? got >= m->target : got <= m->target;
 	return met ? PT_BENCH_PASS : PT_BENCH_FAIL;
 }
 
 static void set(json_t *j, const char *key, json_t *value)
 {
 	(void)json_object_set_new(j, key, value); // keys are ours, memory is not handled
+}
+
+static json_t *target_of(const struct pt_bench_metric *m)
+{
+	if (m->target == PT_BENCH_NONE)
+		return json_null();
+	return m->of_ratio ? json_real((double)m->target / 1e6) : json_integer(m->target);
+}
+
+static json_t *ratio_or_null(bool known, int64_t ppm)
+{
+	return known ? json_real((double)ppm / 1e6) : json_null();
 }
 
 static json_t *integer_or_null(bool known, int64_t value)
@@ -120,8 +135,11 @@ json_t *pt_bench_to_json(const struct pt_bench_result *r)
 	set(j, "runs", json_integer((json_int_t)r->subject.runs));
 	set(j, "baseline", integer_or_null(r->has_baseline, r->baseline.value));
 	set(j, "baseline_name", r->has_baseline ? json_string(r->baseline_name) : json_null());
-	set(j, "ratio", ratio == PT_BENCH_NONE ? json_null() : json_real((double)ratio / 1e6));
-	set(j, "target", integer_or_null(r->metric->target != PT_BENCH_NONE, r->metric->target));
+	set(j, "ratio", ratio_or_null(ratio != PT_BENCH_NONE, ratio));
+	set(j, "ratio_min", ratio_or_null(r->ratio_ppm.runs, r->ratio_ppm.min));
+	set(j, "ratio_max", ratio_or_null(r->ratio_ppm.runs, r->ratio_ppm.max));
+	set(j, "target", target_of(r->metric));
+	set(j, "target_of", json_string(r->metric->of_ratio ? "ratio" : "value"));
 	set(j, "pass",
 		verdict == PT_BENCH_NO_TARGET ? json_null()
 					      : json_boolean(verdict == PT_BENCH_PASS));
@@ -166,8 +184,11 @@ static void print_row(struct pt_emit *e, const struct pt_bench_result *r)
 	char limit[32], times[32];
 
 	(void)snprintf(times, sizeof(times), "%.3g", (double)ratio / 1e6);
-	(void)snprintf(limit, sizeof(limit), "%s %" PRId64,
-		r->metric->higher_better ? ">=" : "<=", r->metric->target);
+	if (r->metric->of_ratio)
+		(void)snprintf(limit, sizeof(limit), "x %.3g", (double)r->metric->target / 1e6);
+	else
+		(void)snprintf(limit, sizeof(limit), "%s %" PRId64,
+			r->metric->higher_better ? ">=" : "<=", r->metric->target);
 	pt_emit_row(e);
 	pt_emit_str(e, r->workload);
 	pt_emit_str(e, r->metric->name);

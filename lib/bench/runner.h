@@ -21,6 +21,7 @@ struct pt_bench_metric {
 	unsigned series;
 	uint32_t q_ppm;
 	int64_t target; // PT_BENCH_NONE: none
+	bool of_ratio;  // the target is the ratio's, in millionths
 	bool higher_better;
 	const char *doc;
 };
@@ -52,6 +53,8 @@ struct pt_bench_result {
 	bool has_baseline;
 	struct pt_summary baseline;
 	const char *baseline_name;
+	// Of pairs that were measured one right after the other; no runs: of the values above.
+	struct pt_summary ratio_ppm;
 	const char *skipped; // NULL, or why there is nothing; in the arena of whoever says so
 };
 
@@ -62,7 +65,8 @@ int pt_bench_run(
 void pt_bench_skip(
 	const struct pt_bench_plan *plan, const char *why, struct pt_bench_result *results);
 
-// Subject over baseline, in millionths; PT_BENCH_NONE where there is none or it is 0.
+// Subject over baseline, in millionths: the median of pairs where there are such. PT_BENCH_NONE
+// where there is none or it is 0.
 int64_t pt_bench_ratio_ppm(const struct pt_bench_result *r);
 
 enum pt_bench_verdict { PT_BENCH_NO_TARGET, PT_BENCH_PASS, PT_BENCH_FAIL };

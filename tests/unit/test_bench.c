@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/runner.h"
+#include "bench/turns.h"
 
 #include <errno.h>
 
@@ -157,7 +157,8 @@ static void as_records(void)
 	T_STR(text,
 		"{\"workload\":\"test\",\"metric\":\"p50\",\"value\":60,\"unit\":\"us\","
 		"\"median\":60,\"min\":36,\"max\":84,\"spread\":24,\"runs\":5,"
-		"\"baseline\":192,\"baseline_name\":\"them\",\"ratio\":0.3125,\"target\":60,"
+		"\"baseline\":192,\"baseline_name\":\"them\",\"ratio\":0.3125,"
+		"\"ratio_min\":null,\"ratio_max\":null,\"target\":60,\"target_of\":\"value\","
 		"\"pass\":true,\"skipped\":null}");
 	pt_autojson json_t *fails = pt_bench_to_json(&r[1]);
 	T_OK(json_is_false(json_object_get(fails, "pass")));
@@ -170,7 +171,8 @@ static void as_records(void)
 	T_STR(skipped,
 		"{\"workload\":\"test\",\"metric\":\"p50\",\"value\":null,\"unit\":\"us\","
 		"\"median\":null,\"min\":null,\"max\":null,\"spread\":null,\"runs\":0,"
-		"\"baseline\":null,\"baseline_name\":null,\"ratio\":null,\"target\":60,"
+		"\"baseline\":null,\"baseline_name\":null,\"ratio\":null,"
+		"\"ratio_min\":null,\"ratio_max\":null,\"target\":60,\"target_of\":\"value\","
 		"\"pass\":null,\"skipped\":\"no bpffs\"}");
 }
 
@@ -198,7 +200,51 @@ static void as_a_table(void)
 	free(text);
 }
 
+// Sides 0 and 1 slow down together: neighbours in time keep their ratio.
+static int turn(void *ctx, unsigned side, int64_t *value, struct pt_err *err)
+{
+	int *played = ctx;
+	unsigned round = (unsigned)played[side]++;
+
+	(void)err;
+	*value = (side ? 100 : 250) * (int64_t)(10 - 2 * round);
+	return 0;
+}
+
+static void turns(void)
+{
+	static const struct pt_turns_side sides[] = { { "us", NULL }, { "them", NULL },
+		{ "nobody", "not here" } };
+	static const struct pt_turns_metric pairs[] = {
+		{ { "met", "n", 0, 500000, 2400000, true, true, "" }, 0, 1 },
+		{ { "missed", "n", 0, 500000, 2600000, true, true, "" }, 0, 1 },
+		{ { "skipped", "n", 0, 500000, 1, true, true, "" }, 2, 1 },
+		{ { "unlike anything", "n", 0, 500000, 1, true, true, "" }, 0, 2 },
+	};
+	int played[3] = { 0 };
+	const struct pt_turns t = { .workload = "test",
+		.sides = sides,
+		.n_sides = 3,
+		.metrics = pairs,
+		.n_metrics = 4,
+		.rounds = 3,
+		.once = turn,
+		.ctx = played };
+	struct pt_bench_result r[4];
+
+	T_NEED(pt_turns_run(&t, r, NULL) == 0);
+	T_OK(played[0] == 4 && played[1] == 4 && played[2] == 0); // one is not counted
+	T_OK(r[0].subject.value == 1500 && r[0].subject.min == 1000 && r[0].subject.runs == 3);
+	T_OK(r[0].baseline.value == 600 && pt_bench_ratio_ppm(&r[0]) == 2500000);
+	T_OK(r[0].ratio_ppm.min == 2500000 && r[0].ratio_ppm.max == 2500000);
+	T_EQ(pt_bench_judge(&r[0]), PT_BENCH_PASS);
+	T_EQ(pt_bench_judge(&r[1]), PT_BENCH_FAIL);
+	T_STR(r[2].skipped, "not here");
+	T_STR(r[3].skipped, "not here");
+	T_EQ(pt_bench_judge(&r[3]), PT_BENCH_NO_TARGET);
+}
+
 T_MAIN({ "summaries are exact", summaries },
 	{ "subject and baseline, warm-up, ratio, verdict", subject_and_baseline },
 	{ "a failure stops and cleans up", failures_stop_and_clean_up }, { "records", as_records },
-	{ "table", as_a_table })
+	{ "table", as_a_table }, { "turns", turns })
