@@ -15,8 +15,8 @@
 #define PT_BLAST_WAN 1 // where the bare redirect sends them
 
 volatile __u32 flow_mask;   // flows used - 1, a power of two - 1
-volatile __u8 lan_mac[12];  // of the router and of the host before it
-volatile __u8 wan_mac[12];  // of the host behind the router and of the router
+volatile __u32 lan_mac[3];  // of the router and of the host before it
+volatile __u32 wan_mac[3];  // of the host behind the router and of the router
 volatile __u32 wan_ifindex; // of the router
 __u32 flow_next;
 
@@ -42,14 +42,13 @@ struct {
 	__type(value, __u64);
 } blast_sunk SEC(".maps");
 
-static __always_inline void set_macs(struct ethhdr *eth, const volatile __u8 *macs)
+static __always_inline void set_macs(struct ethhdr *eth, const volatile __u32 *macs)
 {
-	const volatile __u32 *from = (const volatile void *)macs;
 	__u32 *to = (void *)eth;
 
-	to[0] = from[0];
-	to[1] = from[1];
-	to[2] = from[2];
+	to[0] = macs[0];
+	to[1] = macs[1];
+	to[2] = macs[2];
 }
 
 // Frames are recycled as the last pass left them: every field is written again.
@@ -78,10 +77,13 @@ int blast(struct xdp_md *xdp)
 SEC("xdp")
 int sink(struct xdp_md *xdp)
 {
+	struct ethhdr *eth = (void *)(long)xdp->data;
 	__u32 zero = 0;
 	__u64 *n = bpf_map_lookup_elem(&blast_sunk, &zero);
 
-	if (n)
+	// Devices say things of their own, over IPv6.
+	if (n && (void *)(eth + 1) <= (void *)(long)xdp->data_end &&
+		eth->h_proto == bpf_htons(ETH_P_IP))
 		(*n)++;
 	return XDP_DROP;
 }

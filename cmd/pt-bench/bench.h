@@ -43,7 +43,8 @@ int bench_selection_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int bench_selection(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 
 struct bench_dataplane_args {
-	uint32_t runs, sites, policies; // 0: the default
+	uint32_t runs, sites, policies, flows; // 0: the default
+	unsigned what;
 };
 extern const struct argp_option bench_dataplane_options[];
 int bench_dataplane_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);

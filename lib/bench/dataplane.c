@@ -11,9 +11,7 @@
 
 #include "base/clock.h"
 #include "bench/flows.h"
-#include "plane/load.h"
 #include "plane/state.h"
-#include "plane/table.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual" // generated code
@@ -65,47 +63,6 @@ struct bench {
 	struct flows_bpf *skel;
 	uint8_t frame[2][PT_FLOWS_FRAME6]; // IPv4, IPv6
 };
-
-// ---- the network in the kernel ----
-
-static int reload(struct bench *b, struct pt_err *err)
-{
-	struct pt_table t;
-	int ret = pt_table_init(&t, &b->fleet.setup, b->plane, err);
-
-	if (!ret)
-		ret = pt_table_paths(&t, err);
-	if (!ret)
-		ret = pt_table_banks(&t, true, err);
-	if (!ret)
-		ret = pt_table_retire(&t, err);
-	pt_table_done(&t);
-	return ret;
-}
-
-static int load_plane(struct bench *b, struct pt_err *err)
-{
-	struct pt_trie need;
-	struct pt_sizes sizes = { .paths = b->fleet.net.n_paths, .sites = b->fleet.net.n_sites };
-	bool created;
-	int ret = pt_table_need(&b->fleet.setup, &need, err);
-
-	(void)snprintf(b->dir, sizeof(b->dir), "/sys/fs/bpf/pt-bench-%d/plane", getpid());
-	sizes.chunks = need.chunks;
-	sizes.forks = need.forks;
-	if (!ret)
-		ret = pt_pin_create(b->dir, &created, err);
-	if (!ret)
-		ret = pt_load(b->dir, &sizes, 1, &b->progs, err);
-	if (!ret)
-		ret = pt_plane_open(b->dir, PT_PLANE_NEW, &b->plane, err);
-	if (ret)
-		return ret;
-	b->plane->meta->abi = PT_ABI;
-	b->plane->meta->path_cap = b->plane->entries[PT_MAP_HOP];
-	b->plane->meta->site_cap = b->plane->entries[PT_MAP_GROUP] / (2 * PT_MAX_POLICY);
-	return reload(b, err);
-}
 
 // ---- packets ----
 
@@ -193,7 +150,7 @@ static int once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
 {
 	struct bench *b = ctx;
 	int64_t both[2][PT_BENCH_SERIES], start = pt_mono_now().ns;
-	int ret = reload(b, err);
+	int ret = pt_fleet_reload(&b->fleet, b->plane, err);
 
 	out[SERIES_RELOAD] = (pt_mono_now().ns - start) / PT_NS_PER_US;
 	if (!ret)
@@ -217,8 +174,10 @@ static int open_bench(struct bench *b, const struct pt_dataplane_opts *o, struct
 {
 	int ret = pt_fleet_init(&b->fleet, o->sites, o->policies, err);
 
+	(void)snprintf(b->dir, sizeof(b->dir), "/sys/fs/bpf/pt-bench-%d/plane", getpid());
+
 	if (!ret)
-		ret = load_plane(b, err);
+		ret = pt_fleet_load(&b->fleet, b->dir, &b->progs, &b->plane, err);
 	if (ret)
 		return ret;
 	b->skel = flows_bpf__open_and_load();

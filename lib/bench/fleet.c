@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "plane/table.h"
+
 #define LO     1
 #define LO_MTU 65536
 
@@ -144,4 +146,43 @@ void pt_fleet_addr(
 
 	memcpy(out, p->addr.bytes, 16);
 	out[family == AF_INET ? 3 : 15] = (uint8_t)(1 + which / PT_FLEET_PREFIXES % 250);
+}
+
+int pt_fleet_reload(struct pt_fleet *f, struct pt_plane *plane, struct pt_err *err)
+{
+	struct pt_table t;
+	int ret = pt_table_init(&t, &f->setup, plane, err);
+
+	if (!ret)
+		ret = pt_table_paths(&t, err);
+	if (!ret)
+		ret = pt_table_banks(&t, true, err);
+	if (!ret)
+		ret = pt_table_retire(&t, err);
+	pt_table_done(&t);
+	return ret;
+}
+
+int pt_fleet_load(struct pt_fleet *f, const char *dir, struct pt_programs *progs,
+	struct pt_plane **plane, struct pt_err *err)
+{
+	struct pt_trie need;
+	struct pt_sizes sizes = { .paths = f->net.n_paths, .sites = f->net.n_sites };
+	bool created;
+	int ret = pt_table_need(&f->setup, &need, err);
+
+	sizes.chunks = need.chunks;
+	sizes.forks = need.forks;
+	if (!ret)
+		ret = pt_pin_create(dir, &created, err);
+	if (!ret)
+		ret = pt_load(dir, &sizes, 1, progs, err);
+	if (!ret)
+		ret = pt_plane_open(dir, PT_PLANE_NEW, plane, err);
+	if (ret)
+		return ret;
+	(*plane)->meta->abi = PT_ABI;
+	(*plane)->meta->path_cap = (*plane)->entries[PT_MAP_HOP];
+	(*plane)->meta->site_cap = (*plane)->entries[PT_MAP_GROUP] / (2 * PT_MAX_POLICY);
+	return pt_fleet_reload(f, *plane, err);
 }

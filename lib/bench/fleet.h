@@ -23,3 +23,10 @@ void pt_fleet_done(struct pt_fleet *f);
 // An address of this site in network order; `which` is any number.
 void pt_fleet_addr(
 	const struct pt_fleet *f, uint32_t site, int family, uint32_t which, uint8_t out[16]);
+
+// Programs and tables of this network, pinned in dir: attached to nothing yet. What was made stays
+// after an error, too.
+int pt_fleet_load(struct pt_fleet *f, const char *dir, struct pt_programs *progs,
+	struct pt_plane **plane, struct pt_err *err);
+// All tables anew.
+int pt_fleet_reload(struct pt_fleet *f, struct pt_plane *plane, struct pt_err *err);

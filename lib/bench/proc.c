@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -194,4 +195,20 @@ int pt_proc_tool(const char *tools_dir, const char *name, char *out, size_t len,
 	if (access(out, X_OK))
 		return pt_err_errno(err, -errno, "%s", out);
 	return 0;
+}
+
+void pt_proc_pin(void)
+{
+	cpu_set_t all, one;
+	int last = -1;
+
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all))
+			last = i;
+	if (last >= 0)
+		CPU_SET(last, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
 }

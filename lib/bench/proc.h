@@ -36,3 +36,7 @@ int pt_proc_run(
 // The tool of this name beside the running program, or in tools_dir where that is given.
 int pt_proc_tool(
 	const char *tools_dir, const char *name, char *out, size_t len, struct pt_err *err);
+
+// Keeps the calling thread on the last CPU that it may have; what it makes the kernel do stays
+// there, too. Noisier where that fails.
+void pt_proc_pin(void);

@@ -9,7 +9,7 @@ setup() {
 }
 
 @test "dataplane: one bench record a metric, nothing left pinned" {
-	pt-bench dataplane --json -n 2 -s 50 -p 7 >"$BATS_TEST_TMPDIR/out" 3>&- &
+	pt-bench dataplane -w decision --json -n 2 -s 50 -p 7 >"$BATS_TEST_TMPDIR/out" 3>&- &
 	local pid=$!
 	wait "$pid" || [ $? -eq 1 ]
 	jq -es 'map(.metric) == ["decision_hot", "decision_random", "decision6_hot",
@@ -23,6 +23,22 @@ setup() {
 	run ! compgen -G "/sys/fs/bpf/pt-bench-$pid"
 }
 
+@test "dataplane: rates have a baseline each, nothing left behind" {
+	pt-bench dataplane -w rates --json -n 1 -s 50 -p 7 >"$BATS_TEST_TMPDIR/out" 3>&- &
+	local pid=$!
+	wait "$pid" || [ $? -eq 1 ]
+	jq -es 'map(.metric) == ["tc_to_redirect", "tc_to_kernel", "tc_to_mark", "xdp_to_redirect",
+			"xdp_to_kernel", "tcp_to_kernel"]
+		and all(.type == "bench" and .workload == "dataplane" and .target_of == "ratio"
+			and (.skipped != null or (.value > 0 and .baseline > 0
+				and .ratio >= .ratio_min and .ratio <= .ratio_max
+				and .pass == (.ratio >= .target))))
+		and (map(select(.metric == "tc_to_kernel" or .metric == "tcp_to_kernel"))
+			| all(.skipped == null))' "$BATS_TEST_TMPDIR/out"
+	run ! compgen -G "/sys/fs/bpf/pt-bench-$pid"
+	run ! compgen -G "/run/netns/pt-bench-$pid-*"
+}
+
 @test "dataplane: bad numbers exit 64 with the bounds" {
 	run --separate-stderr pt-bench dataplane -s 1
 	[ "$status" -eq 64 ]
@@ -31,4 +47,10 @@ setup() {
 	run --separate-stderr pt-bench dataplane -p 65
 	[ "$status" -eq 64 ]
 	[ "$stderr" = "pt-bench: --policies: 1 to 64, not '65'" ]
+	run --separate-stderr pt-bench dataplane -f 100
+	[ "$status" -eq 64 ]
+	[ "$stderr" = "pt-bench: --flows: a power of two, not 100" ]
+	run --separate-stderr pt-bench dataplane -w wires
+	[ "$status" -eq 64 ]
+	[ "$stderr" = "pt-bench: --what: decision, rates or all, not 'wires'" ]
 }
