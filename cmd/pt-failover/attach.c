@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "failover.h"
 
 const struct argp_option attach_options[] = {
@@ -75,6 +76,8 @@ int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	}
 	if (pt_setup_attach(pt_pin_dir(ctx), &setup, &done, &ctx->err))
 		return PT_EXIT_FAIL;
+	if (done.routes.code)
+		pt_log(PT_LOG_WARN, "the kernel's routes: %s", done.routes.msg);
 	tell(ctx, &in, &done);
 	return PT_EXIT_OK;
 }

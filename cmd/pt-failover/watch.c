@@ -143,6 +143,8 @@ static int open_all(struct watch *w, struct pt_err *err)
 	if (!ret)
 		ret = pt_link_monitor_new(&w->monitor, err);
 	if (!ret)
+		ret = watch_ways_init(w, err);
+	if (!ret)
 		ret = watch_refresh(w, w->in, true, err);
 	if (!ret)
 		ret = watch_paths_init(w, err);
@@ -187,6 +189,7 @@ static void close_all(struct watch *w)
 	pt_names_done(&w->names);
 	pt_events_free(w->events);
 	watch_devices_done(w);
+	watch_ways_done(w);
 	pt_loop_free(w->loop);
 	pt_programs_done(&w->progs);
 	pt_plane_free(w->plane);

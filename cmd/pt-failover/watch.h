@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The daemon: kernel events, device changes and decisions in; records, blocks and groups out.
 // watch.c wires the loop, watch_paths.c holds the state of paths, watch_switch.c tells switches,
-// watch_devices.c follows devices, watch_records.c reads and writes.
+// watch_devices.c follows devices, watch_ways.c keeps the kernel's routes, watch_records.c reads
+// and writes.
 #pragma once
 #include "base/loop.h"
 #include "base/record.h"
@@ -48,6 +49,7 @@ struct watch {
 	struct pt_gateway_monitor *routes; // NULL: no next hop depends on them
 	struct pt_devices devices;         // as last read
 	struct pt_setup setup;             // borrows from devices and in
+	struct watch_ways *ways;
 	struct pt_events *events;
 	struct pt_record_writer *out;
 	struct pt_record_reader *reader; // NULL: no decisions come in
@@ -95,6 +97,17 @@ void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *
 int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err);
 void watch_on_settle(void *ctx, uint64_t expirations);
 void watch_devices_done(struct watch *w);
+
+// ---- watch_ways.c ----
+
+int watch_ways_init(struct watch *w, struct pt_err *err);
+void watch_ways_done(struct watch *w);
+// The kernel's routing follows the plane and w->setup; all of it is read and compared.
+void watch_ways_sync(struct watch *w);
+// The same soon, because something may have touched it.
+void watch_ways_stir(struct watch *w);
+// After anything that may have moved traffic: the sites' routes go with it, at once.
+void watch_ways_follow(struct watch *w);
 
 // ---- watch_records.c ----
 

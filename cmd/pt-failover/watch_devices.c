@@ -278,6 +278,7 @@ int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, stru
 	pt_names_done(&w->names);
 	w->names = names;
 	names = (struct pt_names){};
+	watch_ways_sync(w);
 	return 0;
 }
 
@@ -327,6 +328,7 @@ void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *
 	struct watch *w = ctx;
 
 	w->devices_changed = false;
+	watch_ways_stir(w); // with a device the kernel drops its routes, and tells nobody
 	switch (change) {
 	case PT_LINK_NEW:
 		on_new(w, link);

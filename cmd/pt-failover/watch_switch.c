@@ -209,6 +209,7 @@ void watch_look(struct watch *w, const char *cause)
 	struct pt_moved moved = pt_choices_look(&w->choices);
 	struct gathering *n = &w->now;
 
+	watch_ways_follow(w);
 	if (moved.sites) {
 		// Of another cause, or long after: another switch.
 		if (n->open &&

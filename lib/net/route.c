@@ -71,9 +71,9 @@ static void put_route_metrics(struct nlmsghdr *nlh, const struct pt_route *r)
 	mnl_attr_nest_end(nlh, nest);
 }
 
-void pt_route_put(struct pt_rtnl *n, const struct pt_route *r)
+static void new_route(struct pt_rtnl *n, const struct pt_route *r, uint16_t how, int forgive)
 {
-	struct nlmsghdr *nlh = pt_rtnl_begin(n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, 0);
+	struct nlmsghdr *nlh = pt_rtnl_begin(n, RTM_NEWROUTE, NLM_F_CREATE | how, forgive);
 	struct rtmsg *rtm;
 
 	put_route_key(nlh, r);
@@ -82,6 +82,16 @@ void pt_route_put(struct pt_rtnl *n, const struct pt_route *r)
 	put_route_way(nlh, r);
 	put_route_metrics(nlh, r);
 	pt_rtnl_end(n, nlh, "route");
+}
+
+void pt_route_put(struct pt_rtnl *n, const struct pt_route *r)
+{
+	new_route(n, r, NLM_F_REPLACE, 0);
+}
+
+void pt_route_add(struct pt_rtnl *n, const struct pt_route *r)
+{
+	new_route(n, r, NLM_F_EXCL, EEXIST);
 }
 
 void pt_route_delete(struct pt_rtnl *n, const struct pt_route *r)

@@ -45,6 +45,8 @@ struct pt_nexthop {
 
 // Gathered in n and sent by pt_rtnl_flush. Put replaces; deleting what is not there is fine.
 void pt_route_put(struct pt_rtnl *n, const struct pt_route *r);
+void pt_route_add(
+	struct pt_rtnl *n, const struct pt_route *r); // where there is an equal one it stays
 void pt_route_delete(struct pt_rtnl *n, const struct pt_route *r);
 void pt_route_rule_put(struct pt_rtnl *n, const struct pt_route_rule *r); // an equal one stays
 void pt_route_rule_delete(struct pt_rtnl *n, const struct pt_route_rule *r);

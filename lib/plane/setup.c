@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "plane/load.h"
 #include "plane/table.h"
+#include "plane/ways.h"
 
 #define LOCK_WAIT_MS 2000
 
@@ -236,6 +237,15 @@ static void count_result(const struct pt_plane *p, struct pt_setup_result *out)
 	}
 }
 
+static void put_ways(struct pt_plane *p, const struct pt_setup *s, struct pt_err *err)
+{
+	struct pt_ways *ways = NULL;
+
+	if (!pt_ways_new(&ways, err))
+		(void)pt_ways_sync(ways, p, s, NULL, err); // err tells
+	pt_ways_free(ways);
+}
+
 // Old programs, if any, go on until each device's link is switched over.
 static int attach_locked(
 	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err)
@@ -267,13 +277,16 @@ static int attach_locked(
 		p->meta->flags = s->hook == PT_HOOK_KIND_CLSACT ? PT_META_CLSACT : 0;
 	if (!ret)
 		ret = fill_tables(p, s, true, err);
-	if (!ret)
+	if (!ret) { // before any packet gets a mark
+		put_ways(p, s, &out->routes);
 		ret = put_hooks(p, s, &progs, &out->devices, err);
+	}
 	if (!ret) {
 		sign_meta(p, s, generation);
 		count_result(p, out);
 	} else if (p && out->fresh) {
 		(void)pt_hook_sweep(p, NULL, NULL, NULL); // the first error is the one to tell
+		(void)pt_ways_remove(NULL);
 	}
 	pt_plane_free(p);
 	pt_programs_done(&progs);
@@ -382,6 +395,9 @@ int pt_setup_detach(const char *dir, struct pt_err *err)
 	// Pinned links go with their pins; only filters need the table of hooks.
 	if (!pt_plane_open(dir, PT_PLANE_WRITE, &p, NULL))
 		ret = pt_hook_sweep(p, NULL, NULL, err);
+	// Those in another namespace belong to another plane.
+	if (!ret && (!p || p->meta->netns == this_netns()))
+		ret = pt_ways_remove(err);
 	pt_plane_free(p);
 	return ret ? ret : pt_pin_remove(dir, err);
 }

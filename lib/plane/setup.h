@@ -25,7 +25,8 @@ struct pt_setup {
 // What was done, for people.
 struct pt_setup_result {
 	uint32_t paths, sites, devices, missing;
-	bool fresh; // nothing was attached here before
+	bool fresh;           // nothing was attached here before
+	struct pt_err routes; // code not 0: what the kernel's routing lacks; the rest works
 };
 
 // All that can be refused is refused here, before anything changes: devices, next hops, limits,

@@ -86,7 +86,7 @@ void pt_block_format(uint8_t why, struct pt_buf *out)
 	}
 }
 
-static enum pt_choice_rank rank_of(const struct pt_plane *p, uint32_t path)
+enum pt_choice_rank pt_choice_rank_of(const struct pt_plane *p, uint32_t path)
 {
 	if (path >= p->meta->path_cap || !pt_state_leads(p, path))
 		return PT_CHOICE_NONE;
@@ -102,7 +102,7 @@ struct pt_choice pt_choice_of(const struct pt_plane *p, const struct pt_group *g
 	struct pt_choice best = { .rank = PT_CHOICE_NONE };
 
 	for (uint32_t i = 0; i < g->count && i < PT_GROUP_PATHS; i++) {
-		enum pt_choice_rank rank = rank_of(p, g->path[i]);
+		enum pt_choice_rank rank = pt_choice_rank_of(p, g->path[i]);
 
 		if (rank < best.rank)
 			best = (struct pt_choice){ .path = g->path[i], .rank = rank };

@@ -52,6 +52,7 @@ struct pt_choice {
 	enum pt_choice_rank rank;
 };
 
+enum pt_choice_rank pt_choice_rank_of(const struct pt_plane *p, uint32_t path);
 struct pt_choice pt_choice_of(const struct pt_plane *p, const struct pt_group *g);
 
 // Sums over all processors.

@@ -13,8 +13,10 @@
 #include "plane/bank.h"
 #include "plane/block.h"
 #include "plane/dest.h"
+#include "plane/mode.h"
 #include "plane/nexthop.h"
 #include "plane/rule.h"
+#include "plane/way.h"
 #include "plane/state.h"
 
 _Static_assert(PT_MAX_SITES <= PT_MAX_SITE && PT_MAX_UPLINKS <= PT_MAX_UPLINK &&
@@ -201,6 +203,7 @@ static int make_hop(struct pt_table *t, uint32_t at, struct pt_hop *hops, struct
 	pt_table_hop(t->setup, path, hop);
 	hop->site = INDEX_OF(t, site, sites, path->dest);
 	hop->uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
+	hop->flags |= pt_mode_of(t->setup, path) == PT_MODE_MARK ? PT_HOP_MARK : 0;
 	return 0;
 }
 
@@ -216,7 +219,11 @@ static int put_hops(struct pt_table *t, struct pt_err *err)
 		if (is_self(t->setup, net->paths[i].source))
 			ret = make_hop(t, i, hops, err);
 	if (!ret)
+		ret = pt_way_mark(hops, p->meta->path_cap, t->setup->cfg, err);
+	if (!ret)
 		ret = pt_nexthop_retract(p, hops, err);
+	if (!ret)
+		p->meta->mark_mask = pt_way_mask(t->setup->cfg);
 	for (uint32_t i = 0; i < net->n_paths && !ret; i++) {
 		uint32_t at = t->path[i];
 

@@ -35,6 +35,7 @@ PIN_ROOT=/sys/fs/bpf/pt-test-$ID
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/pt-test-$ID.XXXXXX")
 WANS=0
 WAN_NAMES=()
+UPLINK_MORE=() PATH_MORE=() # further keys of each, by the WAN's number: "mode: mark"
 NEXT_INDEX=100
 declare -A PIDS=()
 TAP_DONE=0 TAP_FAILED=0 TAP_PLANNED=
@@ -287,7 +288,7 @@ write_config() {
 		echo "uplinks:"
 		for s in a b; do
 			for ((i = 0; i < WANS; i++)); do
-				echo "  - { id: $s-${WAN_NAMES[i]}, site: $s, device: wan$i }"
+				echo "  - { id: $s-${WAN_NAMES[i]}, site: $s, device: wan$i${UPLINK_MORE[i]:+, ${UPLINK_MORE[i]}} }"
 			done
 		done
 		echo "paths:"
@@ -306,15 +307,15 @@ config_site() {
 }
 
 config_path() { # SIDE NUMBER, inside write_config
-	local far name=$1-${WAN_NAMES[$2]} peer
+	local far name=$1-${WAN_NAMES[$2]} peer more=${PATH_MORE[$2]:+, ${PATH_MORE[$2]}}
 	peer=$(peer_of "$1")
 	far=$(site_of "$peer")
 	echo "  - { id: $name, source: $1, dest: $peer, uplink: $name, preference: $((100 - $2)),"
 	echo "      next_hop: 10.9.$2.$far, next_hop6: 'fd00:9:$2::$far',"
 	if [[ $family = 4 ]]; then
-		echo "      target: 10.9.$2.$far, port: $port }"
+		echo "      target: 10.9.$2.$far, port: $port$more }"
 	else
-		echo "      target: 'fd00:9:$2::$far', port: $port }"
+		echo "      target: 'fd00:9:$2::$far', port: $port$more }"
 	fi
 }
 
