@@ -10,17 +10,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-
-#define MESSAGE_BYTES 32768 // what the kernel fills at most for a dump
-#define MONITOR_BYTES (1 << 20)
+#include "net/rtnl.h"
+#include "net/rtnl_monitor.h"
 
 struct pt_link_monitor {
-	struct mnl_socket *sock;
-};
-
-struct reader {
-	struct pt_links *links;
-	int ret;
+	struct pt_rtnl_monitor rtnl;
 };
 
 static void *grow(void *array, uint32_t n, size_t size)
@@ -58,18 +52,16 @@ static void parse_link(const struct nlmsghdr *nlh, struct pt_link *out)
 
 static int on_link(const struct nlmsghdr *nlh, void *data)
 {
-	struct reader *r = data;
+	struct pt_links *links = data;
 	struct pt_link *grown;
 
 	if (nlh->nlmsg_type != RTM_NEWLINK)
 		return MNL_CB_OK;
-	grown = grow(r->links->link, r->links->n_link, sizeof(*grown));
-	if (!grown) {
-		r->ret = -ENOMEM;
-		return MNL_CB_STOP;
-	}
-	r->links->link = grown;
-	parse_link(nlh, &grown[r->links->n_link++]);
+	grown = grow(links->link, links->n_link, sizeof(*grown));
+	if (!grown)
+		return MNL_CB_ERROR; // errno is ENOMEM
+	links->link = grown;
+	parse_link(nlh, &grown[links->n_link++]);
 	return MNL_CB_OK;
 }
 
@@ -105,7 +97,7 @@ static int on_addr_attr(const struct nlattr *attr, void *data)
 static int on_addr(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	struct reader *r = data;
+	struct pt_links *links = data;
 	struct pt_link_addr a = { .ifindex = ifa->ifa_index }, *grown;
 
 	if (nlh->nlmsg_type != RTM_NEWADDR ||
@@ -116,60 +108,36 @@ static int on_addr(const struct nlmsghdr *nlh, void *data)
 		a.local = a.connected.addr; // IPv6 gives IFA_ADDRESS alone
 	a.connected.len = ifa->ifa_prefixlen;
 	clear_host_bits(&a.connected);
-	grown = grow(r->links->addr, r->links->n_addr, sizeof(*grown));
-	if (!grown) {
-		r->ret = -ENOMEM;
-		return MNL_CB_STOP;
-	}
-	r->links->addr = grown;
-	grown[r->links->n_addr++] = a;
+	grown = grow(links->addr, links->n_addr, sizeof(*grown));
+	if (!grown)
+		return MNL_CB_ERROR;
+	links->addr = grown;
+	grown[links->n_addr++] = a;
 	return MNL_CB_OK;
 }
 
-static int dump(struct mnl_socket *sock, uint16_t type, mnl_cb_t fn, struct reader *r)
+static void put_any_family(void *ctx, struct nlmsghdr *nlh)
 {
-	pt_autofree char *buf = malloc(MESSAGE_BYTES);
-	struct nlmsghdr *nlh;
-	struct rtgenmsg *gen;
-	ssize_t n;
-	int ret = 1;
+	struct rtgenmsg *gen = mnl_nlmsg_put_extra_header(nlh,
+		nlh->nlmsg_type == RTM_GETLINK ? sizeof(struct ifinfomsg)
+					       : sizeof(struct ifaddrmsg));
 
-	if (!buf)
-		return -ENOMEM;
-	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = type;
-	gen = mnl_nlmsg_put_extra_header(nlh, sizeof(*gen));
+	(void)ctx;
 	gen->rtgen_family = AF_UNSPEC;
-	if (mnl_socket_sendto(sock, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (ret > 0) {
-		n = mnl_socket_recvfrom(sock, buf, MESSAGE_BYTES);
-		if (n < 0)
-			return -errno;
-		ret = mnl_cb_run(buf, (size_t)n, type, mnl_socket_get_portid(sock), fn, r);
-		if (ret < 0 && errno != EINTR) // EINTR: changed meanwhile, still complete enough
-			return -errno;
-	}
-	return r->ret;
 }
 
 int pt_links_read(struct pt_links *out, struct pt_err *err)
 {
 	struct pt_links got = {};
-	struct reader r = { .links = &got };
-	struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int ret;
+	struct pt_rtnl *n;
+	int ret = pt_rtnl_new(NETLINK_ROUTE, &n, err);
 
-	if (!sock)
-		return pt_err_errno(err, -errno, "netlink");
-	ret = mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
+	if (ret)
+		return ret;
+	ret = pt_rtnl_dump(n, RTM_GETLINK, put_any_family, on_link, &got);
 	if (!ret)
-		ret = dump(sock, RTM_GETLINK, on_link, &r);
-	if (!ret)
-		ret = dump(sock, RTM_GETADDR, on_addr, &r);
-	(void)mnl_socket_close(sock);
+		ret = pt_rtnl_dump(n, RTM_GETADDR, put_any_family, on_addr, &got);
+	pt_rtnl_free(n);
 	if (ret) {
 		pt_links_done(&got);
 		return pt_err_errno(err, ret, "netlink: reading devices");
@@ -221,78 +189,64 @@ bool pt_link_is_l3(const struct pt_link *l)
 
 int pt_link_monitor_new(struct pt_link_monitor **out, struct pt_err *err)
 {
-	const unsigned groups = 1u << (RTNLGRP_LINK - 1) | 1u << (RTNLGRP_IPV4_IFADDR - 1) |
-		1u << (RTNLGRP_IPV6_IFADDR - 1);
-	const int bytes = MONITOR_BYTES;
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
 	struct pt_link_monitor *m = calloc(1, sizeof(*m));
 	int ret;
 
 	if (!m)
 		return pt_err_set(err, -ENOMEM, "out of memory");
-	m->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!m->sock || mnl_socket_bind(m->sock, groups, MNL_SOCKET_AUTOPID) < 0) {
-		ret = pt_err_errno(err, -errno, "netlink: watching devices");
-		pt_link_monitor_free(m);
-		return ret;
-	}
-	// Best effort: a smaller buffer only means PT_LINK_LOST sooner.
-	(void)setsockopt(mnl_socket_get_fd(m->sock), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	*out = m;
-	return 0;
+	ret = pt_rtnl_monitor_open(&m->rtnl, groups, PT_ARRAY_LEN(groups), "devices", err);
+	if (ret)
+		free(m);
+	else
+		*out = m;
+	return ret;
 }
 
 void pt_link_monitor_free(struct pt_link_monitor *m)
 {
-	if (m && m->sock)
-		(void)mnl_socket_close(m->sock);
+	if (m)
+		pt_rtnl_monitor_close(&m->rtnl);
 	free(m);
 }
 
 int pt_link_monitor_fd(const struct pt_link_monitor *m)
 {
-	return mnl_socket_get_fd(m->sock);
+	return mnl_socket_get_fd(m->rtnl.sock);
 }
 
-static void hand_over(const char *buf, size_t left, pt_link_change_fn *fn, void *ctx)
-{
-	const struct nlmsghdr *nlh = (const void *)buf;
-	struct pt_link link;
-	int len = (int)left;
+struct hearer {
+	pt_link_change_fn *fn;
+	void *ctx;
+};
 
-	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
-		switch (nlh->nlmsg_type) {
-		case RTM_NEWLINK:
-		case RTM_DELLINK:
-			parse_link(nlh, &link);
-			fn(ctx, nlh->nlmsg_type == RTM_NEWLINK ? PT_LINK_NEW : PT_LINK_GONE, &link);
-			break;
-		case RTM_NEWADDR:
-		case RTM_DELADDR:
-			fn(ctx, PT_LINK_ADDR, NULL);
-			break;
-		default:
-			break;
-		}
+static void on_message(void *ctx, const struct nlmsghdr *nlh)
+{
+	const struct hearer *h = ctx;
+	struct pt_link link;
+
+	switch (nlh ? nlh->nlmsg_type : NLMSG_OVERRUN) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		parse_link(nlh, &link);
+		h->fn(h->ctx, nlh->nlmsg_type == RTM_NEWLINK ? PT_LINK_NEW : PT_LINK_GONE, &link);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		h->fn(h->ctx, PT_LINK_ADDR, NULL);
+		break;
+	case NLMSG_OVERRUN:
+		h->fn(h->ctx, PT_LINK_LOST, NULL);
+		break;
+	default:
+		break;
 	}
 }
 
 int pt_link_monitor_read(
 	struct pt_link_monitor *m, pt_link_change_fn *fn, void *ctx, struct pt_err *err)
 {
-	pt_autofree char *buf = malloc(MESSAGE_BYTES);
-	ssize_t n;
+	struct hearer h = { fn, ctx };
 
-	if (!buf)
-		return pt_err_set(err, -ENOMEM, "out of memory");
-	for (;;) {
-		n = mnl_socket_recvfrom(m->sock, buf, MESSAGE_BYTES);
-		if (n > 0)
-			hand_over(buf, (size_t)n, fn, ctx);
-		else if (n == 0 || errno == EAGAIN)
-			return 0;
-		else if (errno == ENOBUFS)
-			fn(ctx, PT_LINK_LOST, NULL);
-		else if (errno != EINTR)
-			return pt_err_errno(err, -errno, "netlink");
-	}
+	return pt_rtnl_monitor_read(&m->rtnl, on_message, &h, err);
 }

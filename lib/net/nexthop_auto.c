@@ -10,16 +10,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-
-#define MESSAGE_BYTES 32768 // what the kernel fills at most for a dump
-#define MONITOR_BYTES (1 << 20)
-
-#ifndef NETLINK_GET_STRICT_CHK
-#define NETLINK_GET_STRICT_CHK 12
-#endif
+#include "net/rtnl.h"
+#include "net/rtnl_monitor.h"
 
 struct pt_gateway_monitor {
-	struct mnl_socket *sock;
+	struct pt_rtnl_monitor rtnl;
 	uint8_t protocol;
 };
 
@@ -174,9 +169,16 @@ static int keep(void *ctx, const struct pt_gateway *row)
 	return 0;
 }
 
+struct question {
+	uint8_t family;
+	uint32_t ifindex;
+	struct parse parse;
+};
+
 static int on_route(const struct nlmsghdr *nlh, void *data)
 {
-	int ret = nlh->nlmsg_type == RTM_NEWROUTE ? read_route(data, nlh) : 0;
+	const struct question *q = data;
+	int ret = nlh->nlmsg_type == RTM_NEWROUTE ? read_route(&q->parse, nlh) : 0;
 
 	if (!ret)
 		return MNL_CB_OK;
@@ -185,61 +187,46 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 }
 
 // The kernel leaves out the routes of other devices: there may be a million.
-static int dump(struct mnl_socket *sock, uint8_t family, uint32_t ifindex, struct parse *p)
+static void put_question(void *ctx, struct nlmsghdr *nlh)
 {
-	pt_autofree char *buf = malloc(MESSAGE_BYTES);
-	const unsigned seq = ifindex << 4 | family;
-	struct nlmsghdr *nlh;
-	struct rtmsg *rt;
-	ssize_t n;
-	int ret = 1;
+	const struct question *q = ctx;
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(nlh, sizeof(*rt));
 
-	if (!buf)
-		return -ENOMEM;
-	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_type = RTM_GETROUTE;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = seq;
-	rt = mnl_nlmsg_put_extra_header(nlh, sizeof(*rt));
-	rt->rtm_family = family;
-	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
-	if (mnl_socket_sendto(sock, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (ret > 0) {
-		n = mnl_socket_recvfrom(sock, buf, MESSAGE_BYTES);
-		if (n < 0)
-			return -errno;
-		ret = mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(sock), on_route, p);
-		// EINTR: changed meanwhile, which will be told. The device has gone, or IPv6 is
-		// off: there are no such routes.
-		if (ret < 0 && (errno == ENODEV || errno == EOPNOTSUPP))
-			return 0;
-		if (ret < 0 && errno != EINTR)
-			return -errno;
+	rt->rtm_family = q->family;
+	mnl_attr_put_u32(nlh, RTA_OIF, q->ifindex);
+}
+
+// Routes that come or go meanwhile will be told.
+static int read_device(struct pt_rtnl *n, struct question *q)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	int ret = 0;
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(families) && !ret; i++) {
+		q->family = families[i];
+		ret = pt_rtnl_dump(n, RTM_GETROUTE, put_question, on_route, q);
+		// The device has gone, or IPv6 is off: there are no such routes.
+		if (ret == -ENODEV || ret == -EOPNOTSUPP)
+			ret = 0;
 	}
-	return 0;
+	return ret;
 }
 
 int pt_gateways_read(const uint32_t *ifindex, uint32_t n, uint8_t protocol, struct pt_gateways *out,
 	struct pt_err *err)
 {
 	struct reader r = {};
-	struct parse p = { .protocol = protocol, .fn = keep, .ctx = &r };
-	struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int on = 1, ret;
+	struct question q = { .parse = { .protocol = protocol, .fn = keep, .ctx = &r } };
+	struct pt_rtnl *rtnl;
+	int ret = pt_rtnl_new(NETLINK_ROUTE, &rtnl, err);
 
-	if (!sock)
-		return pt_err_errno(err, -errno, "netlink");
-	ret = mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
-	if (!ret && mnl_socket_setsockopt(sock, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
-		ret = -errno;
+	if (ret)
+		return ret;
 	for (uint32_t i = 0; i < n && !ret; i++) {
-		r.ifindex = ifindex[i];
-		ret = dump(sock, AF_INET, ifindex[i], &p);
-		if (!ret)
-			ret = dump(sock, AF_INET6, ifindex[i], &p);
+		r.ifindex = q.ifindex = ifindex[i];
+		ret = read_device(rtnl, &q);
 	}
-	(void)mnl_socket_close(sock); // only read
+	pt_rtnl_free(rtnl);
 	if (ret) {
 		pt_gateways_done(&r.got);
 		return pt_err_errno(err, ret, "netlink: reading routes");
@@ -314,78 +301,63 @@ const char *pt_gateway_origin(uint8_t protocol, char buf[16])
 
 int pt_gateway_monitor_new(uint8_t protocol, struct pt_gateway_monitor **out, struct pt_err *err)
 {
-	const unsigned groups = 1u << (RTNLGRP_IPV4_ROUTE - 1) | 1u << (RTNLGRP_IPV6_ROUTE - 1);
-	const int bytes = MONITOR_BYTES;
+	static const int groups[] = { RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
 	struct pt_gateway_monitor *m = calloc(1, sizeof(*m));
 	int ret;
 
 	if (!m)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	m->protocol = protocol;
-	m->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!m->sock || mnl_socket_bind(m->sock, groups, MNL_SOCKET_AUTOPID) < 0) {
-		ret = pt_err_errno(err, -errno, "netlink: watching routes");
-		pt_gateway_monitor_free(m);
-		return ret;
-	}
-	// Best effort: a smaller buffer only means that all is read again sooner.
-	(void)setsockopt(mnl_socket_get_fd(m->sock), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	*out = m;
-	return 0;
+	ret = pt_rtnl_monitor_open(&m->rtnl, groups, PT_ARRAY_LEN(groups), "routes", err);
+	if (ret)
+		free(m);
+	else
+		*out = m;
+	return ret;
 }
 
 void pt_gateway_monitor_free(struct pt_gateway_monitor *m)
 {
-	if (m && m->sock)
-		(void)mnl_socket_close(m->sock);
+	if (m)
+		pt_rtnl_monitor_close(&m->rtnl);
 	free(m);
 }
 
 int pt_gateway_monitor_fd(const struct pt_gateway_monitor *m)
 {
-	return mnl_socket_get_fd(m->sock);
+	return mnl_socket_get_fd(m->rtnl.sock);
 }
 
-struct change {
+struct hearer {
+	struct parse parse;
 	pt_gateway_change_fn *fn;
 	void *ctx;
 };
 
 static int tell(void *ctx, const struct pt_gateway *row)
 {
-	const struct change *c = ctx;
+	const struct hearer *h = ctx;
 
-	c->fn(c->ctx, row);
+	h->fn(h->ctx, row);
 	return 0;
+}
+
+static void on_message(void *ctx, const struct nlmsghdr *nlh)
+{
+	const struct hearer *h = ctx;
+
+	if (!nlh)
+		h->fn(h->ctx, NULL);
+	else if (nlh->nlmsg_type == RTM_NEWROUTE || nlh->nlmsg_type == RTM_DELROUTE)
+		(void)read_route(&h->parse, nlh); // tell never fails
 }
 
 int pt_gateway_monitor_read(
 	struct pt_gateway_monitor *m, pt_gateway_change_fn *fn, void *ctx, struct pt_err *err)
 {
-	pt_autofree char *buf = malloc(MESSAGE_BYTES);
-	struct change c = { fn, ctx };
-	const struct parse p = { .protocol = m->protocol, .fn = tell, .ctx = &c };
-	const struct nlmsghdr *nlh;
-	ssize_t n;
+	struct hearer h = {
+		.parse = { .protocol = m->protocol, .fn = tell, .ctx = &h }, .fn = fn, .ctx = ctx
+	};
 
-	if (!buf)
-		return pt_err_set(err, -ENOMEM, "out of memory");
-	for (;;) {
-		n = mnl_socket_recvfrom(m->sock, buf, MESSAGE_BYTES);
-		if (n > 0) {
-			int left = (int)n;
-
-			for (nlh = (const void *)buf; mnl_nlmsg_ok(nlh, left);
-				nlh = mnl_nlmsg_next(nlh, &left))
-				if (nlh->nlmsg_type == RTM_NEWROUTE ||
-					nlh->nlmsg_type == RTM_DELROUTE)
-					(void)read_route(&p, nlh); // tell never fails
-		} else if (n == 0 || errno == EAGAIN) {
-			return 0;
-		} else if (errno == ENOBUFS) {
-			fn(ctx, NULL);
-		} else if (errno != EINTR) {
-			return pt_err_errno(err, -errno, "netlink");
-		}
-	}
+	return pt_rtnl_monitor_read(&m->rtnl, on_message, &h, err);
 }
