@@ -21,12 +21,14 @@
 #include "ingest_stats.h"
 #include "store/ingest.h"
 #include "store/open.h"
+#include "store/upkeep.h"
 
 #define PASS_RECORDS     2000 // default of one transaction: some 40 ms of the write lock
 #define PASS_RECORDS_MAX 1000000
 #define PASS_WAIT_MS     200 // default between two passes while little comes
 #define PASS_FEW         64  // records; a pass with more is followed by the next at once
 #define BUSY_RETRY_MS    100
+#define UPKEEP_GAP_MS    20 // between two steps of a round, for records and other writers
 #define PIPE_BYTES       (1 << 20)
 #define BAD_SHOWN        100 // malformed lines told one by one
 
@@ -100,7 +102,10 @@ struct run {
 	struct pt_ingest *ingest;
 	struct db_ingest_stats stats;
 	struct pt_loop *loop;
-	struct pt_timer *timer; // of the next pass
+	struct pt_timer *timer;   // of the next pass
+	struct pt_upkeep *upkeep; // rollups and what is past its time
+	struct pt_timer *upkeep_timer;
+	int64_t upkeep_ns; // between two rounds
 	struct input inputs[DB_INGEST_SPOOLS];
 	unsigned n_inputs, turn;
 	uint32_t batch;
@@ -296,6 +301,35 @@ static void on_pass(void *ctx, uint64_t expirations)
 		watch_inputs(r, true);
 }
 
+// One short step of a round; records come first, so the next waits for its turn.
+static void on_upkeep(void *ctx, uint64_t expirations)
+{
+	struct run *r = ctx;
+	struct pt_err err = { 0 };
+	bool more = false;
+
+	(void)expirations; // once each
+	int code = pt_upkeep_step(r->upkeep, &more, &err);
+	if (code && code != -EBUSY) // history can wait, records cannot
+		pt_log(PT_LOG_WARN, "rollups: %s", err.msg);
+	int64_t wait = code == -EBUSY ? BUSY_RETRY_MS * PT_NS_PER_MS
+		: code || !more       ? r->upkeep_ns
+				      : UPKEEP_GAP_MS * PT_NS_PER_MS;
+	(void)pt_loop_timer_set(r->upkeep_timer, pt_mono_add(pt_mono_now(), wait), 0);
+}
+
+static int start_upkeep(
+	struct run *r, struct pt_sql *db, const struct pt_config *config, struct pt_err *err)
+{
+	int code = pt_upkeep_new(db, config, &r->upkeep, err);
+	if (code)
+		return code;
+	r->upkeep_ns = config->metrics.aggregation_interval_secs * PT_NS_PER_S;
+	code = pt_loop_timer_add(r->loop, pt_mono_add(pt_mono_now(), r->upkeep_ns), 0, on_upkeep, r,
+		&r->upkeep_timer);
+	return code ? pt_err_errno(err, code, "rollups") : 0;
+}
+
 static void on_ready(void *ctx, int fd, uint32_t events)
 {
 	struct run *r = ctx;
@@ -412,6 +446,8 @@ static int set_up(struct run *r, struct pt_sql *db, const struct pt_config *conf
 	r->stats.ingest = r->ingest;
 	r->stats.malformed = &r->bad;
 	code = db_ingest_stats_start(&r->stats, r->loop, config, r->ctx->spool, err);
+	if (!code)
+		code = start_upkeep(r, db, config, err);
 	return code ? code : open_inputs(r, o);
 }
 
@@ -427,6 +463,7 @@ static void tear_down(struct run *r)
 	}
 	pt_loop_free(r->loop);
 	db_ingest_stats_done(&r->stats);
+	pt_upkeep_free(r->upkeep);
 	pt_ingest_free(r->ingest);
 }
 

@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "model/schema.h"
 
-#define PT_SQL_FILE_MODE  0640
-#define PT_SQL_CACHE_SIZE 100
+#define PT_SQL_FILE_MODE        0640
+#define PT_SQL_CACHE_SIZE       100
+#define PT_SQL_CHECKPOINT_PAGES 1000 // SQLite's own default
 
 struct pt_stmt {
 	sqlite3_stmt *s;
@@ -28,6 +30,9 @@ struct pt_sql {
 	char *path;
 	struct pt_stmt *idle;
 	size_t n_idle, max_idle;
+	struct pt_mono began; // the write transaction
+	int64_t held_us;
+	bool released; // and its lock
 };
 
 // What a primary result code means to us, and what the user can do about it.
@@ -99,6 +104,20 @@ static int create_file(const char *path, struct pt_err *err)
 	return 0;
 }
 
+// A commit has released the write lock. Pages go from the log to the file now, beside readers and
+// other writers, as SQLite would have done.
+static int on_wal_commit(void *ctx, sqlite3 *raw, const char *schema, int pages)
+{
+	struct pt_sql *db = ctx;
+
+	if (!db->released)
+		db->held_us = pt_mono_diff(pt_mono_now(), db->began) / PT_NS_PER_US;
+	db->released = true;
+	if (pages >= PT_SQL_CHECKPOINT_PAGES) // what cannot go now goes with a later commit
+		(void)sqlite3_wal_checkpoint_v2(raw, schema, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
 static int check_file(const char *path, enum pt_sql_mode mode, struct pt_err *err)
 {
 	if (mode == PT_SQL_CREATE)
@@ -129,6 +148,8 @@ int pt_sql_open(const char *path, enum pt_sql_mode mode, struct pt_sql **out, st
 	if (rc != SQLITE_OK)
 		return sql_fail(db, rc, err);
 	sqlite3_extended_result_codes(db->db, 1);
+	if (mode != PT_SQL_READ)
+		sqlite3_wal_hook(db->db, on_wal_commit, db);
 	if (mode == PT_SQL_READ) // ATTACH could otherwise name a file to be written
 		sqlite3_limit(db->db, SQLITE_LIMIT_ATTACHED, 0);
 	*out = pt_take(&db);
@@ -233,7 +254,11 @@ int pt_sql_text(struct pt_sql *db, const char *sql, char *out, size_t len, struc
 
 int pt_sql_begin(struct pt_sql *db, struct pt_err *err)
 {
-	return pt_sql_exec(db, "BEGIN IMMEDIATE", err);
+	int code = pt_sql_exec(db, "BEGIN IMMEDIATE", err);
+
+	db->began = pt_mono_now();
+	db->released = code != 0;
+	return code;
 }
 
 int pt_sql_snapshot(struct pt_sql *db, struct pt_err *err)
@@ -248,7 +273,15 @@ int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err)
 	// Some faults (full disk) have rolled back already; a second rollback only says so.
 	if (code && !sqlite3_get_autocommit(db->db))
 		(void)pt_sql_exec(db, "ROLLBACK", NULL);
+	if (!db->released)
+		db->held_us = pt_mono_diff(pt_mono_now(), db->began) / PT_NS_PER_US;
+	db->released = true;
 	return code;
+}
+
+int64_t pt_sql_held_us(const struct pt_sql *db)
+{
+	return db->released ? db->held_us : pt_mono_diff(pt_mono_now(), db->began) / PT_NS_PER_US;
 }
 
 int64_t pt_sql_last_id(const struct pt_sql *db)

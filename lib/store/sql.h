@@ -42,6 +42,9 @@ int pt_sql_text(struct pt_sql *db, const char *sql, char *out, size_t len, struc
 // otherwise.
 int pt_sql_begin(struct pt_sql *db, struct pt_err *err);
 int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err);
+// How long it has, or the last of them had, kept other writers out; a checkpoint that followed it
+// does not count.
+int64_t pt_sql_held_us(const struct pt_sql *db);
 // A reading transaction: every statement until the end sees one state.
 int pt_sql_snapshot(struct pt_sql *db, struct pt_err *err);
 

@@ -255,3 +255,31 @@ traffic() { # SEQ [MONO]
 	{ records 8 && read -rt 1.5 <> <(:); } | pt-db ingest -q --db "$db" --config "$config" >"$BATS_TEST_TMPDIR/out"
 	[ ! -s "$BATS_TEST_TMPDIR/out" ]
 }
+
+@test "ingest rolls up every aggregation_interval_secs, and lets go of what is past its time" {
+	printf 'health:\n  db_persist_interval: 1\nmetrics:\n  aggregation_interval_secs: 1\n  retention_seconds: 864000\n' >"$config"
+	sql "INSERT INTO transitions (timestamp, ts_us, path_id) VALUES (unixepoch() - 950400, 0, 'old'), (unixepoch(), 0, 'new')"
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	exec 7<>"$BATS_TEST_TMPDIR/fifo"
+	start "$BATS_TEST_TMPDIR/fifo"
+	records 800 >&7
+	wait_for 'SELECT sum(n) FROM path_health_rollups WHERE period_secs = 60' 500
+	wait_for 'SELECT sum(n) FROM traffic_rollups WHERE period_secs = 3600' 100
+	wait_for 'SELECT group_concat(path_id) FROM transitions WHERE path_id IN ("old", "new")' new
+	kill -TERM "$pid"
+	wait "$pid"
+	pid=
+	exec 7>&-
+	# aggregation_enabled: no
+	sql 'DELETE FROM path_health_rollups; DELETE FROM rollup_marks'
+	printf 'metrics:\n  aggregation_enabled: false\n  aggregation_interval_secs: 1\n' >"$config"
+	sql "INSERT INTO transitions (timestamp, ts_us, path_id) VALUES (unixepoch() - 8640000, 0, 'old')"
+	exec 7<>"$BATS_TEST_TMPDIR/fifo"
+	start "$BATS_TEST_TMPDIR/fifo"
+	wait_for 'SELECT count(*) FROM transitions WHERE path_id = "old"' 0 # a round has been
+	[ "$(sql 'SELECT count(*) FROM path_health_rollups')" -eq 0 ]
+	kill -TERM "$pid"
+	wait "$pid"
+	pid=
+	exec 7>&-
+}
