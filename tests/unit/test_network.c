@@ -97,7 +97,8 @@ static const struct {
 	{ BASE PATH_ROW "next_hop6: 192.0.2.1}\n",
 		"10:76: paths[2].next_hop6: 192.0.2.1 is of the other family, use next_hop" },
 	{ BASE PATH_ROW "next_hop: automatic}\n",
-		"10:75: paths[2].next_hop: \"automatic\" is not an address" },
+		"10:75: paths[2].next_hop: \"automatic\" is not an address, such as "
+		"192.0.2.1 or 2001:db8::1, nor auto" },
 	{ BASE PATH_ROW "next_hop: 0.0.0.0}\n",
 		"10:75: paths[2].next_hop: 0.0.0.0 is not the address of a host" },
 	{ BASE PATH_ROW "device: \"wg 0\"}\n",
