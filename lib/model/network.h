@@ -26,6 +26,7 @@ struct pt_site {
 	struct pt_prefix *prefixes; // "internet" owns 0.0.0.0/0 and ::/0
 	uint32_t n_prefixes;
 	int64_t preference; // decides between two sites with an equal prefix: higher wins
+	bool transit;       // its edge also steers what enters by a path
 };
 
 struct pt_uplink {
@@ -34,6 +35,7 @@ struct pt_uplink {
 	const char *device;
 	int64_t cost;     // for the `cheapest` strategy; lower is cheaper
 	int64_t rate_bps; // PT_NULL: unknown
+	const char *underlay; // uplink of the same site that it rides on; NULL: none
 	bool nat;         // source addresses are translated on the way out
 	int mode;         // enum pt_mode, for paths whose own is auto
 };
@@ -50,6 +52,8 @@ struct pt_path {
 	const char *source, *dest; // site ids
 	const char *uplink;
 	const char *device;      // NULL: the uplink's
+	const char *underlay;    // a further uplink of the source that it rides on; NULL: none
+	const char *via;         // the transit site that it leads through; NULL: none
 	struct pt_addr next_hop; // IPv4; family 0: none, PT_ADDR_AUTO: as the routes say
 	struct pt_addr next_hop6;
 	struct pt_addr target; // remote probe address, either family

@@ -415,6 +415,8 @@ static int check_all(struct pt_check *c)
 		rc = check_uplinks(c);
 	if (rc == 0)
 		rc = check_paths(c);
+	if (rc == 0)
+		rc = pt_check_rides(c);
 	return rc == 0 ? check_policies(c) : rc;
 }
 

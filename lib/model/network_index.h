@@ -44,3 +44,7 @@ const char *pt_index_id(const void *row);
 // *out is the row referred to; an unknown id fails and names the near ones.
 int pt_index_refer(
 	struct pt_check *c, const struct pt_reference *r, const char *id, const void **out);
+
+// Underlays and transit sites: references, and that nothing rides on itself. Uplinks, paths and
+// their other references are known to be good.
+int pt_check_rides(struct pt_check *c);

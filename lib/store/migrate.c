@@ -17,6 +17,7 @@ static const struct pt_migration {
 	{ .sql = pt_schema_sql_2, .doc = "policies match by device and source prefix" },
 	{ .sql = pt_schema_sql_3, .doc = "modes, NAT, firewall" },
 	{ .sql = pt_schema_sql_4, .doc = "rollups, windows, maintenance, tune, bench, keys" },
+	{ .sql = pt_schema_sql_5, .doc = "hubs, underlays" },
 };
 
 int64_t pt_store_version(void)

@@ -204,3 +204,8 @@ const char pt_schema_sql_4[] =
 	"CREATE INDEX idx_transitions_time ON transitions(timestamp);"
 	"CREATE INDEX idx_decisions_time ON decisions(timestamp);"
 	"CREATE INDEX idx_audit_logs_time ON audit_logs(timestamp);";
+
+const char pt_schema_sql_5[] = "ALTER TABLE sites ADD COLUMN transit INTEGER NOT NULL DEFAULT 0;"
+			       "ALTER TABLE uplinks ADD COLUMN underlay TEXT;"
+			       "ALTER TABLE paths ADD COLUMN underlay TEXT;"
+			       "ALTER TABLE paths ADD COLUMN via TEXT;";

@@ -6,3 +6,4 @@ extern const char pt_schema_sql_1[];
 extern const char pt_schema_sql_2[];
 extern const char pt_schema_sql_3[];
 extern const char pt_schema_sql_4[];
+extern const char pt_schema_sql_5[];
