@@ -67,9 +67,11 @@ enum pt_block_why {
 	PT_BLOCK_MAINTENANCE = 1 << 1,
 	PT_BLOCK_MANUAL = 1 << 2,
 	PT_BLOCK_DAMPED = 1 << 3,
+	PT_BLOCK_UNDERLAY = 1 << 4, // an uplink beneath is out of use
 };
 
-#define PT_BLOCK_HARD (PT_BLOCK_CARRIER | PT_BLOCK_MAINTENANCE | PT_BLOCK_MANUAL)
+#define PT_BLOCK_HARD \
+	(PT_BLOCK_CARRIER | PT_BLOCK_MAINTENANCE | PT_BLOCK_MANUAL | PT_BLOCK_UNDERLAY)
 
 // pt_block[0], memory-mapped. Written by pt-failover only (atomic or, atomic and): the kernel never
 // writes here, so that no "up" of user space can race its "down".

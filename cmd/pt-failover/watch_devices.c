@@ -12,12 +12,13 @@
 #include "plane/nexthop.h"
 #include "plane/state.h"
 #include "plane/table.h"
+#include "plane/underlay.h"
 #include "watch.h"
 
 // Devices, addresses and routes change in flurries; tables follow when a flurry is over, or has
 // lasted too long for that.
-#define SETTLE_NS      (20 * PT_NS_PER_MS)
-#define SETTLE_MOST_NS (60 * PT_NS_PER_MS)
+#define SETTLE_NS      (10 * PT_NS_PER_MS)
+#define SETTLE_MOST_NS (40 * PT_NS_PER_MS)
 #define RETRY_NS       PT_NS_PER_S
 
 static void settle_soon(struct watch *w)
@@ -59,6 +60,17 @@ static void block_path(struct watch *w, uint32_t path, bool usable)
 	(void)pt_block_path(w->plane, path, PT_BLOCK_CARRIER, !usable);
 }
 
+static bool is_path_device(const struct watch *w, const char *device)
+{
+	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
+		const char *own = pt_names_id(&w->names, PT_NAME_PATH_DEVICE, i);
+
+		if (own && !strcmp(own, device))
+			return true;
+	}
+	return false;
+}
+
 // Any path of the device lacks its carrier, as far as packets are concerned.
 static bool is_blocked(const struct watch *w, const char *device)
 {
@@ -96,12 +108,36 @@ static bool block_device(struct watch *w, const struct pt_link *link)
 		is_uplink = true;
 		changed |= pt_block_uplink(w->plane, index, PT_BLOCK_CARRIER, !usable);
 	}
-	if (is_uplink)
+	if (is_uplink || !is_path_device(w, link->name))
 		return changed;
 	changed = is_blocked(w, link->name) == usable;
 	if (changed)
 		for_device(w, link->name, block_path, usable);
 	return changed;
+}
+
+static void hold_freed(void *ctx, uint32_t path)
+{
+	watch_hold(ctx, path);
+}
+
+// After any change of an uplink's block: what rides on it follows, and all is told.
+static void tell_blocked(struct watch *w, const char *cause)
+{
+	const struct pt_underlay riders = {
+		.plane = w->plane,
+		.names = &w->names,
+		.net = &w->in->net,
+		.self = w->in->self,
+		.before_free = hold_freed,
+		.ctx = w,
+	};
+	bool riding = pt_underlay_follow(&riders);
+
+	watch_look(w, cause);
+	for (uint32_t i = 1; riding && i < w->plane->meta->path_cap; i++)
+		if (w->plane->hop[i].flags & PT_HOP_USED)
+			watch_note(w, i, "underlay", PT_NULL);
 }
 
 // The path leaves by this device, but not as the device is now.
@@ -136,6 +172,14 @@ static void gone_path(struct watch *w, uint32_t path, bool usable)
 	watch_note(w, path, "device", PT_NULL);
 }
 
+static bool block_gone(struct watch *w, const char *device)
+{
+	struct pt_link gone = {}; // neither up nor running
+
+	(void)snprintf(gone.name, sizeof(gone.name), "%s", device);
+	return block_device(w, &gone);
+}
+
 // What had this index is no device of ours any longer, if it was one.
 static void forget_device(struct watch *w, uint32_t ifindex, const char *name)
 {
@@ -149,10 +193,11 @@ static void forget_device(struct watch *w, uint32_t ifindex, const char *name)
 		pt_plane_changed(w->plane);
 		ours = true;
 	}
+	ours |= block_gone(w, name);
 	w->devices_changed |= ours || is_lan(w, name);
 	if (!ours)
 		return;
-	watch_look(w, "device");
+	tell_blocked(w, "device");
 	for_device(w, name, gone_path, false);
 }
 
@@ -165,7 +210,7 @@ static void on_new(struct watch *w, const struct pt_link *link)
 		was = NULL;
 	}
 	if (block_device(w, link)) {
-		watch_look(w, "carrier");
+		tell_blocked(w, "carrier");
 		for_device(w, link->name, note_carrier, pt_link_usable(link));
 	}
 	for (uint32_t i = 0; i < w->in->net.n_paths; i++)
@@ -178,17 +223,36 @@ static void on_gone(struct watch *w, const struct pt_link *link)
 	forget_device(w, link->ifindex, link->name);
 }
 
+// An uplink without its device is out of use, and so is what rides on it.
+static bool block_missing(struct watch *w, const struct pt_links *links)
+{
+	const struct pt_network *net = &w->in->net;
+	bool changed = false;
+
+	for (uint32_t i = 0; i < net->n_uplinks; i++) {
+		const struct pt_uplink *u = &net->uplinks[i];
+		uint32_t index;
+
+		if (strcmp(u->site, w->in->self->id) != 0 || pt_links_named(links, u->device))
+			continue;
+		index = pt_names_index(&w->names, PT_NAME_UPLINK, u->id);
+		if (index != PT_NAMES_NONE)
+			changed |= pt_block_uplink(w->plane, index, PT_BLOCK_CARRIER, true);
+	}
+	return changed;
+}
+
 static void follow_links(struct watch *w, const struct pt_links *links)
 {
-	bool changed = false;
+	bool changed = block_missing(w, links);
 
 	for (uint32_t i = 0; i < links->n_link; i++)
 		if (block_device(w, &links->link[i])) {
 			for_device(w, links->link[i].name, note_carrier, true);
 			changed = true;
 		}
-	if (changed)
-		watch_look(w, "carrier");
+	// Also without a change: the files may say now what rides on what.
+	tell_blocked(w, changed ? "carrier" : "device");
 }
 
 static bool same_id(const char *a, const char *b)

@@ -137,7 +137,8 @@ static const struct pt_field uplink_fields[] = {
 		.kind = PT_KIND_STR,
 		PT_FIELD_AT(struct pt_uplink, underlay),
 		.flags = PT_FIELD_ID,
-		.doc = "Uplink of the same site that it rides on, as tunnels do; out of use with it" },
+		.doc = "Uplink of the same site that it rides on, as tunnels do; out of use with "
+		       "it" },
 	{ .key = "nat",
 		.kind = PT_KIND_BOOL,
 		PT_FIELD_AT(struct pt_uplink, nat),
@@ -175,7 +176,8 @@ static const struct pt_field path_fields[] = {
 		.kind = PT_KIND_STR,
 		PT_FIELD_AT(struct pt_path, underlay),
 		.flags = PT_FIELD_ID,
-		.doc = "A further uplink of the source that its tunnel rides on; out of use with it" },
+		.doc = "A further uplink of the source that its tunnel rides on; out of use with "
+		       "it" },
 	{ .key = "via",
 		.kind = PT_KIND_STR,
 		PT_FIELD_AT(struct pt_path, via),

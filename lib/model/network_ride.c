@@ -97,9 +97,8 @@ static int check_via(struct pt_check *c, uint32_t i)
 	if (rc < 0)
 		return rc;
 	if (!strcmp(p->via, p->source) || !strcmp(p->via, p->dest))
-		return pt_check_bad(c, &p->via, p,
-			"paths[%" PRIu32 "].via: \"%s\" is its %s", i, p->via,
-			strcmp(p->via, p->source) ? "dest" : "source");
+		return pt_check_bad(c, &p->via, p, "paths[%" PRIu32 "].via: \"%s\" is its %s", i,
+			p->via, strcmp(p->via, p->source) ? "dest" : "source");
 	if (!((const struct pt_site *)found)->transit)
 		return pt_check_bad(c, &p->via, p,
 			"paths[%" PRIu32 "].via: site \"%s\" does not say transit: true", i,

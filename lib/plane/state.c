@@ -44,7 +44,7 @@ enum pt_path_status pt_state_status(const struct pt_plane *p, uint32_t path, boo
 {
 	if (pt_state_why(p, path) & PT_BLOCK_MAINTENANCE)
 		return PT_STATUS_MAINTENANCE;
-	if (p->live->down[path] || pt_state_why(p, path) & PT_BLOCK_CARRIER ||
+	if (p->live->down[path] || pt_state_why(p, path) & (PT_BLOCK_CARRIER | PT_BLOCK_UNDERLAY) ||
 		!pt_state_leads(p, path))
 		return PT_STATUS_DOWN;
 	return replied ? PT_STATUS_UP : PT_STATUS_UNKNOWN;
@@ -75,6 +75,7 @@ void pt_block_format(uint8_t why, struct pt_buf *out)
 		{ PT_BLOCK_MAINTENANCE, "maintenance" },
 		{ PT_BLOCK_MANUAL, "manual" },
 		{ PT_BLOCK_DAMPED, "damped" },
+		{ PT_BLOCK_UNDERLAY, "underlay" },
 	};
 	const char *comma = "";
 

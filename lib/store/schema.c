@@ -129,11 +129,10 @@ const char pt_schema_sql_2[] =
 	"ALTER TABLE policies ADD COLUMN match_devices TEXT;"
 	"ALTER TABLE policies ADD COLUMN match_src_prefixes TEXT;";
 
-const char pt_schema_sql_3[] =
-	"ALTER TABLE uplinks ADD COLUMN nat INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE uplinks ADD COLUMN mode TEXT;"
-	"ALTER TABLE paths ADD COLUMN mode TEXT;"
-	"ALTER TABLE policies ADD COLUMN firewall TEXT;";
+const char pt_schema_sql_3[] = "ALTER TABLE uplinks ADD COLUMN nat INTEGER NOT NULL DEFAULT 0;"
+			       "ALTER TABLE uplinks ADD COLUMN mode TEXT;"
+			       "ALTER TABLE paths ADD COLUMN mode TEXT;"
+			       "ALTER TABLE policies ADD COLUMN firewall TEXT;";
 
 // The values of one health record, or of many merged into one.
 #define PT_HEALTH_VALUES                                                                           \
