@@ -7,10 +7,10 @@
 //   each
 // It ends after --count answers (default 1) or --wait-ms (default 1000), whichever is first, and
 // exits 1 when there was none at all.
+#include "tests/tools/common/options.h"
 #include "tests/tools/common/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
@@ -41,45 +41,20 @@ struct options {
 	uint64_t from_port, tos, ttl, count, wait_ms;
 };
 
+// Where the arguments begin, or -1.
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option names[] = {
-		{ "from", required_argument, NULL, 'f' },
-		{ "from-port", required_argument, NULL, 'p' },
-		{ "tos", required_argument, NULL, 't' },
-		{ "ttl", required_argument, NULL, 'l' },
-		{ "count", required_argument, NULL, 'c' },
-		{ "wait-ms", required_argument, NULL, 'w' },
+	const struct tool_option rows[] = {
+		{ "from", .text = &o->from },
+		{ "from-port", 65535, .number = &o->from_port },
+		{ "tos", 255, .number = &o->tos },
+		{ "ttl", 255, .number = &o->ttl },
+		{ "count", UINT32_MAX, .number = &o->count },
+		{ "wait-ms", 3600000, .number = &o->wait_ms },
 		{ 0 },
 	};
-	bool good = true;
-	int c;
 
-	while (good && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			o->from = optarg;
-			break;
-		case 'p':
-			good = tool_parse_u64(optarg, 65535, &o->from_port);
-			break;
-		case 't':
-			good = tool_parse_u64(optarg, 255, &o->tos);
-			break;
-		case 'l':
-			good = tool_parse_u64(optarg, 255, &o->ttl);
-			break;
-		case 'c':
-			good = tool_parse_u64(optarg, UINT32_MAX, &o->count);
-			break;
-		case 'w':
-			good = tool_parse_u64(optarg, 3600000, &o->wait_ms);
-			break;
-		default:
-			return -1;
-		}
-	}
-	return good ? optind : -1;
+	return tool_options(argc, argv, rows, usage);
 }
 
 static void print_hex(const uint8_t *p, size_t len)

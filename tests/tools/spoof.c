@@ -4,10 +4,10 @@
 //   spoof record FILE --netns NAME --device DEV [--count N]
 //   spoof replay|invent FILE --netns NAME --device DEV [--interval-us N] [--duration-ms N]
 // FILE holds whole Ethernet frames, each after its length (32 bits, host order).
+#include "tests/tools/common/options.h"
 #include "tests/tools/common/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -165,45 +165,22 @@ static const char usage[] = "usage: spoof record|replay|invent FILE --netns NAME
 
 static int parse(int argc, char **argv, struct spoof *s)
 {
-	static const struct option names[] = {
-		{ "netns", required_argument, NULL, 'n' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "count", required_argument, NULL, 'c' },
-		{ "interval-us", required_argument, NULL, 'i' },
-		{ "duration-ms", required_argument, NULL, 't' },
+	const struct tool_option rows[] = {
+		{ "netns", .text = &s->netns },
+		{ "device", .text = &s->device },
+		{ "count", MAX_FRAMES, .number = &s->count },
+		{ "interval-us", 1000000, .number = &s->interval_us },
+		{ "duration-ms", 60000, .number = &s->duration_ms },
 		{ 0 },
 	};
-	bool good = true;
-	int c;
+	int at = tool_options(argc, argv, rows, usage);
 
-	while (good && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		switch (c) {
-		case 'n':
-			s->netns = optarg;
-			break;
-		case 'd':
-			s->device = optarg;
-			break;
-		case 'c':
-			good = tool_parse_u64(optarg, MAX_FRAMES, &s->count);
-			break;
-		case 'i':
-			good = tool_parse_u64(optarg, 1000000, &s->interval_us);
-			break;
-		case 't':
-			good = tool_parse_u64(optarg, 60000, &s->duration_ms);
-			break;
-		default:
-			return 64;
-		}
-	}
-	if (!good)
-		return tool_fail(optarg, "not a number in range");
-	if (s->netns && s->device && s->interval_us && optind + 1 == argc) {
-		s->file = argv[optind];
+	if (at >= 0 && at + 1 == argc && s->netns && s->device && s->interval_us) {
+		s->file = argv[at];
 		return 0;
 	}
-	(void)fputs(usage, stderr);
+	if (at >= 0)
+		(void)fputs(usage, stderr);
 	return 64;
 }
 

@@ -6,10 +6,10 @@
 // those of a cut. It runs until --duration-ms or SIGTERM, then drains what is in flight and prints
 // a final line per direction. SIGUSR1 closes an interval: a `mark` line with what happened since
 // the last one. --live adds a line every 100 ms.
+#include "tests/tools/common/options.h"
 #include "tests/tools/common/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -478,76 +478,28 @@ static const char usage[] =
 
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option names[] = {
-		{ "from-netns", required_argument, NULL, 'f' },
-		{ "to-netns", required_argument, NULL, 't' },
-		{ "src", required_argument, NULL, 'a' },
-		{ "dst", required_argument, NULL, 'b' },
-		{ "port", required_argument, NULL, 'p' },
-		{ "interval-us", required_argument, NULL, 'i' },
-		{ "size", required_argument, NULL, 's' },
-		{ "duration-ms", required_argument, NULL, 'd' },
-		{ "dscp", required_argument, NULL, 'q' },
-		{ "both", no_argument, NULL, 'B' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "live", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
+	const struct tool_option rows[] = {
+		{ "from-netns", .text = &o->from_netns },
+		{ "to-netns", .text = &o->to_netns },
+		{ "src", .text = &o->src },
+		{ "dst", .text = &o->dst },
+		{ "port", 65534, .number = &o->port },
+		{ "interval-us", 10000000, .number = &o->interval_us },
+		{ "size", MAX_SIZE, .number = &o->size },
+		{ "duration-ms", 86400000, .number = &o->duration_ms },
+		{ "dscp", 63, .number = &o->dscp },
+		{ "both", .flag = &o->both },
+		{ "json", .flag = &o->json },
+		{ "live", .flag = &o->live },
 		{ 0 },
 	};
-	bool good = true;
-	int c;
+	int at = tool_options(argc, argv, rows, usage);
 
-	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			o->from_netns = optarg;
-			break;
-		case 't':
-			o->to_netns = optarg;
-			break;
-		case 'a':
-			o->src = optarg;
-			break;
-		case 'b':
-			o->dst = optarg;
-			break;
-		case 'p':
-			good = tool_parse_u64(optarg, 65534, &o->port);
-			break;
-		case 'i':
-			good = tool_parse_u64(optarg, 10000000, &o->interval_us);
-			break;
-		case 's':
-			good = tool_parse_u64(optarg, MAX_SIZE, &o->size);
-			break;
-		case 'd':
-			good = tool_parse_u64(optarg, 86400000, &o->duration_ms);
-			break;
-		case 'q':
-			good = tool_parse_u64(optarg, 63, &o->dscp);
-			break;
-		case 'B':
-			o->both = true;
-			break;
-		case 'j':
-			o->json = true;
-			break;
-		case 'l':
-			o->live = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			exit(0);
-		default:
-			return 64;
-		}
-		if (!good)
-			return tool_fail(optarg, "not a number in range");
-	}
-	if (o->src && o->dst && o->port && o->interval_us && o->size >= sizeof(struct message) &&
-		optind == argc)
+	if (at == argc && o->src && o->dst && o->port && o->interval_us &&
+		o->size >= sizeof(struct message))
 		return 0;
-	(void)fputs(usage, stderr);
+	if (at >= 0)
+		(void)fputs(usage, stderr);
 	return 64;
 }
 

@@ -5,10 +5,10 @@
 // --bytes, --duration-ms or SIGTERM and prints one line (also every 100 ms with --live): bytes that
 // arrived, wrong ones, the longest stall of the receiver and the kernel's count of retransmits.
 // Exit status 0 only if every byte sent arrived and was right.
+#include "tests/tools/common/options.h"
 #include "tests/tools/common/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <poll.h>
@@ -220,67 +220,25 @@ static const char usage[] =
 
 static int parse(int argc, char **argv, struct transfer *t)
 {
-	static const struct option names[] = {
-		{ "from-netns", required_argument, NULL, 'f' },
-		{ "to-netns", required_argument, NULL, 't' },
-		{ "src", required_argument, NULL, 'a' },
-		{ "dst", required_argument, NULL, 'b' },
-		{ "port", required_argument, NULL, 'p' },
-		{ "bytes", required_argument, NULL, 'n' },
-		{ "duration-ms", required_argument, NULL, 'd' },
-		{ "rate-kbps", required_argument, NULL, 'r' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "live", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
+	const struct tool_option rows[] = {
+		{ "from-netns", .text = &t->from_netns },
+		{ "to-netns", .text = &t->to_netns },
+		{ "src", .text = &t->src },
+		{ "dst", .text = &t->dst },
+		{ "port", 65535, .number = &t->port },
+		{ "bytes", UINT64_MAX, .number = &t->bytes },
+		{ "duration-ms", 86400000, .number = &t->duration_ms },
+		{ "rate-kbps", 30000000, .number = &t->rate_kbps },
+		{ "json", .flag = &t->json },
+		{ "live", .flag = &t->live },
 		{ 0 },
 	};
-	bool good = true;
-	int c;
+	int at = tool_options(argc, argv, rows, usage);
 
-	while (good && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			t->from_netns = optarg;
-			break;
-		case 't':
-			t->to_netns = optarg;
-			break;
-		case 'a':
-			t->src = optarg;
-			break;
-		case 'b':
-			t->dst = optarg;
-			break;
-		case 'p':
-			good = tool_parse_u64(optarg, 65535, &t->port);
-			break;
-		case 'n':
-			good = tool_parse_u64(optarg, UINT64_MAX, &t->bytes);
-			break;
-		case 'd':
-			good = tool_parse_u64(optarg, 86400000, &t->duration_ms);
-			break;
-		case 'r':
-			good = tool_parse_u64(optarg, 30000000, &t->rate_kbps);
-			break;
-		case 'j':
-			t->json = true;
-			break;
-		case 'l':
-			t->live = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			exit(0);
-		default:
-			return 64;
-		}
-	}
-	if (!good)
-		return tool_fail(optarg, "not a number in range");
-	if (t->src && t->dst && t->port && optind == argc)
+	if (at == argc && t->src && t->dst && t->port)
 		return 0;
-	(void)fputs(usage, stderr);
+	if (at >= 0)
+		(void)fputs(usage, stderr);
 	return 64;
 }
 
