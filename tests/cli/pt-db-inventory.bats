@@ -81,7 +81,7 @@ sql() { sqlite3 "$db" "$1"; }
 	run --separate-stderr apply "$file"
 	[ "$status" -eq 0 ]
 	[ "${#lines[@]}" -eq 17 ]
-	[ "$(sql "SELECT count(*) FROM paths WHERE source_site_id = 'west' AND origin = 'file'")" -eq 4 ]
+	[ "$(sql "SELECT count(*) FROM paths WHERE source_site_id = 'west' AND origin = 'file'")" -eq 3 ]
 	[ "$(sql "SELECT group_concat(prefix) FROM site_prefixes WHERE site_id = 'east'")" = "10.2.0.0/16,2001:db8:2::/48" ]
 	[ "$(sql "SELECT match_dscp FROM policies WHERE id = 'voice'")" -eq 46 ]
 	[ "$(sql "SELECT count(*) FROM audit_logs WHERE username <> '' AND before_json IS NULL")" -eq 17 ]
