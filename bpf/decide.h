@@ -240,6 +240,8 @@ __attribute__((noinline)) __u32 pt_rank(__u32 path, __u32 family)
 	if (!pt_carries(hop, (__u16)family))
 		return PT_RANK_NONE | down;
 	why = block->path[i] | block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
+	if (why & PT_BLOCK_LEASED && block->lease_ns && bpf_ktime_get_ns() > block->lease_ns)
+		why &= (__u8)~PT_BLOCK_LEASED; // nobody is left to take it back
 	if (why & PT_BLOCK_HARD)
 		return PT_RANK_BLOCKED | down;
 	if (down)

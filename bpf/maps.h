@@ -21,6 +21,7 @@
 PT_MAP(pt_meta, ARRAY, 1, __u32, struct pt_meta, PT_MMAP);
 PT_MAP(pt_live, ARRAY, 1, __u32, struct pt_live, PT_MMAP);
 PT_MAP(pt_block, ARRAY, 1, __u32, struct pt_block, PT_MMAP);
+PT_MAP(pt_penalty, ARRAY, 2, __u32, struct pt_penalty, PT_MMAP);
 PT_MAP(pt_rule, ARRAY, 2, __u32, struct pt_rule, PT_MMAP);
 PT_MAP(pt_port, ARRAY, 1, __u32, struct pt_port, PT_MMAP);
 PT_MAP(pt_group, ARRAY, 2 * PT_MAX_POLICY, __u32, struct pt_group, PT_MMAP);

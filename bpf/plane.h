@@ -61,24 +61,37 @@ struct pt_live {
 #define PT_EPOCH(meta, live) ((meta)->epoch + (live)->epoch)
 
 // Why a path or an uplink is out of use: a set, so that each reason comes and goes by itself.
-// Damped alone is soft: better than a path that is down.
+// Damped and drained are soft: better than a path that is down.
 enum pt_block_why {
 	PT_BLOCK_CARRIER = 1 << 0,
 	PT_BLOCK_MAINTENANCE = 1 << 1,
 	PT_BLOCK_MANUAL = 1 << 2,
 	PT_BLOCK_DAMPED = 1 << 3,
 	PT_BLOCK_UNDERLAY = 1 << 4, // an uplink beneath is out of use
+	PT_BLOCK_DRAINED = 1 << 5,
 };
 
 #define PT_BLOCK_HARD \
 	(PT_BLOCK_CARRIER | PT_BLOCK_MAINTENANCE | PT_BLOCK_MANUAL | PT_BLOCK_UNDERLAY)
+// These need somebody who takes them back: they hold while the lease runs.
+#define PT_BLOCK_LEASED (PT_BLOCK_CARRIER | PT_BLOCK_DAMPED | PT_BLOCK_UNDERLAY)
 
 // pt_block[0], memory-mapped. Written by pt-failover only (atomic or, atomic and): the kernel never
 // writes here, so that no "up" of user space can race its "down".
 struct pt_block {
 	__u8 path[PT_MAX_PATH];     // set of enum pt_block_why
 	__u8 uplink[PT_MAX_UPLINK]; // set of enum pt_block_why
+	__u64 lease_ns;             // PT_BLOCK_LEASED holds until then; 0: for ever
 };
+
+// pt_penalty[path], memory-mapped. Written by pt-failover only.
+struct pt_penalty {
+	__u64 hold_until_ns; // damped until then; 0: not, or still down
+	__u64 figure_ns;     // when `figure` was right: it halves again and again
+	__u32 figure;        // RFC 2439: rises with each fall
+	__u32 falls;
+};
+PT_ASSERT_SIZE(pt_penalty, 24);
 
 #define PT_GROUP_DROP        1 // no usable candidate, or none at all: drop instead of the last resort
 #define PT_GROUP_POLICY_DROP 2 // the policy wants PT_GROUP_DROP whatever is decided; user space's
@@ -92,7 +105,7 @@ struct pt_group {
 	__u8 count;
 	__u8 flags; // PT_GROUP_*
 	__u16 pad;
-	__u32 pad2;
+	__u32 by_hand_cs; // when a person gave this order, in centiseconds; 0: nobody did
 };
 PT_ASSERT_SIZE(pt_group, 32);
 // The index, and that of pt_first after division by PT_FIRSTS.

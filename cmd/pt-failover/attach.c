@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "failover.h"
+#include "plane/keep.h"
 
 const struct argp_option attach_options[] = {
 	{ .name = "hook",
@@ -53,6 +54,28 @@ static void tell_plan(const struct pt_ctx *ctx, const struct pt_inputs *in)
 				in->net.paths[i].id, in->net.paths[i].dest);
 }
 
+// What was before a reboot, or before detach. A file that is wrong must not keep the edge from
+// working.
+static void restore(const struct pt_ctx *ctx)
+{
+	const char *dir = pt_state_dir(ctx);
+	struct pt_plane *p = NULL;
+	pt_autonames names = {};
+	struct pt_err err = {};
+	int ret;
+
+	if (!dir)
+		return;
+	ret = pt_plane_open(pt_pin_dir(ctx), PT_PLANE_WRITE, &p, &err);
+	if (!ret)
+		ret = pt_names_read(p, &names, &err);
+	if (!ret)
+		ret = pt_keep_load(dir, p, &names, &err);
+	if (ret)
+		pt_log(PT_LOG_WARN, "not restored: %s", err.msg);
+	pt_plane_free(p);
+}
+
 int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
 	const struct attach_opts *o = opts;
@@ -78,6 +101,8 @@ int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 		return PT_EXIT_FAIL;
 	if (done.routes.code)
 		pt_log(PT_LOG_WARN, "the kernel's routes: %s", done.routes.msg);
+	if (done.fresh)
+		restore(ctx);
 	tell(ctx, &in, &done);
 	return PT_EXIT_OK;
 }

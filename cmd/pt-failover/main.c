@@ -13,7 +13,7 @@ static const struct pt_verb verbs[] = {
 		.opts_size = sizeof(struct attach_opts),
 		.args = "",
 		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_PIN | PT_NEED_NETNS |
-			PT_NEED_ROOT | PT_NEED_DRY_RUN,
+			PT_NEED_ROOT | PT_NEED_DRY_RUN | PT_NEED_STATE,
 		.doc = "Load the data plane, fill its tables, attach it to this edge's devices" },
 	{ .name = "detach",
 		.run = failover_detach,
@@ -24,7 +24,7 @@ static const struct pt_verb verbs[] = {
 		.run = failover_watch,
 		.args = "",
 		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_PIN | PT_NEED_NETNS |
-			PT_NEED_ROOT | PT_NEED_RECORDS,
+			PT_NEED_ROOT | PT_NEED_RECORDS | PT_NEED_STATE,
 		.doc = "Follow events, devices and decisions; write records" },
 	{ .name = "status",
 		.run = failover_status,
@@ -39,7 +39,7 @@ static const struct pt_verb verbs[] = {
 		.args = "PATH...",
 		.min_args = 1,
 		.max_args = -1,
-		.need = PT_NEED_PIN | PT_NEED_ROOT | PT_NEED_DRY_RUN,
+		.need = PT_NEED_PIN | PT_NEED_ROOT | PT_NEED_DRY_RUN | PT_NEED_STATE,
 		.doc = "Prefer these paths to their site, or block and unblock them, by hand" },
 	{ .name = "events",
 		.run = failover_events,
@@ -86,6 +86,13 @@ void pt_inputs_done(struct pt_inputs *in)
 const char *pt_pin_dir(const struct pt_ctx *ctx)
 {
 	return ctx->pin_dir ? ctx->pin_dir : PT_PIN_DIR;
+}
+
+const char *pt_state_dir(const struct pt_ctx *ctx)
+{
+	if (ctx->state_dir)
+		return ctx->state_dir;
+	return ctx->pin_dir ? NULL : PT_DEFAULT_STATE;
 }
 
 int main(int argc, char **argv)

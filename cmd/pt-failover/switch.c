@@ -9,6 +9,7 @@
 #include "net/link.h"
 #include "plane/bank.h"
 #include "plane/block.h"
+#include "plane/keep.h"
 #include "plane/names.h"
 #include "plane/order.h"
 #include "plane/state.h"
@@ -157,6 +158,7 @@ static int order(struct job *j, const char *policy_id)
 		orders[n].site = site;
 		orders[n].policy = i;
 		reorder(j, was, &orders[n].group);
+		pt_order_by_hand(&orders[n]);
 		n++;
 	}
 	if (!j->ctx->dry_run && pt_order_apply(j->plane, orders, n, &changed, &j->ctx->err))
@@ -164,6 +166,15 @@ static int order(struct job *j, const char *policy_id)
 	for (uint32_t i = 0; i < n && !j->ctx->quiet; i++)
 		print_order(j, &orders[i]);
 	return 0;
+}
+
+// The daemon hears of it; and a reboot does not undo it.
+static int finish(struct job *j)
+{
+	const char *dir = pt_state_dir(j->ctx);
+	int ret = pt_pin_touch(pt_pin_dir(j->ctx), &j->ctx->err);
+
+	return ret || !dir ? ret : pt_keep_save(dir, j->plane, &j->names, &j->ctx->err);
 }
 
 int failover_switch(struct pt_ctx *ctx, int argc, char **argv, void *opts)
@@ -178,6 +189,8 @@ int failover_switch(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 		ret = find_paths(&j, argc, argv);
 	if (!ret)
 		ret = o->block || o->unblock ? block(&j, o->block) : order(&j, o->policy);
+	if (!ret && !ctx->dry_run)
+		ret = finish(&j);
 	pt_names_done(&j.names);
 	pt_plane_free(j.plane);
 	return ret ? PT_EXIT_FAIL : PT_EXIT_OK;

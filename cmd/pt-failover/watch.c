@@ -12,18 +12,33 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define RENEW_NS PT_NS_PER_S
+
 static const struct pt_mono never = { INT64_MAX };
 
 static void on_ring(void *ctx, int fd, uint32_t events)
 {
 	struct watch *w = ctx;
-	int ret = pt_events_read(w->events);
+	int ret;
 
 	(void)fd;
 	(void)events;
+	watch_renew(w);
+	ret = pt_events_read(w->events);
 	if (ret)
 		pt_log(PT_LOG_WARN, "events: %s", strerror(-ret));
 	watch_look(w, "timeout");
+}
+
+// A verb has changed what packets use.
+static void on_touch(void *ctx, int fd, uint32_t events)
+{
+	struct watch *w = ctx;
+
+	(void)events;
+	pt_pin_touch_read(fd);
+	w->keep_dirty = true;
+	watch_look(w, "manual");
 }
 
 static void on_netlink(void *ctx, int fd, uint32_t events)
@@ -87,6 +102,7 @@ static void on_signal(void *ctx, int signo)
 		return;
 	}
 	watch_gather_end(w);
+	watch_keep(w);
 	pt_loop_stop(w->loop, PT_EXIT_OK);
 }
 
@@ -97,6 +113,7 @@ static int add_timers(struct watch *w, struct pt_err *err)
 		pt_loop_timer_fn *fn;
 	} timers[] = {
 		{ &w->hold, watch_on_hold },
+		{ &w->renew, watch_on_renew },
 		{ &w->gather, watch_on_gather },
 		{ &w->tick, watch_on_tick },
 		{ &w->settle, watch_on_settle },
@@ -117,6 +134,8 @@ static int open_plane(struct watch *w, struct pt_err *err)
 
 	if (!ret)
 		ret = pt_pin_lock(dir, PT_PIN_LOCK_WATCH, &w->lock, err);
+	if (!ret)
+		ret = pt_pin_touch_watch(dir, &w->touched, err);
 	if (!ret)
 		ret = pt_plane_open(dir, PT_PLANE_WRITE, &w->plane, err);
 	if (!ret)
@@ -171,10 +190,13 @@ static int run(struct watch *w, struct pt_err *err)
 	if (!ret)
 		ret = pt_loop_fd_add(w->loop, pt_events_fd(w->events), EPOLLIN, on_ring, w);
 	if (!ret)
+		ret = pt_loop_fd_add(w->loop, w->touched, EPOLLIN, on_touch, w);
+	if (!ret)
 		ret = pt_loop_reader_add(w->loop, STDOUT_FILENO, on_reader_gone, w);
 	if (ret)
 		return pt_err_errno(err, ret, "loop");
 	on_ring(w, -1, 0); // what happened while nobody watched
+	(void)pt_loop_timer_set(w->renew, pt_mono_add(pt_mono_now(), RENEW_NS), RENEW_NS);
 	watch_on_settle(w, 1);
 	set_tick(w);
 	pt_notify("READY=1");
@@ -193,6 +215,7 @@ static void close_all(struct watch *w)
 	pt_loop_free(w->loop);
 	pt_programs_done(&w->progs);
 	pt_plane_free(w->plane);
+	pt_cleanup_fd(&w->touched);
 	pt_cleanup_fd(&w->lock);
 	pt_inputs_done(w->in);
 	free(w->in);
@@ -200,7 +223,7 @@ static void close_all(struct watch *w)
 
 int failover_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
-	struct watch w = { .ctx = ctx, .progs = PT_PROGRAMS_NONE, .lock = -1 };
+	struct watch w = { .ctx = ctx, .progs = PT_PROGRAMS_NONE, .lock = -1, .touched = -1 };
 	int ret;
 
 	(void)argc; // none are taken

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The daemon: kernel events, device changes and decisions in; records, blocks and groups out.
-// watch.c wires the loop, watch_paths.c holds the state of paths, watch_switch.c tells switches,
-// watch_devices.c follows devices, watch_ways.c keeps the kernel's routes, watch_records.c reads
-// and writes.
+// watch.c wires the loop, watch_paths.c holds the state of paths, watch_hold.c holds them back,
+// watch_switch.c tells switches, watch_devices.c follows devices, watch_ways.c keeps the kernel's
+// routes, watch_records.c reads and writes.
 #pragma once
 #include "base/loop.h"
 #include "base/record.h"
@@ -18,7 +18,6 @@
 // What the daemon knows of a path beyond the plane.
 struct guard {
 	enum pt_path_status status; // last told
-	int64_t hold_until_ns;      // damped until then; 0: not, or still down
 	struct pt_count told;       // traffic already in records
 	bool gone;                  // its device has been told to be missing
 };
@@ -59,8 +58,13 @@ struct watch {
 	uint32_t n_orders;
 	bool history;                                   // what is read was decided before we came
 	struct pt_timer *hold, *gather, *tick, *settle; // settle: devices and addresses
-	bool devices_changed;                           // hooks and sessions need a refresh
-	int64_t settle_by_ns;                           // whatever else changes; 0: nothing has
+	struct pt_timer *renew;                         // of the lease
+	int64_t hold_at_ns;                             // what `hold` is set to; 0 not
+	bool keep_dirty;                                // the state file is older than the state
+	char keep_complaint[sizeof(((struct pt_err *)NULL)->msg)];
+	int touched;          // the pin directory is watched for what verbs do; -1 not
+	bool devices_changed; // hooks and sessions need a refresh
+	int64_t settle_by_ns; // whatever else changes; 0: nothing has
 	char complaint[sizeof(((struct pt_err *)NULL)->msg)]; // told last about devices
 	int lock;
 };
@@ -72,11 +76,22 @@ void watch_paths_done(struct watch *w);
 void watch_on_event(void *ctx, const struct pt_event *event);
 // Tells a transition when the path's status is another than last told.
 void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silence_us);
-// Holds a path back that has just come back.
-void watch_hold(struct watch *w, uint32_t path);
 // Makes up for events that the kernel could not deliver because the ring was full.
 void watch_reconcile(struct watch *w);
+
+// ---- watch_hold.c ----
+
+// A path fell; it came back, and is held back for a while; it had not fallen after all.
+void watch_hold_fall(struct watch *w, uint32_t path, int64_t at_ns);
+void watch_hold(struct watch *w, uint32_t path, int64_t at_ns);
+void watch_hold_late(struct watch *w, uint32_t path, int64_t at_ns);
+void watch_hold_adopt(struct watch *w, uint32_t path);
 void watch_on_hold(void *ctx, uint64_t expirations);
+// To be called more often than PT_LEASE_NS, and before events are read.
+void watch_renew(struct watch *w);
+// Writes the state file if anything in it has changed.
+void watch_keep(struct watch *w);
+void watch_on_renew(void *ctx, uint64_t expirations);
 
 // ---- watch_switch.c ----
 

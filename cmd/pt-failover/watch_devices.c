@@ -52,7 +52,7 @@ static void note_carrier(struct watch *w, uint32_t path, bool usable)
 static void hold_path(struct watch *w, uint32_t path, bool usable)
 {
 	(void)usable;
-	watch_hold(w, path);
+	watch_hold(w, path, pt_mono_now().ns);
 }
 
 static void block_path(struct watch *w, uint32_t path, bool usable)
@@ -118,7 +118,7 @@ static bool block_device(struct watch *w, const struct pt_link *link)
 
 static void hold_freed(void *ctx, uint32_t path)
 {
-	watch_hold(ctx, path);
+	watch_hold(ctx, path, pt_mono_now().ns);
 }
 
 // After any change of an uplink's block: what rides on it follows, and all is told.

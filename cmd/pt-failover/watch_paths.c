@@ -53,9 +53,7 @@ static int64_t silence_us(const struct pt_event *event)
 
 static void on_down(struct watch *w, const struct pt_event *event)
 {
-	(void)pt_block_path(
-		w->plane, event->path, PT_BLOCK_DAMPED, pt_config_hold_ms(&w->in->cfg) > 0);
-	w->guard[event->path].hold_until_ns = 0;
+	watch_hold_fall(w, event->path, (int64_t)event->detected_ns);
 	// As the event says, not as it is now: both may have passed before we read of either.
 	if (w->guard[event->path].status != PT_STATUS_MAINTENANCE)
 		become(w, event->path, PT_STATUS_DOWN, "timeout", silence_us(event));
@@ -68,13 +66,12 @@ static void on_up(struct watch *w, const struct pt_event *event)
 		w->guard[event->path].status = PT_STATUS_DOWN; // the kernel had it down before us
 	if (!(pt_state_why(w->plane, event->path) & PT_BLOCK_HARD))
 		become(w, event->path, PT_STATUS_UP, "reply", silence_us(event));
-	watch_hold(w, event->path);
+	watch_hold(w, event->path, (int64_t)event->detected_ns);
 }
 
-// It was slow, not dead: nothing to hold it back for.
 static void on_late(struct watch *w, const struct pt_event *event)
 {
-	(void)pt_block_path(w->plane, event->path, PT_BLOCK_DAMPED, false);
+	watch_hold_late(w, event->path, (int64_t)event->detected_ns);
 	if (!(pt_state_why(w->plane, event->path) & PT_BLOCK_HARD))
 		become(w, event->path, PT_STATUS_UP, "late", silence_us(event));
 }
@@ -103,27 +100,7 @@ void watch_on_event(void *ctx, const struct pt_event *event)
 		handler[event->kind](w, event);
 }
 
-// ---- damping ----
-
-static void arm_hold(struct watch *w)
-{
-	int64_t next = INT64_MAX;
-
-	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
-		if (w->guard[i].hold_until_ns && w->guard[i].hold_until_ns < next)
-			next = w->guard[i].hold_until_ns;
-	if (next != INT64_MAX)
-		(void)pt_loop_timer_set(w->hold, (struct pt_mono){ next }, 0);
-}
-
-void watch_hold(struct watch *w, uint32_t path)
-{
-	int64_t hold_ns = pt_config_hold_ms(&w->in->cfg) * PT_NS_PER_MS;
-
-	(void)pt_block_path(w->plane, path, PT_BLOCK_DAMPED, hold_ns > 0);
-	w->guard[path].hold_until_ns = hold_ns ? pt_mono_now().ns + hold_ns : 0;
-	arm_hold(w);
-}
+// ---- the beginning ----
 
 void watch_reconcile(struct watch *w)
 {
@@ -132,34 +109,11 @@ void watch_reconcile(struct watch *w)
 			continue;
 		watch_note(w, i, "lost", PT_NULL);
 		if (w->plane->block->path[i] & PT_BLOCK_DAMPED && !w->plane->live->down[i] &&
-			!w->guard[i].hold_until_ns)
-			watch_hold(w, i);
+			!w->plane->penalty[i].hold_until_ns)
+			watch_hold(w, i, pt_mono_now().ns);
 	}
 }
 
-void watch_on_hold(void *ctx, uint64_t expirations)
-{
-	struct watch *w = ctx;
-	int64_t now = pt_mono_now().ns;
-
-	(void)expirations;
-	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
-		if (!w->guard[i].hold_until_ns || w->guard[i].hold_until_ns > now)
-			continue;
-		w->guard[i].hold_until_ns = 0;
-		(void)pt_block_path(w->plane, i, PT_BLOCK_DAMPED, false);
-		if (!w->now.open)
-			watch_gather_path(w, i);
-	}
-	arm_hold(w);
-	watch_look(w, "recovered");
-	if (!w->now.open)
-		w->now.n_paths = 0; // back, but no traffic wanted them
-}
-
-// ---- the beginning ----
-
-// Damped paths of an earlier daemon: those that are alive begin their hold anew.
 static int adopt_path(struct watch *w, uint32_t path, struct pt_err *err)
 {
 	struct pt_state s;
@@ -169,11 +123,7 @@ static int adopt_path(struct watch *w, uint32_t path, struct pt_err *err)
 		return ret;
 	w->guard[path].status = s.status;
 	w->guard[path].told = s.traffic;
-	if (s.down)
-		(void)pt_block_path(
-			w->plane, path, PT_BLOCK_DAMPED, pt_config_hold_ms(&w->in->cfg) > 0);
-	else if (w->plane->block->path[path] & PT_BLOCK_DAMPED)
-		watch_hold(w, path);
+	watch_hold_adopt(w, path);
 	return 0;
 }
 

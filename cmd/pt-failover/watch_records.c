@@ -55,6 +55,19 @@ static bool replaces(struct watch *w, const struct pt_order *o)
 	return false;
 }
 
+// Decided before a person gave the group its present order.
+static bool is_older_than_hand(
+	const struct watch *w, const json_t *record, const struct pt_order *o)
+{
+	const char *made = json_string_value(json_object_get(record, "boot"));
+	char boot[PT_BOOT_ID_LEN] = "";
+	int64_t at_ns = json_integer_value(json_object_get(record, "mono_ns"));
+
+	(void)pt_boot_id(boot); // unknown: no record is of it
+	return pt_order_is_newer_by_hand(
+		w->plane, o->site, o->policy, made && !strcmp(made, boot) ? at_ns : 0);
+}
+
 static void on_decision(struct watch *w, const json_t *record)
 {
 	pt_autoarena arena = {};
@@ -68,7 +81,7 @@ static void on_decision(struct watch *w, const json_t *record)
 		pt_log(w->history ? PT_LOG_DEBUG : PT_LOG_WARN, "decision ignored: %s", err.msg);
 		return;
 	}
-	if (w->history && replaces(w, &o))
+	if (w->history && (is_older_than_hand(w, record, &o) || replaces(w, &o)))
 		return;
 	w->orders[w->n_orders++] = o;
 	if (w->n_orders == MAX_ORDERS)
@@ -222,5 +235,5 @@ void watch_on_tick(void *ctx, uint64_t expirations)
 	tell_stats(w);
 	(void)pt_events_read(w->events); // what waits is no loss
 	watch_reconcile(w);
-	watch_look(w, "manual"); // pt-failover switch works on the maps alone
+	watch_look(w, "manual"); // whoever writes the maps without telling us
 }

@@ -16,6 +16,7 @@
 #define PT_DEFAULT_CONFIG  "/etc/patronus/config.yaml"
 #define PT_DEFAULT_NETWORK "/etc/patronus/network.yaml"
 #define PT_DEFAULT_DB      "/var/lib/patronus/sdwan.db"
+#define PT_DEFAULT_STATE   "/var/lib/patronus/failover"
 #define PT_DEFAULT_SPOOL   "/run/patronus/spool"
 
 // What a verb wants before it runs; the dispatcher sees to it (config, network: the default path
@@ -30,6 +31,7 @@ enum pt_need {
 	PT_NEED_ROOT = 1 << 6,    // effective uid 0, else one clear line
 	PT_NEED_DRY_RUN = 1 << 7, // --dry-run
 	PT_NEED_JSON = 1 << 8,    // --json
+	PT_NEED_STATE = 1 << 9,   // --state-dir
 };
 
 // Values of the common options. Strings are borrowed from argv or the defaults above.
@@ -38,6 +40,7 @@ struct pt_ctx {
 	const char *config, *network, *db, *pin_dir, *netns;
 	bool config_given, network_given, db_given, pin_dir_given;
 	const char *from, *spool;
+	const char *state_dir; // NULL: not given
 	bool json, dry_run, quiet;
 	int verbose;
 	bool colour; // stdout is a terminal and NO_COLOR is unset

@@ -20,6 +20,7 @@ enum common_key {
 	KEY_SPOOL,
 	KEY_DRY_RUN,
 	KEY_JSON,
+	KEY_STATE_DIR,
 	KEY_HELP,
 	KEY_VERSION,
 };
@@ -68,6 +69,12 @@ static const struct {
 		{ .name = "dry-run",
 			.key = KEY_DRY_RUN,
 			.doc = "Show what would change, change nothing" } },
+	{ PT_NEED_STATE,
+		{ .name = "state-dir",
+			.key = KEY_STATE_DIR,
+			.arg = "DIR",
+			.doc = "What outlives a reboot (default " PT_DEFAULT_STATE
+			       "; with --pin-dir none)" } },
 	{ PT_NEED_JSON, { .name = "json", .key = KEY_JSON, .doc = "JSON instead of a table" } },
 	{ 0, { .name = "quiet", .key = 'q', .doc = "Errors only" } },
 	{ 0, { .name = "verbose", .key = 'v', .doc = "Say more; twice: everything" } },
@@ -235,6 +242,9 @@ static int set_common(struct pt_cli_parsing *p, int key, char *arg)
 		return 0;
 	case KEY_DRY_RUN:
 		ctx->dry_run = true;
+		return 0;
+	case KEY_STATE_DIR:
+		ctx->state_dir = arg;
 		return 0;
 	case KEY_JSON:
 		ctx->json = true;

@@ -38,6 +38,8 @@ struct pt_config {
 		int64_t up_count;              // replies in a row before a path is up again
 		int64_t cooldown_period_secs;  // wait before failing back
 		int64_t hold_ms;               // PT_NULL: cooldown_period_secs holds
+		int64_t cooldown_half_life_secs,
+			cooldown_max_secs; // of paths that fall again and again
 		bool parallel_checks;
 		int64_t mark_shift;    // our 12 bits of packet marks begin here
 		int64_t rule_priority; // of the first of our policy rules

@@ -23,3 +23,16 @@ bool pt_block_uplink(struct pt_plane *p, uint32_t uplink, enum pt_block_why why,
 {
 	return uplink && uplink < PT_MAX_UPLINK && set_why(p, &p->block->uplink[uplink], why, on);
 }
+
+void pt_block_renew(struct pt_plane *p)
+{
+	__atomic_store_n(
+		&p->block->lease_ns, (uint64_t)(pt_mono_now().ns + PT_LEASE_NS), __ATOMIC_RELEASE);
+}
+
+bool pt_block_lapsed(const struct pt_plane *p)
+{
+	uint64_t lease = __atomic_load_n(&p->block->lease_ns, __ATOMIC_ACQUIRE);
+
+	return lease && (uint64_t)pt_mono_now().ns > lease;
+}

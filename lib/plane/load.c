@@ -66,6 +66,7 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_first", 2 * sites * PT_MAX_POLICY / PT_FIRSTS },
 		{ "pt_hop", paths },
 		{ "pt_watch", paths },
+		{ "pt_penalty", paths },
 		{ "pt_traffic", PT_DIRECTIONS * paths * cpus },
 		{ "pt_session", paths },
 		{ "pt_rx", paths },

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "plane/bank.h"
 
 #define LOCK_WAIT_MS 2000
+#define NS_PER_CS    (10 * PT_NS_PER_MS)
 
 static int find(const struct pt_names *n, enum pt_name_kind kind, const char *what, const char *id,
 	uint32_t *out, struct pt_err *err)
@@ -94,4 +96,17 @@ int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n
 			&bank, orders[i].site, orders[i].policy, &orders[i].group);
 	pt_bank_commit(&bank);
 	return 0;
+}
+
+void pt_order_by_hand(struct pt_order *o)
+{
+	o->group.by_hand_cs = (uint32_t)(pt_mono_now().ns / NS_PER_CS) + 1; // never 0
+}
+
+bool pt_order_is_newer_by_hand(
+	const struct pt_plane *p, uint32_t site, uint32_t policy, int64_t then_ns)
+{
+	const struct pt_group *now = pt_group_active(p, site, policy);
+
+	return now && now->by_hand_cs && then_ns / NS_PER_CS < now->by_hand_cs;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The order of a group's candidates, by decision or by hand.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -21,3 +22,10 @@ int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, stru
 // in place already; for 0 nothing is written.
 int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n, uint32_t *changed,
 	struct pt_err *err);
+
+// Marks it as a person's order, given now.
+void pt_order_by_hand(struct pt_order *o);
+// A person ordered the group later than then: what was decided before no longer counts. then_ns 0:
+// before this boot.
+bool pt_order_is_newer_by_hand(
+	const struct pt_plane *p, uint32_t site, uint32_t policy, int64_t then_ns);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -172,4 +173,28 @@ int pt_pin_remove(const char *dir, struct pt_err *err)
 	if (parent_of(dir, parent) && on_bpffs(parent))
 		(void)rmdir(parent); // shared with other planes, or the mount point: stays
 	return 0;
+}
+
+// A time stamp of the directory is what the bpf file system has that others can wait for.
+int pt_pin_touch(const char *dir, struct pt_err *err)
+{
+	return utimensat(AT_FDCWD, dir, NULL, 0) < 0 ? pt_err_errno(err, -errno, "%s", dir) : 0;
+}
+
+int pt_pin_touch_watch(const char *dir, int *fd, struct pt_err *err)
+{
+	pt_autofd watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (watch < 0 || inotify_add_watch(watch, dir, IN_ATTRIB) < 0)
+		return pt_err_errno(err, -errno, "%s: watching it", dir);
+	*fd = pt_take_fd(&watch);
+	return 0;
+}
+
+void pt_pin_touch_read(int fd)
+{
+	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+	while (read(fd, events, sizeof(events)) > 0)
+		; // which they are does not matter
 }

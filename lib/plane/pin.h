@@ -31,3 +31,9 @@ int pt_pin_lock_wait(
 // Removes every pin of ours, then dir and its parent if that is empty. Foreign files stay and make
 // it fail. Missing is fine.
 int pt_pin_remove(const char *dir, struct pt_err *err);
+
+// Tells whoever watches the directory that a verb has changed something. -errno.
+int pt_pin_touch(const char *dir, struct pt_err *err);
+// A descriptor that is readable once somebody did; and reads it empty.
+int pt_pin_touch_watch(const char *dir, int *fd, struct pt_err *err);
+void pt_pin_touch_read(int fd);

@@ -31,6 +31,8 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		true },
 	[PT_MAP_BLOCK] = { "pt_block", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_block),
 		MAPPED(block), false },
+	[PT_MAP_PENALTY] = { "pt_penalty", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_penalty),
+		MAPPED(penalty), false },
 	[PT_MAP_RULE] = { "pt_rule", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_rule), MAPPED(rule),
 		false },
 	[PT_MAP_PORT] = { "pt_port", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_port), MAPPED(port),
@@ -118,6 +120,7 @@ static int check_meta(const struct pt_plane *p, struct pt_err *err)
 	if (p->meta->abi != PT_ABI || p->meta->bank > (PT_BANK_GROUP | PT_BANK_CLASS) ||
 		p->meta->path_cap > p->entries[PT_MAP_HOP] ||
 		p->meta->path_cap > p->entries[PT_MAP_WATCH] ||
+		p->meta->path_cap > p->entries[PT_MAP_PENALTY] ||
 		2ull * p->meta->site_cap * PT_MAX_POLICY > p->entries[PT_MAP_GROUP] ||
 		p->entries[PT_MAP_GROUP] / PT_FIRSTS > p->entries[PT_MAP_FIRST] ||
 		(uint64_t)p->meta->path_cap * PT_DIRECTIONS > p->entries[PT_MAP_TRAFFIC])

@@ -11,6 +11,7 @@ enum pt_map {
 	PT_MAP_META,
 	PT_MAP_LIVE,
 	PT_MAP_BLOCK,
+	PT_MAP_PENALTY,
 	PT_MAP_RULE,
 	PT_MAP_PORT,
 	PT_MAP_GROUP,
@@ -44,7 +45,8 @@ struct pt_plane {
 	struct pt_meta *meta;
 	const struct pt_live *live;
 	struct pt_block *block;
-	struct pt_rule *rule; // two banks, as all that classifies
+	struct pt_penalty *penalty; // meta->path_cap
+	struct pt_rule *rule;       // two banks, as all that classifies
 	struct pt_dest *dest;
 	struct pt_chunk *chunk;
 	struct pt_fork *fork;

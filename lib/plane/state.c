@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "plane/block.h"
 
 #ifndef BPF_F_LOCK
 #define BPF_F_LOCK 4
@@ -30,7 +31,12 @@ const struct pt_stat_doc pt_stat_docs[PT_STAT_COUNT] = {
 
 uint8_t pt_state_why(const struct pt_plane *p, uint32_t path)
 {
-	return p->block->path[path] | p->block->uplink[p->hop[path].uplink & (PT_MAX_UPLINK - 1)];
+	uint8_t why = p->block->path[path] |
+		p->block->uplink[p->hop[path].uplink & (PT_MAX_UPLINK - 1)];
+
+	if (why & PT_BLOCK_LEASED && pt_block_lapsed(p))
+		why &= (uint8_t)~PT_BLOCK_LEASED;
+	return why;
 }
 
 bool pt_state_leads(const struct pt_plane *p, uint32_t path)
@@ -76,6 +82,7 @@ void pt_block_format(uint8_t why, struct pt_buf *out)
 		{ PT_BLOCK_MANUAL, "manual" },
 		{ PT_BLOCK_DAMPED, "damped" },
 		{ PT_BLOCK_UNDERLAY, "underlay" },
+		{ PT_BLOCK_DRAINED, "drained" },
 	};
 	const char *comma = "";
 

@@ -292,7 +292,8 @@ static bool holds(const struct pt_group *g, uint32_t path)
 // So does a decision to drop, as long as the policy asks for such.
 static void keep_decision(const struct pt_group *was, struct pt_group *to)
 {
-	struct pt_group kept = { .flags = to->flags | PT_GROUP_DECIDED };
+	struct pt_group kept = { .flags = to->flags | PT_GROUP_DECIDED,
+		.by_hand_cs = was->by_hand_cs };
 
 	if (!was->count && to->flags & PT_GROUP_POLICY_DROP)
 		*to = kept;
@@ -405,6 +406,7 @@ static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 
 	p->hop[path] = (struct pt_hop){};
 	p->block->path[path] = 0;
+	p->penalty[path] = (struct pt_penalty){};
 	pt_count_clear(p, path);
 	ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
 	return ret ? pt_err_errno(err, ret, "path %u", path) : 0;

@@ -321,7 +321,7 @@ static void test_down_path_skipped(void)
 static void test_blocked_path_skipped(void)
 {
 	reset();
-	for (unsigned bit = 0; bit < 4; bit++) {
+	for (unsigned bit = 0; bit < 6; bit++) {
 		uint8_t why = (uint8_t)(PT_BLOCK_CARRIER << bit);
 
 		rig.plane->block->path[1] = why;
@@ -335,6 +335,30 @@ static void test_blocked_path_skipped(void)
 	}
 	udp4();
 	T_EQ(sent_on(1), 1);
+}
+
+// What nobody renews holds no longer; what a person said does.
+static void test_lease_runs_out(void)
+{
+	static const struct {
+		uint8_t why;
+		uint32_t path, leased;
+	} cases[] = { { PT_BLOCK_CARRIER, 1, 4 }, { PT_BLOCK_DAMPED, 1, 4 },
+		{ PT_BLOCK_MANUAL, 4, 4 }, { PT_BLOCK_DRAINED, 4, 4 },
+		{ PT_BLOCK_MAINTENANCE | PT_BLOCK_DAMPED, 4, 4 }, { PT_BLOCK_UNDERLAY, 1, 4 } };
+
+	reset();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rig.plane->block->path[1] = cases[i].why;
+		rig.plane->block->lease_ns = (uint64_t)(pt_mono_now().ns + PT_NS_PER_S);
+		udp4();
+		T_EQ(sent_on(cases[i].leased), 1);
+		rig.plane->block->lease_ns = (uint64_t)(pt_mono_now().ns - 1);
+		udp4();
+		T_EQ(sent_on(cases[i].path), 1);
+	}
+	rig.plane->block->lease_ns = 0;
+	rig.plane->block->path[1] = 0;
 }
 
 static void test_damped_before_dead(void)
@@ -515,6 +539,7 @@ RIG_MAIN({ "TTL goes down and the checksum stays right", test_ttl_and_checksum }
 	{ "ingress device and source prefix choose the policy", test_device_and_source },
 	{ "a path that is down is skipped", test_down_path_skipped },
 	{ "a blocked path or uplink is skipped", test_blocked_path_skipped },
+	{ "what nobody renews blocks no longer", test_lease_runs_out },
 	{ "a damped path is better than a dead one", test_damped_before_dead },
 	{ "everything down: the last resort carries on", test_last_resort },
 	{ "everything down: a drop group drops", test_drop_group },

@@ -18,6 +18,7 @@
 edge_opts() { # SIDE: words for every verb that works on an edge
 	echo "--netns $(ns "e$1") --pin-dir $(pin_dir "$1")"
 }
+state_opts() { echo "--state-dir $SCRATCH/$1/state"; } # SIDE
 files_of() { echo "--config $SCRATCH/$1/config.yaml --network $SCRATCH/$1/network.yaml"; }
 
 edge_attach() { # SIDE [OPTIONS...]
@@ -25,7 +26,7 @@ edge_attach() { # SIDE [OPTIONS...]
 	mkdir -p "$PIN_ROOT"
 	trace "e$1" pt-failover attach "${@:2}"
 	# shellcheck disable=SC2046 # words
-	"$BIN/pt-failover" attach $(edge_opts "$1") $(files_of "$1") ${PT_HOOK:+--hook "$PT_HOOK"} "${@:2}" >"$SCRATCH/$1/attach.out" \
+	"$BIN/pt-failover" attach $(edge_opts "$1") $(state_opts "$1") $(files_of "$1") ${PT_HOOK:+--hook "$PT_HOOK"} "${@:2}" >"$SCRATCH/$1/attach.out" \
 		2>"$SCRATCH/$1/attach.err"
 }
 edge_detach() {
@@ -65,8 +66,8 @@ service_start() { # SIDE NAME
 			"$spool/failover" --spool "$spool/select"
 		;;
 	failover)
-		spawn "failover-$s" "$BIN/pt-failover" watch $(edge_opts "$s") $(files_of "$s") \
-			--from "$spool/select" --spool "$spool/failover"
+		spawn "failover-$s" "$BIN/pt-failover" watch $(edge_opts "$s") $(state_opts "$s") \
+			$(files_of "$s") --from "$spool/select" --spool "$spool/failover"
 		;;
 	db)
 		spawn "db-$s" "$BIN/pt-db" ingest --config "$SCRATCH/$s/config.yaml" \
