@@ -55,6 +55,7 @@ deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
 
 # Objects, archives, BPF
+$(BUILD)/lib/tune/shipped.o: $(wildcard etc/tune/*.yaml)
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/plane/*.c lib/probe/*.c lib/bench/*.c tests/bpf/*.c)): | $(SKELS)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

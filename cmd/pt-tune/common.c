@@ -42,6 +42,9 @@ int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case TUNE_OPT_MAN:
 		o->man = true;
 		return 0;
+	case TUNE_OPT_HERE:
+		o->here = true;
+		return 0;
 	case TUNE_OPT_TIME:
 		if (pt_parse_duration_ns(arg, PT_NS_PER_S, &o->window_ns) < 0 || o->window_ns <= 0)
 			return pt_err_set(

@@ -5,6 +5,28 @@
 #define OPTIONS(list) .options = list, .parse = tune_parse, .opts_size = sizeof(struct tune_opts)
 
 static const struct pt_verb verbs[] = {
+	{ .name = "plan",
+		.run = tune_plan,
+		OPTIONS(tune_plan_options),
+		.args = "",
+		.need = PT_NEED_JSON | PT_NEED_NETNS,
+		.doc = "Show what a profile would change here, and why it would not; changes "
+		       "nothing" },
+	{ .name = "lint",
+		.run = tune_lint,
+		OPTIONS(tune_lint_options),
+		.args = "PROFILE",
+		.min_args = 1,
+		.max_args = 1,
+		.need = PT_NEED_JSON | PT_NEED_NETNS,
+		.doc = "Tell every rule that a profile's values break, and its reason" },
+	{ .name = "profile",
+		.run = tune_profile,
+		OPTIONS(tune_profile_options),
+		.args = "[NAME]",
+		.max_args = 1,
+		.need = PT_NEED_JSON,
+		.doc = "List the profiles, or what one asks for" },
 	{ .name = "explain",
 		.run = tune_explain,
 		OPTIONS(tune_explain_options),

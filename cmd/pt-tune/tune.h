@@ -4,6 +4,7 @@
 #include "base/cli.h"
 #include "base/emit.h"
 #include "tune/host.h"
+#include "tune/tuning.h"
 
 // Beyond the house's 0, 1, 2 and 64.
 enum tune_exit {
@@ -25,6 +26,7 @@ enum {
 	TUNE_OPT_TIME,
 	TUNE_OPT_LABEL,
 	TUNE_OPT_MAN,
+	TUNE_OPT_HERE,
 };
 
 #define TUNE_MAX_GLOBS 32
@@ -34,9 +36,52 @@ struct tune_opts {
 	const char *only[TUNE_MAX_GLOBS], *skip[TUNE_MAX_GLOBS];
 	unsigned n_only, n_skip;
 	int64_t window_ns;
-	bool man;
+	bool man, here;
 };
 int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 
 int tune_explain(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 extern const struct argp_option tune_explain_options[];
+
+// A host looked at through a profile: what most verbs begin with.
+struct tune_job {
+	struct pt_arena arena;
+	struct pt_host host;
+	struct pt_facts facts;
+	struct pt_nics nics;
+	struct pt_profile profile;
+	struct pt_tuning plan;
+	struct pt_tuning_ask ask;
+};
+// Opens the host and reads its facts.
+int tune_job_host(struct pt_ctx *ctx, const struct tune_opts *o, struct tune_job *j);
+// Then the profile, named by `name`, the options or the scale, and the devices.
+int tune_job_profile(
+	struct pt_ctx *ctx, const struct tune_opts *o, const char *name, struct tune_job *j);
+void tune_job_done(struct tune_job *j);
+// The profile that fits the machine and its inventory.
+const char *tune_scale_profile(const struct pt_facts *f, const char *scale);
+
+// Rows of a plan as a table, or as `tune` records with --json. all: those without news too.
+int tune_put_items(struct pt_ctx *ctx, const struct pt_item *items, unsigned n, bool all);
+
+int tune_plan(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_lint(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_profile(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+extern const struct argp_option tune_plan_options[], tune_lint_options[], tune_profile_options[];
+
+#define TUNE_HOST_OPTIONS                                                                        \
+	{                                                                                        \
+		"root", TUNE_OPT_ROOT, "DIR", 0, "Look at this directory instead of the host", 0 \
+	}
+#define TUNE_PLAN_OPTIONS                                                                       \
+	TUNE_HOST_OPTIONS,                                                                      \
+		{ "profile", TUNE_OPT_PROFILE, "NAME|FILE", 0, "Profile (default: by --scale)", \
+			0 },                                                                    \
+		{ "scale", TUNE_OPT_SCALE, "SCALE", 0,                                          \
+			"auto (default), small, medium, large or very-large", 0 },              \
+		{ "only", TUNE_OPT_ONLY, "PATTERN", 0, "Only keys like this; repeatable", 0 },  \
+		{ "skip", TUNE_OPT_SKIP, "PATTERN", 0, "No keys like this; repeatable", 0 },    \
+	{                                                                                       \
+		"if", TUNE_OPT_IF, "DEVICE", 0, "This device, whatever the profile matches", 0  \
+	}

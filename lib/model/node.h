@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Inside lib/model only: a YAML document as a tree of nodes that know where they came from.
+// For lib/model, and for files whose keys are open (tune/profile.h): a YAML document as a tree of
+// nodes that know where they came from.
 #pragma once
 #include "model/value.h"
 

@@ -129,6 +129,17 @@ static const struct pt_knob rows[] = {
 		.rule = "pt-db maintain by a timer, online",
 		.reason =
 			"stops the SD-WAN every week, and leaves it stopped when the check fails" },
+	{ .key = "sqlite.apply",
+		.type = PT_KNOB_WORD,
+		.scope = PT_SCOPE_SERVICE,
+		.plane = PT_PLANE_DATABASE,
+		.canon = PT_CANON_WORD,
+		.op = PT_OP_SET,
+		.guide = "shell",
+		.rule = "config.yaml, read by every connection",
+		.reason = "of the pragmas that the guide's script sets, journal_mode alone "
+			  "outlives it",
+		.source = "measured" },
 	{ .key = "sqlite.query_log",
 		.type = PT_KNOB_WORD,
 		.scope = PT_SCOPE_SERVICE,

@@ -8,6 +8,7 @@
 #include "model/config.h"
 #include "model/network.h"
 #include "model/records.h"
+#include "model/tune.h"
 #include "test.h"
 
 static void put_number(struct pt_buf *b, const struct pt_field *f)
@@ -181,9 +182,9 @@ static void check_page(const char *path, const struct pt_schema *const *schemas,
 }
 
 static const struct pt_schema *const records[] = { &pt_health_schema, &pt_transition_schema,
-	&pt_decision_schema, &pt_switch_schema, &pt_traffic_schema };
-static const char *const record_names[] = { "health", "transition", "decision", "switch",
-	"traffic" };
+	&pt_decision_schema, &pt_switch_schema, &pt_traffic_schema, &pt_tune_schema };
+static const char *const record_names[] = { "health", "transition", "decision", "switch", "traffic",
+	"tune" };
 
 static void config_page(void)
 {
