@@ -45,10 +45,13 @@ int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case TUNE_OPT_HERE:
 		o->here = true;
 		return 0;
+	case TUNE_OPT_BPF:
+		o->bpf = true;
+		return 0;
 	case TUNE_OPT_TIME:
 		if (pt_parse_duration_ns(arg, PT_NS_PER_S, &o->window_ns) < 0 || o->window_ns <= 0)
 			return pt_err_set(
-				&ctx->err, -EINVAL, "%s: -t %s: not a time", ctx->verb, arg);
+				&ctx->err, -EINVAL, "%s: --time %s: not a time", ctx->verb, arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -2,6 +2,7 @@
 // What the verbs of pt-tune share.
 #pragma once
 #include "base/cli.h"
+#include "base/clock.h"
 #include "base/emit.h"
 #include "tune/host.h"
 #include "tune/tuning.h"
@@ -27,6 +28,7 @@ enum {
 	TUNE_OPT_LABEL,
 	TUNE_OPT_MAN,
 	TUNE_OPT_HERE,
+	TUNE_OPT_BPF,
 };
 
 #define TUNE_MAX_GLOBS 32
@@ -36,7 +38,7 @@ struct tune_opts {
 	const char *only[TUNE_MAX_GLOBS], *skip[TUNE_MAX_GLOBS];
 	unsigned n_only, n_skip;
 	int64_t window_ns;
-	bool man, here;
+	bool man, here, bpf;
 };
 int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 
@@ -68,6 +70,12 @@ int tune_put_items(struct pt_ctx *ctx, const struct pt_item *items, unsigned n, 
 int tune_plan(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_lint(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_profile(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_check(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_diagnose(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_measure(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_advise(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+extern const struct argp_option tune_check_options[], tune_measure_options[], tune_advise_options[];
+void tune_sleep(int64_t ns);
 extern const struct argp_option tune_plan_options[], tune_lint_options[], tune_profile_options[];
 
 #define TUNE_HOST_OPTIONS                                                                        \

@@ -240,13 +240,17 @@ static bool truth(double v)
 	return !isnan(v) && v != 0;
 }
 
+// What is not known stays so, unless the other side decides alone.
 static double both(struct reader *r)
 {
 	double v = comparison(r);
 
 	while (take(r, "&&")) {
 		double w = comparison(r);
-		v = truth(v) && truth(w);
+		if (v == 0 || w == 0)
+			v = 0;
+		else
+			v = isnan(v) || isnan(w) ? (double)NAN : 1.0;
 	}
 	return v;
 }
@@ -257,7 +261,10 @@ static double either(struct reader *r)
 
 	while (take(r, "||")) {
 		double w = both(r);
-		v = truth(v) || truth(w);
+		if (truth(v) || truth(w))
+			v = 1;
+		else
+			v = isnan(v) || isnan(w) ? (double)NAN : 0.0;
 	}
 	return v;
 }

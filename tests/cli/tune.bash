@@ -16,7 +16,7 @@ tune_setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
 	PATH=$PT_BUILD/bin:$PATH
 	ROOT=$BATS_TEST_TMPDIR/root
-	STATE=$BATS_TEST_TMPDIR/state
+	export STATE=$BATS_TEST_TMPDIR/state
 	local key value
 	while read -r key value; do
 		put "proc/sys/${key//.//}" "$value"
@@ -69,7 +69,7 @@ tune_setup() {
 	put proc/net/snmp $'Ip: FragFails\nIp: 0\nTcp: RetransSegs\nTcp: 10\nUdp: RcvbufErrors MemErrors\nUdp: 0 0'
 	put proc/net/sockstat $'sockets: used 10\nTCP: inuse 3 orphan 0 tw 2 alloc 4 mem 1'
 	put proc/net/stat/arp_cache $'entries  table_fulls\n00000002  00000000'
-	put proc/net/dev $'Inter-|\n face |\n  eth0: 1000 10 0 0 0 0 0 0 2000 20 0 0 0 0 0 0'
+	put proc/net/dev $'Inter-|\n face |\n  eth0: 1000 10 0 0 0 0 0 0 2000000 20000 0 0 0 0 0 0'
 	put proc/net/route $'Iface Destination Gateway Flags\neth0\t00000000\t0102000A\t0003'
 	put proc/net/tcp $'  sl  local_address rem_address   st\n   0: 00000000:1F90 00000000:0000 0A'
 	put proc/net/udp $'  sl  local_address rem_address   st\n   0: 00000000:CA6C 00000000:0000 07'
