@@ -25,7 +25,11 @@
 #define STAMP_TTL       255 // RFC 8762 section 4.2
 #define MIN_INTERVAL_NS (100 * PT_NS_PER_US)
 #define MAX_DURATION_NS (3600 * PT_NS_PER_S)
-#define TICK_NS         (20 * PT_NS_PER_MS) // how soon an overdue answer is noticed
+#define TICK_NS         (20 * PT_NS_PER_MS)  // between two looks for answers and overdue probes
+#define TICK_MANY_NS    (100 * PT_NS_PER_MS) // of many targets, each of which every probe looks at
+#define MANY            64
+#define BURST           16 // probes of many targets leave together: a wake-up costs as much as they
+#define POLL_NS         (20 * PT_NS_PER_MS) // probes less apart than that need no wake-up for answers
 
 enum { KEY_STAMP = 0x100, KEY_DSCP, KEY_TTL };
 
@@ -65,15 +69,19 @@ struct target {
 	char text[PT_ADDR_LEN];
 	struct pt_stream *stream;
 	uint64_t tried;
+	bool finished;
 	int fault; // last one told
 };
 
 struct ping {
 	struct pt_ctx *ctx;
 	const struct probe_ping_opts *o;
-	struct pt_stream_env env;
+	struct pt_hub hub;
 	struct target *targets;
 	uint32_t n;
+	uint32_t sending;    // targets that still want probes
+	uint32_t unfinished; // targets that still want probes or answers
+	uint32_t look;       // at this target next for overdue probes
 	struct pt_schedule schedule;
 	struct pt_timer *tick;
 	struct pt_mono start;
@@ -122,7 +130,7 @@ int probe_ping_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 		return parse_time(ctx, "timeout", arg, &o->timeout_ns);
 	case 's':
 		o->size_given = true;
-		return parse_number(ctx, "size", arg, 0, PT_STREAM_MAX_PAYLOAD, &o->size);
+		return parse_number(ctx, "size", arg, 0, PT_PORT_MAX_PAYLOAD, &o->size);
 	case KEY_DSCP:
 		if (pt_parse_dscp(arg, &o->dscp))
 			return pt_err_set(&ctx->err, -EINVAL, "--dscp: '%s' is no class", arg);
@@ -157,10 +165,33 @@ static int complete_options(struct pt_ctx *ctx, struct probe_ping_opts *o)
 
 // ---- what is seen ----
 
+// Faults that no later attempt can mend.
+static bool hopeless(int code)
+{
+	return code == -EPERM || code == -EACCES || code == -ENODEV || code == -EMFILE ||
+		code == -EAFNOSUPPORT;
+}
+
+static void on_unsent(struct target *t, int code)
+{
+	struct ping *p = t->ping;
+	if (code == t->fault)
+		return;
+	t->fault = code;
+	if (!hopeless(code) || t->tried > 1) {
+		pt_log(PT_LOG_WARN, "%s: cannot send: %s", t->name, strerrordesc_np(-code));
+		return;
+	}
+	(void)pt_err_errno(&p->ctx->err, code, "%s: cannot send", t->name);
+	pt_loop_stop(p->hub.loop, PT_EXIT_FAIL);
+}
+
 static void on_event(void *ctx, const struct pt_stream_event *e)
 {
-	const struct target *t = ctx;
+	struct target *t = ctx;
 	char rtt[32], from[PT_ADDR_LEN];
+	if (e->kind == PT_STREAM_UNSENT)
+		on_unsent(t, e->code);
 	if (!t->ping->live)
 		return;
 	pt_duration_format(e->sample.rtt_ns, rtt, sizeof(rtt));
@@ -181,51 +212,52 @@ static void on_event(void *ctx, const struct pt_stream_event *e)
 		printf("from %s: %s\n", e->from.family ? from : t->text,
 			e->code == -ETIME ? "hops ran out" : strerrordesc_np(-e->code));
 		break;
+	case PT_STREAM_UNSENT: // has been told
+		break;
 	}
 	(void)fflush(stdout); // the dispatcher looks at the stream's error flag at the end
-}
-
-// Faults that no later attempt can mend.
-static bool hopeless(int code)
-{
-	return code == -EPERM || code == -EACCES || code == -ENODEV || code == -EMFILE ||
-		code == -EAFNOSUPPORT;
 }
 
 static void send_one(void *ctx, uint32_t item)
 {
 	struct ping *p = ctx;
 	struct target *t = &p->targets[item];
-	struct pt_err err = { 0 };
 	if (p->o->count && t->tried == p->o->count)
 		return;
 	t->tried++;
-	int code = pt_stream_send(t->stream, &err);
-	if (code == -ENOTCONN)
+	p->sending -= p->o->count && t->tried == p->o->count;
+	pt_stream_send(t->stream);
+	if (!pt_stream_fault(t->stream))
+		t->fault = 0;
+}
+
+static void flush(void *ctx)
+{
+	struct ping *p = ctx;
+	pt_hub_flush(&p->hub);
+}
+
+static void look_at(struct ping *p, struct target *t, struct pt_mono now)
+{
+	if (t->finished)
 		return;
-	if (code && code != t->fault) {
-		if (hopeless(code) && t->tried == 1) {
-			p->ctx->err = err;
-			pt_loop_stop(p->env.loop, PT_EXIT_FAIL);
-			return;
-		}
-		pt_log(PT_LOG_WARN, "%s: %s", t->name, err.msg);
-	}
-	t->fault = code;
+	pt_stream_expire(t->stream, now);
+	t->finished = p->o->count && t->tried == p->o->count && !pt_stream_waiting(t->stream);
+	p->unfinished -= t->finished;
 }
 
 static void on_tick(void *ctx, uint64_t expirations)
 {
 	struct ping *p = ctx;
-	bool busy = !p->o->count;
+	struct pt_mono now = pt_mono_now();
 	(void)expirations;
-	for (uint32_t i = 0; i < p->n; i++) {
-		struct target *t = &p->targets[i];
-		pt_stream_expire(t->stream);
-		busy = busy || t->tried < p->o->count || pt_stream_waiting(t->stream);
-	}
-	if (!busy)
-		pt_loop_stop(p->env.loop, PT_EXIT_OK);
+	pt_hub_drain(&p->hub);
+	// All of few; a tenth of many, until the last are waited for.
+	uint32_t look = p->n > MANY && p->sending ? p->n / 10 : p->n;
+	for (; look > 0; look--, p->look = (p->look + 1) % p->n)
+		look_at(p, &p->targets[p->look], now);
+	if (!p->unfinished)
+		pt_loop_stop(p->hub.loop, PT_EXIT_OK);
 }
 
 static void on_signal(void *ctx, int signo)
@@ -236,9 +268,12 @@ static void on_signal(void *ctx, int signo)
 
 // ---- targets ----
 
-static int resolve(struct ping *p, const char *name, struct pt_tsock_opts *out)
+static int resolve(struct ping *p, const char *name, struct pt_stream_opts *out)
 {
 	struct addrinfo hints = { .ai_family = p->o->family, .ai_socktype = SOCK_DGRAM }, *found;
+	if (pt_addr_parse(name, &out->target) == 0 && out->target.family == AF_INET &&
+		p->o->family != AF_INET6)
+		return 0;
 	int code = getaddrinfo(name, NULL, &hints, &found);
 	if (code)
 		return pt_err_set(&p->ctx->err, -ENOENT, "%s: %s", name,
@@ -260,26 +295,26 @@ static int add_target(struct ping *p, const char *name)
 	const struct probe_ping_opts *o = p->o;
 	struct target *t = &p->targets[p->n];
 	struct pt_stream_opts so = {
-		.sock = { .kind = o->stamp_port ? PT_TSOCK_UDP : PT_TSOCK_ICMP,
-			.port = (uint16_t)o->stamp_port,
-			.device = o->device,
-			.dscp = o->dscp,
-			.ttl = (uint8_t)o->ttl,
-			.icmp_errors = true },
+		.port = (uint16_t)o->stamp_port,
+		.device = o->device,
+		.dscp = o->dscp,
+		.ttl = (uint8_t)o->ttl,
+		.icmp_errors = true,
 		.probe = o->stamp_port ? PT_PROBE_STAMP : PT_PROBE_ICMP,
-		.ssid = (uint16_t)(pt_noise_u64(&p->env.noise) | 1), // RFC 8972: not zero
+		.ssid = (uint16_t)(pt_noise_u64(&p->hub.noise) | 1), // RFC 8972: not zero
 		.payload = o->size,
 		.timeout_ns = o->timeout_ns,
 		.period_ns = o->interval_ns,
 	};
-	int code = resolve(p, name, &so.sock);
+	int code = resolve(p, name, &so);
 	if (code)
 		return code;
 	*t = (struct target){ .ping = p, .name = name };
-	pt_addr_format(&so.sock.target, t->text);
-	code = pt_stream_new(&so, &p->env, on_event, t, &t->stream);
+	pt_addr_format(&so.target, t->text);
+	code = pt_stream_new(&so, &p->hub, &t->stream, &p->ctx->err);
 	if (code)
-		return pt_err_errno(&p->ctx->err, code, "%s", name);
+		return code;
+	pt_stream_listen(t->stream, on_event, t);
 	p->n++;
 	return 0;
 }
@@ -296,7 +331,8 @@ static int add_targets(struct ping *p, int argc, char **argv)
 		if (code)
 			return code;
 	}
-	return pt_fd_limit_raise(p->n, &p->ctx->err);
+	p->unfinished = p->sending = p->n;
+	return 0;
 }
 
 // ---- results ----
@@ -389,19 +425,29 @@ static int finish(struct ping *p)
 
 // ---- the run ----
 
+static int start_schedule(struct ping *p)
+{
+	static const struct pt_schedule_ops ops = { .item = send_one, .batch = flush };
+	int64_t period_ns = p->o->interval_ns;
+	int64_t slot_ns = period_ns / p->n * BURST;
+	struct pt_slots slots = pt_slots_make(p->n, period_ns, period_ns,
+		slot_ns > PT_SCHEDULE_SLOT_NS ? slot_ns : PT_SCHEDULE_SLOT_NS);
+	int code = pt_hub_poll(&p->hub, period_ns / slots.count <= POLL_NS);
+	return code ? code : pt_schedule_start(&p->schedule, p->hub.loop, slots, p->start, &ops, p);
+}
+
 static int measure(struct ping *p)
 {
 	static const int signals[] = { SIGINT, SIGTERM, 0 };
-	struct pt_loop *loop = p->env.loop;
-	p->start = pt_mono_add(pt_mono_now(), PT_STREAM_WARM_NS);
+	struct pt_loop *loop = p->hub.loop;
+	int64_t tick_ns = p->n > MANY ? TICK_MANY_NS : TICK_NS;
+	p->start = pt_mono_add(pt_mono_now(), PT_HUB_WARM_NS);
 	int code = pt_loop_signals(loop, signals, on_signal, loop);
 	if (!code)
 		code = pt_loop_timer_add(
-			loop, pt_mono_add(p->start, TICK_NS), TICK_NS, on_tick, p, &p->tick);
+			loop, pt_mono_add(p->start, tick_ns), tick_ns, on_tick, p, &p->tick);
 	if (!code)
-		code = pt_schedule_start(&p->schedule, loop,
-			pt_slots_make(p->n, p->o->interval_ns, p->o->interval_ns), p->start,
-			send_one, p);
+		code = start_schedule(p);
 	if (code)
 		return pt_err_errno(&p->ctx->err, code, "event loop");
 	probe_realtime();
@@ -421,14 +467,14 @@ int probe_ping(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	int code = pt_loop_new(&loop, &ctx->err);
 	if (code)
 		return PT_EXIT_FAIL;
-	pt_stream_env_init(&p.env, loop);
+	pt_hub_init(&p.hub, loop);
 	code = add_targets(&p, argc, argv);
 	if (!code)
 		code = measure(&p);
 	for (uint32_t i = 0; i < p.n; i++)
 		pt_stream_free(p.targets[i].stream);
 	free(p.targets);
-	pt_stream_env_done(&p.env);
+	pt_hub_done(&p.hub);
 	pt_loop_free(loop);
 	return code < 0 ? PT_EXIT_FAIL : code;
 }

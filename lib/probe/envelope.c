@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "probe/tsock.h"
+#include "probe/kstamp.h"
 
 static int int_of(const struct cmsghdr *c)
 {
@@ -43,7 +43,7 @@ static void read_pktinfo6(const struct cmsghdr *c, struct pt_envelope *e)
 
 void pt_envelope_read(struct msghdr *m, struct pt_envelope *e)
 {
-	*e = (struct pt_envelope){ .kernel_ns = pt_tsock_stamp_ns(m), .ttl = -1, .tos = 0 };
+	*e = (struct pt_envelope){ .kernel_ns = pt_kstamp_ns(m), .ttl = -1, .tos = 0 };
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_PKTINFO)
 			read_pktinfo4(c, e);

@@ -2,7 +2,6 @@
 #include "probe/reflect.h"
 
 #include <errno.h>
-#include <linux/net_tstamp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@
 #include "base/cleanup.h"
 #include "probe/env.h"
 #include "probe/envelope.h"
-#include "probe/tsock.h"
+#include "probe/kstamp.h"
 #include "wire/stamp.h"
 
 #define BATCH       32
@@ -208,7 +207,7 @@ static int set_options(int fd, int family)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	// Without the kernel's stamp ours serves, and user_stamps counts it.
-	(void)pt_tsock_stamp(fd, SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE);
+	(void)pt_kstamp_set(fd, PT_KSTAMP_RX);
 	return 0;
 }
 

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-struct pt_slots pt_slots_make(uint32_t items, int64_t period_ns, int64_t spread_ns)
+struct pt_slots pt_slots_make(uint32_t items, int64_t period_ns, int64_t spread_ns, int64_t slot_ns)
 {
 	if (spread_ns > period_ns || spread_ns < 0)
 		spread_ns = period_ns;
-	int64_t widest = spread_ns / PT_SCHEDULE_SLOT_NS;
+	int64_t widest = spread_ns / slot_ns;
 	uint32_t count = widest < 1 ? 1 : widest < items ? (uint32_t)widest : items;
 	return (struct pt_slots){
 		.items = items,
@@ -44,7 +44,7 @@ static void run_slot(struct pt_schedule *s)
 {
 	for (uint32_t i = (uint32_t)(s->next % s->slots.count); i < s->slots.items;
 		i += s->slots.count)
-		s->fn(s->ctx, i);
+		s->ops->item(s->ctx, i);
 	s->next++;
 	s->rounds += s->next % s->slots.count == 0;
 }
@@ -59,16 +59,18 @@ static void on_timer(void *ctx, uint64_t expirations)
 	skip_missed(s, now);
 	while (next_due(s) <= now)
 		run_slot(s);
+	if (s->ops->batch)
+		s->ops->batch(s->ctx);
 	(void)pt_loop_timer_set(s->timer, pt_mono_add(s->start, next_due(s)), 0); // a valid time
 }
 
 int pt_schedule_start(struct pt_schedule *s, struct pt_loop *loop, struct pt_slots slots,
-	struct pt_mono start, pt_schedule_fn *fn, void *ctx)
+	struct pt_mono start, const struct pt_schedule_ops *ops, void *ctx)
 {
 	memset(s, 0, sizeof(*s));
 	s->slots = slots;
 	s->start = start;
-	s->fn = fn;
+	s->ops = ops;
 	s->ctx = ctx;
 	if (!slots.items)
 		return 0;

@@ -21,7 +21,6 @@ struct pt_stats {
 	int64_t late;       // answered after they had been counted as lost
 	int64_t duplicates; // further answers to an answered probe
 	int64_t reordered;  // RFC 4737 section 3: sequence below what had arrived before
-	struct pt_hist rtt;
 	int64_t min_ns, max_ns, sum_ns;
 	int64_t owd_count, out_sum_ns, back_sum_ns, owd_error_ns;
 	int64_t user_stamps; // samples without kernel time stamps
@@ -31,6 +30,7 @@ struct pt_stats {
 	// step. In sixteenths of a nanosecond.
 	int64_t jitter_x16, last_rtt_ns;
 	uint64_t samples;
+	struct pt_hist rtt;
 };
 
 void pt_stats_reply(struct pt_stats *s, const struct pt_sample *sample);

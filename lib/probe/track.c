@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "probe/track.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 static bool seq_before(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) < 0;
 }
 
-int pt_track_init(struct pt_track *t, uint32_t slots, int64_t timeout_ns)
+uint32_t pt_track_slots(uint64_t slots)
 {
 	uint32_t size = 2;
 	while (size < slots && size < PT_TRACK_MAX)
 		size *= 2;
-	*t = (struct pt_track){ .mask = size - 1, .timeout_ns = timeout_ns };
-	t->ring = calloc(size, sizeof(*t->ring));
-	return t->ring ? 0 : -ENOMEM;
+	return size;
 }
 
-void pt_track_done(struct pt_track *t)
+void pt_track_init(
+	struct pt_track *t, struct pt_sent_probe *ring, uint32_t slots, int64_t timeout_ns)
 {
-	free(t->ring);
-	t->ring = NULL;
+	*t = (struct pt_track){ .ring = ring, .mask = slots - 1, .timeout_ns = timeout_ns };
 }
 
 struct pt_sent_probe *pt_track_next(struct pt_track *t, unsigned *lost)

@@ -36,9 +36,11 @@ struct pt_track {
 	bool any_answer;
 };
 
-// `slots` probes are remembered; rounded up to a power of two, at most PT_TRACK_MAX.
-int pt_track_init(struct pt_track *t, uint32_t slots, int64_t timeout_ns);
-void pt_track_done(struct pt_track *t);
+// `slots` probes are remembered; rounded up to a power of two, at most PT_TRACK_MAX. The ring is
+// the caller's, zeroed, of as many probes as pt_track_slots says.
+uint32_t pt_track_slots(uint64_t slots);
+void pt_track_init(
+	struct pt_track *t, struct pt_sent_probe *ring, uint32_t slots, int64_t timeout_ns);
 
 // The slot of the next probe, to fill in before it is sent. *lost is the number of waiting probes
 // that it pushes out unanswered (a ring smaller than timeout / period).

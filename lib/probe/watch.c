@@ -16,13 +16,15 @@
 
 #define STAMP_TTL 255 // RFC 8762 section 4.2
 // Records leave this far apart, which is ten times what one costs: probes in between stay on time.
+#define POLL_NS        (20 * PT_NS_PER_MS)
 #define REPORT_EACH_NS (200 * PT_NS_PER_US)
 
 struct watched {
+	struct pt_watch *watch;
 	char *id;
 	struct pt_stream *stream;
 	struct pt_mono window_start;
-	int fault; // why the last probe could not leave, 0: it left
+	int fault; // why the last probe could not leave, as it was told
 };
 
 // What a reload replaces as a whole.
@@ -36,7 +38,7 @@ struct plan {
 struct pt_watch {
 	struct pt_watch_opts o;
 	struct pt_loop *loop;
-	struct pt_stream_env env;
+	struct pt_hub hub;
 	struct plan plan;
 	struct pt_schedule probes, reports;
 	struct pt_turns turns;
@@ -45,39 +47,51 @@ struct pt_watch {
 	uint64_t missed;                   // of schedules that a reload ended
 	struct pt_hist late;
 	uint32_t unprobed; // paths that wait for their first probe
+	bool ready;        // none does, which nobody has been told yet
 	uint64_t dropped;  // records that could not be written
 };
 
 // ---- probes and records ----
 
-static int send_probe(void *ctx, uint32_t item)
+static void send_probe(struct pt_watch *w, struct watched *p)
+{
+	if (p->fault && !pt_stream_fault(p->stream)) {
+		pt_log(PT_LOG_WARN, "path %s: probes leave again", p->id);
+		p->fault = 0;
+	}
+	pt_stream_send(p->stream);
+	if (w->unprobed && --w->unprobed == 0)
+		w->ready = true;
+}
+
+static void flush(void *ctx)
 {
 	struct pt_watch *w = ctx;
-	struct watched *p = &w->plan.paths[item];
-	struct pt_err err = { 0 };
-	int code = pt_stream_send(p->stream, &err);
-	if (w->unprobed && --w->unprobed == 0)
+	pt_hub_flush(&w->hub);
+	if (w->ready)
 		pt_notify("READY=1");
-	if (code == -ENOTCONN)
-		return code; // told before
-	if (code && code != p->fault)
-		pt_log(PT_LOG_WARN, "path %s: %s: no probes until that is mended", p->id, err.msg);
-	if (!code && p->fault)
-		pt_log(PT_LOG_WARN, "path %s: probes leave again", p->id);
-	p->fault = code;
-	return code;
+	w->ready = false;
 }
 
 static void probe_path(void *ctx, uint32_t item)
 {
-	(void)send_probe(ctx, item); // told there
+	struct pt_watch *w = ctx;
+	send_probe(w, &w->plan.paths[item]);
+}
+
+static int probe_now(void *ctx, uint32_t item)
+{
+	struct pt_watch *w = ctx;
+	send_probe(w, &w->plan.paths[item]);
+	flush(w);
+	return pt_stream_fault(w->plan.paths[item].stream);
 }
 
 static bool probe_waiting(void *ctx, uint32_t item)
 {
 	struct pt_watch *w = ctx;
 	struct pt_stream *s = w->plan.paths[item].stream;
-	pt_stream_expire(s);
+	pt_stream_expire(s, pt_mono_now());
 	return pt_stream_waiting(s);
 }
 
@@ -90,9 +104,15 @@ static void probe_in_turn(void *ctx, uint32_t item)
 
 static void on_event(void *ctx, const struct pt_stream_event *e)
 {
-	struct pt_watch *w = ctx;
+	struct watched *p = ctx;
 	if (e->kind == PT_STREAM_ANSWER || e->kind == PT_STREAM_LOST)
-		pt_turns_settled(&w->turns);
+		pt_turns_settled(&p->watch->turns);
+	if (e->kind != PT_STREAM_UNSENT || e->code == p->fault)
+		return;
+	p->fault = e->code;
+	pt_log(PT_LOG_WARN, "path %s: no way to %s by %s: %s: no probes until that is mended",
+		p->id, pt_stream_target(p->stream), pt_stream_opts(p->stream)->device,
+		strerrordesc_np(-e->code));
 }
 
 static void write_record(struct pt_watch *w, const char *type, json_t *body)
@@ -130,23 +150,25 @@ static void add_counters(struct pt_stream_counters *sum, const struct pt_stream_
 	sum->sent += n->sent;
 	sum->failed += n->failed;
 	sum->foreign += n->foreign;
-	sum->opened += n->opened;
 }
 
 static void export_stats(void *ctx, uint64_t expirations)
 {
 	struct pt_watch *w = ctx;
 	struct pt_stream_counters sum = w->retired;
+	struct pt_port_counters sockets;
 	struct pt_hist late = w->late;
 	uint64_t missed = w->missed + w->probes.missed;
 	(void)expirations;
 	for (uint32_t i = 0; i < w->plan.n; i++)
 		add_counters(&sum, pt_stream_counters(w->plan.paths[i].stream));
 	pt_hist_merge(&late, &w->probes.late);
-	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths", (int)w->plan.n,
-		"period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
+	pt_hub_counters(&w->hub, &sockets);
+	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths",
+		(int)w->plan.n, "period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
 		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
-		(json_int_t)sum.foreign, "sockets_opened", (json_int_t)sum.opened, "missed",
+		(json_int_t)(sum.foreign + w->hub.foreign), "sockets_opened",
+		(json_int_t)sockets.opened, "overflown", (json_int_t)sockets.overflown, "missed",
 		(json_int_t)missed, "cpu_us", (json_int_t)pt_cpu_us(), "wakeup_late_us",
 		pt_hist_summary(&late));
 	if (body)
@@ -173,12 +195,11 @@ static struct pt_stream_opts stream_opts(
 	const struct pt_path *p, const struct pt_config *c, int64_t period_ns)
 {
 	return (struct pt_stream_opts){
-		.sock = { .kind = PT_TSOCK_UDP,
-			.target = p->target,
-			.port = (uint16_t)p->port,
-			.device = p->device,
-			.dscp = (uint8_t)p->dscp,
-			.ttl = STAMP_TTL },
+		.target = p->target,
+		.port = (uint16_t)p->port,
+		.device = p->device,
+		.dscp = (uint8_t)p->dscp,
+		.ttl = STAMP_TTL,
 		.probe = PT_PROBE_STAMP,
 		.ssid = (uint16_t)p->ssid,
 		.payload = PT_STAMP_LEN,
@@ -189,10 +210,9 @@ static struct pt_stream_opts stream_opts(
 
 static bool same_stream(const struct pt_stream_opts *a, const struct pt_stream_opts *b)
 {
-	return pt_addr_eq(&a->sock.target, &b->sock.target) && a->sock.port == b->sock.port &&
-		a->sock.dscp == b->sock.dscp && strcmp(a->sock.device, b->sock.device) == 0 &&
-		a->ssid == b->ssid && a->timeout_ns == b->timeout_ns &&
-		a->period_ns == b->period_ns;
+	return pt_addr_eq(&a->target, &b->target) && a->port == b->port && a->dscp == b->dscp &&
+		strcmp(a->device, b->device) == 0 && a->ssid == b->ssid &&
+		a->timeout_ns == b->timeout_ns && a->period_ns == b->period_ns;
 }
 
 // The stream that measures this path already, taken out of the old plan; NULL: there is none.
@@ -216,15 +236,17 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 {
 	struct pt_stream_opts o = stream_opts(p, c, plan->period_ns);
 	struct watched *new = &plan->paths[plan->n];
-	*new = (struct watched){ .id = strdup(p->id), .window_start = pt_mono_now() };
+	struct pt_err why = { 0 };
+	*new = (struct watched){ .watch = w, .id = strdup(p->id), .window_start = pt_mono_now() };
 	if (!new->id)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	new->stream = take_stream(&w->plan, p->id, &o, new);
 	plan->n++;
-	if (new->stream)
-		return 0;
-	int code = pt_stream_new(&o, &w->env, on_event, w, &new->stream);
-	return code ? pt_err_errno(err, code, "path %s", p->id) : 0;
+	int code = new->stream ? 0 : pt_stream_new(&o, &w->hub, &new->stream, &why);
+	if (code)
+		return pt_err_set(err, code, "path %s: %s", p->id, why.msg);
+	pt_stream_listen(new->stream, on_event, new);
+	return 0;
 }
 
 static void read_intervals(const struct pt_config *c, struct plan *out)
@@ -307,19 +329,27 @@ static void stop(struct pt_watch *w)
 static int start(struct pt_watch *w, struct pt_err *err)
 {
 	const struct plan *p = &w->plan;
-	struct pt_mono now = pt_mono_add(pt_mono_now(), PT_STREAM_WARM_NS);
+	struct pt_mono now = pt_mono_add(pt_mono_now(), PT_HUB_WARM_NS);
 	int64_t spread = p->n * REPORT_EACH_NS;
-	static const struct pt_turns_ops turns = { .send = send_probe, .waiting = probe_waiting };
+	static const struct pt_turns_ops turns = { .send = probe_now, .waiting = probe_waiting };
+	static const struct pt_schedule_ops parallel = { .item = probe_path, .batch = flush };
+	static const struct pt_schedule_ops in_turn = { .item = probe_in_turn };
+	static const struct pt_schedule_ops reports = { .item = report_path };
 	uint32_t starts = p->parallel ? p->n : p->n > 0;
-	int code = pt_schedule_start(&w->probes, w->loop,
-		pt_slots_make(starts, p->period_ns, p->period_ns), now,
-		p->parallel ? probe_path : probe_in_turn, w);
+	struct pt_slots slots = pt_slots_make(
+		starts, p->period_ns, p->period_ns, PT_SCHEDULE_SLOT_NS);
+	// Answers wait for the next probes, unless that is long, or who is next waits for them.
+	bool polled = p->parallel && p->period_ns / slots.count <= POLL_NS;
+	int code = pt_hub_poll(&w->hub, polled);
+	if (!code)
+		code = pt_schedule_start(
+			&w->probes, w->loop, slots, now, p->parallel ? &parallel : &in_turn, w);
 	if (!code && !p->parallel)
 		code = pt_turns_start(&w->turns, w->loop, p->n, p->timeout_ns, &turns, w);
 	if (!code)
 		code = pt_schedule_start(&w->reports, w->loop,
-			pt_slots_make(p->n, p->check_ns, spread), pt_mono_add(now, p->check_ns),
-			report_path, w);
+			pt_slots_make(p->n, p->check_ns, spread, PT_SCHEDULE_SLOT_NS),
+			pt_mono_add(now, p->check_ns), &reports, w);
 	if (!code && p->export_ns)
 		code = pt_loop_timer_add(w->loop, pt_mono_add(now, p->export_ns), p->export_ns,
 			export_stats, w, &w->export);
@@ -334,7 +364,8 @@ int pt_watch_new(const struct pt_watch_opts *o, struct pt_loop *loop, struct pt_
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	w->o = *o;
 	w->loop = loop;
-	pt_stream_env_init(&w->env, loop);
+	pt_hub_init(&w->hub, loop);
+	w->hub.patient = true;
 	int code = load(w, err);
 	if (!code)
 		code = start(w, err);
@@ -367,6 +398,6 @@ void pt_watch_free(struct pt_watch *w)
 		return;
 	stop(w);
 	plan_done(&w->plan);
-	pt_stream_env_done(&w->env);
+	pt_hub_done(&w->hub);
 	free(w);
 }

@@ -93,6 +93,16 @@ int pt_icmp_echo_read(int family, const void *buf, size_t len, struct pt_icmp_ec
 	return 0;
 }
 
+int pt_icmp_echo_seq(const void *buf, size_t len, uint16_t *out)
+{
+	struct echo_header h;
+	if (len < sizeof(h))
+		return -EBADMSG;
+	memcpy(&h, buf, sizeof(h));
+	*out = ntohs(h.seq);
+	return 0;
+}
+
 int pt_ip4_header_len(const void *buf, size_t len)
 {
 	const uint8_t *p = buf;

@@ -28,6 +28,9 @@ int pt_icmp_echo_write(const struct pt_icmp_echo *e, void *buf, size_t size);
 // but no echo.
 int pt_icmp_echo_read(int family, const void *buf, size_t len, struct pt_icmp_echo *out);
 
+// Sequence number of an echo of either kind, of which only the beginning may be there. -EBADMSG.
+int pt_icmp_echo_seq(const void *buf, size_t len, uint16_t *out);
+
 // Where the payload of the IPv4 packet starts, as raw sockets deliver it; -EBADMSG when header
 // length and packet length do not agree.
 int pt_ip4_header_len(const void *buf, size_t len);

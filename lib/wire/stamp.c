@@ -86,6 +86,17 @@ int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *
 	return PT_STAMP_LEN;
 }
 
+int pt_stamp_ssid(const void *buf, size_t len, uint16_t *out)
+{
+	const size_t at = offsetof(struct pt_stamp_request, ssid);
+	uint16_t wire;
+	if (len < at + sizeof(wire))
+		return -EBADMSG;
+	memcpy(&wire, (const uint8_t *)buf + at, sizeof(wire));
+	*out = ntohs(wire);
+	return 0;
+}
+
 void pt_stamp_tlvs_reflect(void *buf, size_t len)
 {
 	uint8_t *p = buf;

@@ -31,6 +31,9 @@ int pt_stamp_request_read(const void *buf, size_t len, struct pt_stamp_sent *out
 int pt_stamp_reply_write(const struct pt_stamp_reflected *p, void *buf, size_t size);
 int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *out);
 
+// The session identifier of any STAMP packet, for finding whom it is for. -EBADMSG: too short.
+int pt_stamp_ssid(const void *buf, size_t len, uint16_t *out);
+
 // Marks the TLVs behind the base packet of a request of len bytes as a reflector must: U set on all
 // but Extra Padding, M on one that does not fit. Bytes that start with type 0 are plain padding and
 // stay. len below the base packet: nothing happens.

@@ -112,7 +112,7 @@ reap turns
 
 is "stats: the fields of the man page" \
 	"$(jq -r 'select(.type=="stats") | keys_unsorted[7:] | join(" ")' "$SCRATCH/stats.out" | head -n 1)" \
-	"$(sed -n '/record of/,/^\.El/s/^\.It Va //p' "$TOP/man/pt-probe.8" | xargs)"
+	"$(sed -n '/record of/,/^\.El/{/^.Cm watch$/,/^\.El/s/^\.It Va //p}' "$TOP/man/pt-probe.8" | xargs)"
 
 # ---- per path: family, DSCP, maintenance ----
 sed -i 's|target: 10.9.1.2, port: 862|target: "fd00:9:1::2", dscp: ef, maintenance: true|' "$NETWORK"

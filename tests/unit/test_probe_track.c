@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <string.h>
+
 #include "probe/track.h"
 #include "test.h"
 
@@ -8,9 +10,11 @@ static struct pt_track t;
 
 static void start(uint32_t slots, uint32_t first_seq)
 {
-	pt_track_done(&t);
-	if (pt_track_init(&t, slots, TIMEOUT))
-		abort();
+	static struct pt_sent_probe ring[64];
+	memset(ring, 0, sizeof(ring));
+	slots = pt_track_slots(slots);
+	T_OK(slots <= 64);
+	pt_track_init(&t, ring, slots, TIMEOUT);
 	t.next_seq = t.oldest_seq = first_seq;
 }
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "probe/port_io.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe/kstamp.h"
+#include "wire/icmp.h"
+
+// ---- batches ----
+
+int pt_inbox_room(struct pt_inbox *b, unsigned n, size_t size)
+{
+	if (b->n >= n && b->size >= size)
+		return 0;
+	pt_inbox_done(b);
+	b->n = n;
+	b->size = size;
+	b->msg = calloc(n, sizeof(*b->msg));
+	b->iov = calloc(n, sizeof(*b->iov));
+	b->control = calloc(n, sizeof(*b->control));
+	b->peer = calloc(n, sizeof(*b->peer));
+	b->bytes = malloc(n * size); // untouched pages cost nothing
+	return b->msg && b->iov && b->control && b->peer && b->bytes ? 0 : -ENOMEM;
+}
+
+void pt_inbox_done(struct pt_inbox *b)
+{
+	free(b->msg);
+	free(b->iov);
+	free(b->control);
+	free(b->peer);
+	free(b->bytes);
+	*b = (struct pt_inbox){ 0 };
+}
+
+int pt_inbox_read(struct pt_inbox *b, int fd, int flags)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		b->iov[i] = (struct iovec){ .iov_base = b->bytes + i * b->size,
+			.iov_len = b->size };
+		b->msg[i].msg_hdr = (struct msghdr){ .msg_name = &b->peer[i],
+			.msg_namelen = sizeof(b->peer[i]),
+			.msg_iov = &b->iov[i],
+			.msg_iovlen = 1,
+			.msg_control = &b->control[i],
+			.msg_controllen = sizeof(b->control[i]) };
+	}
+	int n = recvmmsg(fd, b->msg, b->n, MSG_DONTWAIT | flags, NULL);
+	return n < 0 ? -errno : n;
+}
+
+// ---- one message ----
+
+void pt_port_peer(const struct msghdr *m, struct pt_port_packet *out)
+{
+	const struct sockaddr *sa = m->msg_name;
+	out->peer = (struct pt_addr){ 0 };
+	out->scope = out->port = 0;
+	if (m->msg_namelen < sizeof(*sa) || pt_addr_from_sockaddr(sa, &out->peer, &out->port))
+		return;
+	if (sa->sa_family == AF_INET6)
+		out->scope = ((const struct sockaddr_in6 *)m->msg_name)->sin6_scope_id;
+}
+
+static bool is(const struct cmsghdr *c, int level, int type, size_t len)
+{
+	return c->cmsg_level == level && c->cmsg_type == type && c->cmsg_len >= CMSG_LEN(len);
+}
+
+void pt_port_control_read(struct msghdr *m, struct pt_port_packet *out, uint32_t *dropped)
+{
+	out->kernel_ns = pt_kstamp_ns(m);
+	out->ttl = -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (is(c, SOL_IP, IP_TTL, sizeof(int)) ||
+			is(c, SOL_IPV6, IPV6_HOPLIMIT, sizeof(int)))
+			memcpy(&out->ttl, CMSG_DATA(c), sizeof(out->ttl));
+		else if (is(c, SOL_SOCKET, SO_RXQ_OVFL, sizeof(*dropped)))
+			memcpy(dropped, CMSG_DATA(c), sizeof(*dropped));
+	}
+}
+
+bool pt_port_icmp_strip(bool raw, int family, uint16_t id, struct pt_port_packet *p)
+{
+	uint16_t got;
+	int skip = raw && family == AF_INET ? pt_ip4_header_len(p->data, p->len) : 0;
+	if (skip < 0 || p->len < (size_t)skip + PT_ICMP_HEADER_LEN)
+		return false;
+	p->data += skip;
+	p->len -= (size_t)skip;
+	memcpy(&got, p->data + 4, sizeof(got)); // RFC 792: type, code, checksum, identifier
+	return !raw || ntohs(got) == id;        // else somebody else's ping
+}
+
+// ---- the error queue ----
+
+// Our extended error out of a control message; false: none there.
+static bool extended_error(struct msghdr *m, struct sock_extended_err *ee, struct pt_addr *from)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (!is(c, SOL_IP, IP_RECVERR, sizeof(*ee)) &&
+			!is(c, SOL_IPV6, IPV6_RECVERR, sizeof(*ee)))
+			continue;
+		memcpy(ee, CMSG_DATA(c), sizeof(*ee));
+		struct sockaddr_storage ss = { 0 };
+		size_t len = c->cmsg_len - CMSG_LEN(sizeof(*ee));
+		memcpy(&ss, CMSG_DATA(c) + sizeof(*ee), len < sizeof(ss) ? len : sizeof(ss));
+		if (pt_addr_from_sockaddr((const struct sockaddr *)&ss, from, NULL))
+			*from = (struct pt_addr){ 0 };
+		return true;
+	}
+	return false;
+}
+
+// The kernel calls it "no route", as it does a good many other things.
+static bool hops_ran_out(const struct sock_extended_err *ee)
+{
+	return ee->ee_origin == SO_EE_ORIGIN_ICMP ? ee->ee_type == ICMP_TIME_EXCEEDED
+						  : ee->ee_type == ICMP6_TIME_EXCEEDED;
+}
+
+bool pt_port_error_read(struct msghdr *m, struct pt_port_error *out)
+{
+	struct sock_extended_err ee;
+	*out = (struct pt_port_error){ 0 };
+	if (!extended_error(m, &ee, &out->from))
+		return false;
+	if (ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING) {
+		out->stamp = true;
+		out->key = ee.ee_data;
+		out->kernel_ns = pt_kstamp_ns(m);
+		return true;
+	}
+	if (ee.ee_origin != SO_EE_ORIGIN_ICMP && ee.ee_origin != SO_EE_ORIGIN_ICMP6)
+		return false;
+	out->code = hops_ran_out(&ee) ? -ETIME : -(int)ee.ee_errno;
+	return true;
+}
