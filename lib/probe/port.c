@@ -184,8 +184,8 @@ int pt_port_listen(struct pt_port *p, bool on)
 
 uint8_t *pt_port_compose(struct pt_port *p)
 {
-	if (p->n_queued == PT_PORT_BATCH)
-		(void)pt_port_flush(p);
+	if (p->n_queued == PT_PORT_BATCH && pt_port_flush(p))
+		pt_port_stamps(p); // of a long burst the first would be forgotten
 	return p->n_queued < PT_PORT_BATCH ? p->composed + p->n_queued * p->largest : NULL;
 }
 

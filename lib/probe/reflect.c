@@ -21,10 +21,13 @@
 #define MAX_SOCKETS 16
 #define REPLY_TTL   255 // RFC 8762 section 4.3
 #define RECV_BUFFER (1 << 20)
-#define LOOK_NS     PT_NS_PER_S // for a device that was made anew
+#define LOOK_NS     PT_NS_PER_S        // for a device that was made anew
+#define CHUNK       8                  // answers a system call: their stamps look ahead no further
+#define MOST_NS     (5 * PT_NS_PER_US) // that one answer is believed to take
 
 // One request, turned in place into its reply.
 struct slot {
+	int64_t received_ns; // CLOCK_REALTIME
 	uint8_t packet[MAX_REQUEST];
 	union {
 		char bytes[PT_ENVELOPE_CONTROL];
@@ -50,11 +53,13 @@ struct pt_reflector {
 	uint32_t n_sock;
 	struct pt_clock_watch clock;
 	struct pt_reflect_counters n;
-	double tokens; // of the rate limit
+	int64_t answer_ns; // that the kernel lately took to send one
+	double tokens;     // of the rate limit
 	struct pt_mono refilled;
 
 	struct slot slots[BATCH];
 	struct mmsghdr in[BATCH], out[BATCH];
+	struct slot *out_slots[BATCH];
 };
 
 // ---- requests ----
@@ -108,25 +113,45 @@ static void turn_into_reply(
 	struct pt_stamp_reflected reply = { 0 };
 	if (pt_stamp_request_read(s->packet, len, &reply.sender) < 0)
 		return; // cannot be: objection() has seen to the length
-	int64_t now_ns = pt_wall_ns();
 	r->n.user_stamps += !a->kernel_ns;
-	if (a->kernel_ns && now_ns >= a->kernel_ns)
-		pt_hist_add(&r->n.held, (uint64_t)(now_ns - a->kernel_ns) / PT_NS_PER_US);
 	reply.seq = reply.sender.seq; // stateless: RFC 8762 section 4.3
 	reply.ssid = reply.sender.ssid;
 	reply.error = r->clock.wire;
-	reply.received_ntp = pt_ntp_from_unix_ns(a->kernel_ns ? a->kernel_ns : now_ns);
+	reply.received_ntp = pt_ntp_from_unix_ns(s->received_ns);
 	reply.sender_ttl = a->ttl < 0 ? 0 : (uint8_t)a->ttl;
 	pt_stamp_tlvs_reflect(s->packet, len);
-	reply.ntp = pt_ntp_from_unix_ns(now_ns);
 	(void)pt_stamp_reply_write(&reply, s->packet, len); // it fits: requests are no shorter
+}
+
+// Answers leave one after the other: each is stamped with the time at which its turn will come.
+static void stamp_answers(struct pt_reflector *r, unsigned from, unsigned n, int64_t now_ns)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct slot *s = r->out_slots[from + i];
+		int64_t sent_ns = now_ns + i * r->answer_ns * 3 / 4; // rather early than late
+		pt_stamp_sent_set(s->packet, pt_ntp_from_unix_ns(sent_ns));
+		if (sent_ns >= s->received_ns)
+			pt_hist_add(
+				&r->n.held, (uint64_t)(sent_ns - s->received_ns) / PT_NS_PER_US);
+	}
+}
+
+static void learn_speed(struct pt_reflector *r, int64_t took_ns, int sent)
+{
+	int64_t each = took_ns / sent;
+	if (sent > 1 && each > 0 && each < MOST_NS)
+		r->answer_ns += (each - r->answer_ns) / 8;
 }
 
 static void send_all(struct pt_reflector *r, int fd, unsigned n)
 {
 	for (unsigned done = 0; done < n;) {
-		int sent = sendmmsg(fd, r->out + done, n - done, MSG_DONTWAIT);
+		unsigned chunk = n - done < CHUNK ? n - done : CHUNK;
+		int64_t now_ns = pt_wall_ns();
+		stamp_answers(r, done, chunk, now_ns);
+		int sent = sendmmsg(fd, r->out + done, chunk, MSG_DONTWAIT);
 		if (sent > 0) {
+			learn_speed(r, pt_wall_ns() - now_ns, sent);
 			r->n.answered += (unsigned)sent;
 			done += (unsigned)sent;
 		} else {
@@ -171,7 +196,9 @@ static void on_requests(void *ctx, int fd, uint32_t events)
 			(*why)++;
 			continue;
 		}
+		s->received_ns = a.kernel_ns ? a.kernel_ns : pt_wall_ns();
 		turn_into_reply(r, s, r->in[i].msg_len, &a);
+		r->out_slots[replies] = s;
 		s->iov.iov_len = r->in[i].msg_len;
 		r->out[replies].msg_hdr = r->in[i].msg_hdr;
 		r->out[replies].msg_hdr.msg_flags = 0;

@@ -86,6 +86,12 @@ int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *
 	return PT_STAMP_LEN;
 }
 
+void pt_stamp_sent_set(void *buf, uint64_t ntp)
+{
+	struct pt_stamp_time t = time_out(ntp);
+	memcpy((uint8_t *)buf + offsetof(struct pt_stamp_reply, sent), &t, sizeof(t));
+}
+
 int pt_stamp_ssid(const void *buf, size_t len, uint16_t *out)
 {
 	const size_t at = offsetof(struct pt_stamp_request, ssid);

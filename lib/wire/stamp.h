@@ -31,6 +31,8 @@ int pt_stamp_request_read(const void *buf, size_t len, struct pt_stamp_sent *out
 int pt_stamp_reply_write(const struct pt_stamp_reflected *p, void *buf, size_t size);
 int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *out);
 
+// Sets the time at which a packet is sent, of either kind, and nothing else. It has room for it.
+void pt_stamp_sent_set(void *buf, uint64_t ntp);
 // The session identifier of any STAMP packet, for finding whom it is for. -EBADMSG: too short.
 int pt_stamp_ssid(const void *buf, size_t len, uint16_t *out);
 
