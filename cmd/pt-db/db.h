@@ -14,7 +14,8 @@ const char *db_path(const struct pt_ctx *ctx, const struct pt_config *config);
 void db_say(const struct pt_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 typedef int db_run_fn(struct pt_ctx *ctx, int argc, char **argv, void *opts);
-db_run_fn db_init, db_migrate, db_apply, db_export, db_ingest, db_query;
+db_run_fn db_init, db_migrate, db_apply, db_export, db_ingest, db_query, db_explain;
+db_run_fn db_maintain, db_check, db_stats, db_prune, db_archive, db_backup, db_restore;
 
 typedef int db_parse_fn(struct pt_ctx *ctx, int key, char *arg, void *opts);
 
@@ -42,3 +43,22 @@ struct db_query_opts {
 };
 extern const struct argp_option db_query_options[];
 db_parse_fn db_query_parse;
+
+// Of the verbs that keep the file in order; each takes what its own table offers.
+#define DB_TASKS 16
+
+struct db_care_opts {
+	const char *tasks[DB_TASKS];
+	unsigned n_tasks;
+	bool full;
+	uint32_t keep; // backups
+	bool keep_given;
+	int64_t older_ns;
+	bool older_given;
+	bool backup; // maintain: one first
+};
+extern const struct argp_option db_maintain_options[], db_archive_options[], db_backup_options[],
+	db_restore_options[];
+db_parse_fn db_care_parse;
+// Where backups and archives go unless told: beside the database.
+void db_beside(const char *path, const char *name, char *out, size_t len);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "db.h"
+#include "store/backup.h"
 #include "store/migrate.h"
 #include "store/open.h"
 
@@ -26,11 +27,15 @@ int db_migrate(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	pt_autoarena arena = { 0 };
 	struct pt_config config;
 	unsigned applied = 0;
+	char copy[PT_BACKUP_PATH];
 
 	(void)argc, (void)argv, (void)opts; // migrate takes none
 	if (db_config(ctx, &arena, &config) ||
-		pt_store_upgrade(db_path(ctx, &config), &config, &applied, &ctx->err))
+		pt_store_upgrade(
+			db_path(ctx, &config), &config, &applied, copy, sizeof(copy), &ctx->err))
 		return PT_EXIT_FAIL;
+	if (*copy)
+		db_say(ctx, "%s: the database as it was", copy);
 	db_say(ctx, "%s: version %" PRId64 ", %u migrations run", db_path(ctx, &config),
 		pt_store_version(), applied);
 	return PT_EXIT_OK;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/emit.h"
 #include "db.h"
@@ -132,5 +133,62 @@ int db_query(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	if (run_one(db, argv[0], kind, &ctx->err) == 0)
 		return PT_EXIT_OK;
 	pt_err_wrap(&ctx->err, "query");
+	return PT_EXIT_FAIL;
+}
+
+// The plan as a tree, and a word for each step that reads a whole table.
+static int print_plan(
+	struct pt_sql *db, const char *sql, enum pt_emit_kind kind, struct pt_err *err)
+{
+	static const struct pt_column columns[] = {
+		{ .key = "id", .heading = "ID", .right = true },
+		{ .key = "parent", .heading = "OF", .right = true },
+		{ .key = "step", .heading = "STEP" },
+		{ .key = "advice", .heading = "ADVICE" },
+		{ 0 },
+	};
+	pt_autobuf explain = { 0 };
+	pt_autostmt s = NULL;
+	struct pt_emit *e = NULL;
+
+	pt_buf_printf(&explain, "EXPLAIN QUERY PLAN %s", sql);
+	int code = pt_stmt_get(db, pt_buf_str(&explain), &s, NULL, err);
+	if (code)
+		return code;
+	if (pt_emit_new(kind, stdout, &e))
+		return pt_err_errno(err, -ENOMEM, "explain");
+	pt_emit_table(e, "plan", columns);
+	while ((code = pt_stmt_step(s, err)) > 0) {
+		const char *step = pt_stmt_text(s, 3);
+		bool scan = strncmp(step, "SCAN ", 5) == 0 && !strstr(step, " INDEX ") &&
+			!strstr(step, "CONSTANT ROW") && !strstr(step, "VIRTUAL TABLE");
+		bool sort = strncmp(step, "USE TEMP B-TREE", 15) == 0;
+		pt_emit_row(e);
+		pt_emit_i64(e, pt_stmt_i64(s, 0));
+		pt_emit_i64(e, pt_stmt_i64(s, 1));
+		pt_emit_str(e, step);
+		pt_emit_str(e,
+			scan ? "reads the whole table: ask for a column with an index"
+				: sort
+				? "sorts what it found: an index in that order would spare it"
+				: "");
+	}
+	int out = pt_emit_end(e);
+	return code ? code : out ? pt_err_errno(err, out, "standard output") : 0;
+}
+
+int db_explain(struct pt_ctx *ctx, int argc, char **argv, void *opts)
+{
+	pt_autoarena arena = { 0 };
+	struct pt_config config;
+	pt_autosql db = NULL;
+
+	(void)argc, (void)opts; // the dispatcher has counted; explain has no options
+	if (db_config(ctx, &arena, &config) ||
+		pt_store_open(db_path(ctx, &config), PT_SQL_READ, &config, &db, &ctx->err))
+		return PT_EXIT_FAIL;
+	if (print_plan(db, argv[0], ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, &ctx->err) == 0)
+		return PT_EXIT_OK;
+	pt_err_wrap(&ctx->err, "explain");
 	return PT_EXIT_FAIL;
 }

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "model/config.h"
+#include "store/backup.h"
 #include "store/migrate.h"
 
 #define PT_STORE_DIR_MODE 0755
@@ -140,17 +141,56 @@ int pt_store_create(const char *path, const struct pt_config *config, bool *crea
 	return code;
 }
 
-int pt_store_upgrade(
+static int open_for_upgrade(const char *path, const struct pt_config *config, struct pt_sql **out,
+	enum pt_store_state *state, int64_t *version, struct pt_err *err)
+{
+	pt_autosql db = NULL;
+	int code = open_connection(path, PT_SQL_WRITE, config, &db, err);
+
+	if (!code)
+		code = pt_store_state(db, state, version, err);
+	if (!code && *state == PT_STORE_EMPTY)
+		code = need_current(db, err);
+	if (!code)
+		*out = pt_take(&db);
+	return code;
+}
+
+int pt_store_upgrade_in_place(
 	const char *path, const struct pt_config *config, unsigned *applied, struct pt_err *err)
 {
 	pt_autosql db = NULL;
 	enum pt_store_state state;
-	int code = open_connection(path, PT_SQL_WRITE, config, &db, err);
+	int64_t version;
+	int code = open_for_upgrade(path, config, &db, &state, &version, err);
+
+	return code ? code : pt_store_migrate(db, applied, err);
+}
+
+int pt_store_upgrade(const char *path, const struct pt_config *config, unsigned *applied,
+	char *copy, size_t copy_len, struct pt_err *err)
+{
+	pt_autosql db = NULL;
+	pt_autofd lock = -1;
+	enum pt_store_state state;
+	int64_t version;
+	char name[PT_BACKUP_PATH];
+
+	path = path ? path : config->database.path;
+	if (copy_len)
+		*copy = '\0';
+	int code = open_for_upgrade(path, config, &db, &state, &version, err);
+	if (code || state == PT_STORE_CURRENT)
+		return code ? code : pt_store_migrate(db, applied, err);
+	if (snprintf(name, sizeof(name), "%s.before-version-%" PRId64, path, pt_store_version()) >=
+		(int)sizeof(name))
+		return pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", path);
+	code = lock_parent(path, &lock, err); // two at once would write one copy
 	if (!code)
 		code = pt_store_state(db, &state, NULL, err);
-	if (code)
-		return code;
-	if (state == PT_STORE_EMPTY)
-		return need_current(db, err);
-	return pt_store_migrate(db, applied, err);
+	if (!code && state == PT_STORE_OLD)
+		code = pt_backup_copy(db, name, NULL, err);
+	if (!code && copy_len)
+		(void)snprintf(copy, copy_len, "%s", name);
+	return code ? code : pt_store_migrate(db, applied, err);
 }

@@ -19,6 +19,11 @@ int pt_store_open(const char *path, enum pt_sql_mode mode, const struct pt_confi
 int pt_store_create(const char *path, const struct pt_config *config, bool *created,
 	struct pt_sql **out, struct pt_err *err);
 
-// Brings an existing database to this program's version; *applied counts the migrations.
-int pt_store_upgrade(
+// Brings an existing database to this program's version; *applied counts the migrations. Where any
+// is needed a verified copy is made first, PATH.before-version-N, its name in `copy` (may be NULL;
+// "" where none was).
+int pt_store_upgrade(const char *path, const struct pt_config *config, unsigned *applied,
+	char *copy, size_t copy_len, struct pt_err *err);
+// The same without the copy, for a file that is one.
+int pt_store_upgrade_in_place(
 	const char *path, const struct pt_config *config, unsigned *applied, struct pt_err *err);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "store/sql.h"
+#include "store/sql_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +69,7 @@ static int not_writable(const char *path)
 	return 0;
 }
 
-static int sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
+int pt_sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 {
 	int code = -ENOEXEC;
 	const char *cure = NULL;
@@ -120,6 +119,8 @@ static int on_wal_commit(void *ctx, sqlite3 *raw, const char *schema, int pages)
 
 static int check_file(const char *path, enum pt_sql_mode mode, struct pt_err *err)
 {
+	if (strcmp(path, ":memory:") == 0)
+		return 0;
 	if (mode == PT_SQL_CREATE)
 		return create_file(path, err);
 	if (access(path, R_OK) == 0)
@@ -146,7 +147,7 @@ int pt_sql_open(const char *path, enum pt_sql_mode mode, struct pt_sql **out, st
 	if (!db->db)
 		return pt_err_errno(err, -ENOMEM, "%s", path);
 	if (rc != SQLITE_OK)
-		return sql_fail(db, rc, err);
+		return pt_sql_fail(db, rc, err);
 	sqlite3_extended_result_codes(db->db, 1);
 	if (mode != PT_SQL_READ)
 		sqlite3_wal_hook(db->db, on_wal_commit, db);
@@ -181,6 +182,11 @@ void pt_sql_cleanup(struct pt_sql **db)
 	pt_sql_free(*db);
 }
 
+sqlite3 *pt_sql_raw(struct pt_sql *db)
+{
+	return db->db;
+}
+
 void pt_sql_busy_timeout(struct pt_sql *db, int64_t ms)
 {
 	sqlite3_busy_timeout(db->db, ms > INT32_MAX ? INT32_MAX : (int)ms);
@@ -199,7 +205,7 @@ const char *pt_sql_path(const struct pt_sql *db)
 int pt_sql_exec(struct pt_sql *db, const char *sql, struct pt_err *err)
 {
 	int rc = sqlite3_exec(db->db, sql, NULL, NULL, NULL);
-	return rc == SQLITE_OK ? 0 : sql_fail(db, rc, err);
+	return rc == SQLITE_OK ? 0 : pt_sql_fail(db, rc, err);
 }
 
 int pt_sql_execf(struct pt_sql *db, struct pt_err *err, const char *fmt, ...)
@@ -321,7 +327,7 @@ int pt_stmt_get(struct pt_sql *db, const char *sql, struct pt_stmt **out, const 
 	int rc = sqlite3_prepare_v3(db->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &raw,
 		rest ? rest : &(const char *){ 0 });
 	if (rc != SQLITE_OK)
-		return sql_fail(db, rc, err);
+		return pt_sql_fail(db, rc, err);
 	if (!raw && !rest)
 		return pt_err_set(err, -ENOEXEC, "no statement in: %s", sql);
 	if (raw) {
@@ -407,7 +413,7 @@ int pt_stmt_step(struct pt_stmt *s, struct pt_err *err)
 		return 1;
 	if (rc == SQLITE_DONE)
 		return 0;
-	int code = sql_fail(s->db, rc, err);
+	int code = pt_sql_fail(s->db, rc, err);
 	s->bind_rc = SQLITE_OK;
 	return code;
 }

@@ -19,7 +19,7 @@ enum pt_sql_mode {
 	PT_SQL_CREATE, // creates the file (mode 0640) where it is missing
 };
 
-// Opens without reading a page: what the file is shows with the first statement.
+// ":memory:" is no file. Opens without reading a page: what the file is shows with the first statement.
 int pt_sql_open(const char *path, enum pt_sql_mode mode, struct pt_sql **out, struct pt_err *err);
 void pt_sql_free(struct pt_sql *db);
 void pt_sql_cleanup(struct pt_sql **db);

@@ -25,10 +25,10 @@ values() { # UNIT KEY: the values of a key, one a line
 
 @test "systemd-analyze verify finds nothing" {
 	need systemd-analyze
-	for unit in etc/systemd/*.service; do # the commands as built, not as installed
+	for unit in etc/systemd/*.{service,timer}; do # the commands as built, not as installed
 		sed "s|=pt-|=$PT_BUILD/bin/pt-|" "$unit" >"$D/$(basename "$unit")"
 	done
-	run systemd-analyze verify --man=no "$D"/*.service
+	run systemd-analyze verify --man=no "$D"/*.{service,timer}
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
@@ -50,6 +50,7 @@ values() { # UNIT KEY: the values of a key, one a line
 		done < <(values "$stage" ExecStart; values "$stage" ExecStartPre)
 		[ "$(values "$stage" ExecStart | wc -l)" -eq 1 ]
 	done
+	[ "$(values maintain ExecStart)" = $'pt-db maintain\npt-db backup' ]
 }
 
 @test "the umbrella starts, stops and reloads every stage, and nothing else" {
@@ -57,7 +58,7 @@ values() { # UNIT KEY: the values of a key, one a line
 	for key in Wants PropagatesReloadTo; do
 		[ "$(values sdwan "$key" | tr ' ' '\n' | sort)" = "$want" ]
 	done
-	[ "$(printf '%s\n' etc/systemd/*.service | wc -l)" -eq $((${#stages[@]} + 1)) ]
+	[ "$(printf '%s\n' etc/systemd/*.service | wc -l)" -eq $((${#stages[@]} + 2)) ] # and maintenance
 	for stage in "${stages[@]}"; do
 		[ "$(values "$stage" PartOf)" = patronus-sdwan.service ]
 		[[ " $(values "$stage" After) " == *" patronus-sdwan.service "* ]]

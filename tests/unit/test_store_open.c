@@ -215,7 +215,7 @@ static void newer_version_is_refused(void)
 	struct pt_err err = { 0 };
 	pt_autosql again = NULL;
 	T_EQ(pt_store_create(path, &config, &created, &again, &err), -EPROTO);
-	T_EQ(pt_store_upgrade(path, &config, &(unsigned){ 0 }, &err), -EPROTO);
+	T_EQ(pt_store_upgrade(path, &config, &(unsigned){ 0 }, NULL, 0, &err), -EPROTO);
 	T_EQ(number(db, "PRAGMA user_version"), 99);
 }
 

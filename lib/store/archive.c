@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "store/archive.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "model/config.h"
+#include "store/open.h"
+#include "store/upkeep.h"
+
+#define DAY      86400
+#define ROWS_MIN 16
+#define ROWS_MAX 4096
+#define PATH_LEN 512
+
+// Tables with rows of a day. Rollups stay: they are what is left of it here.
+static const char *const tables[] = { "sdwan_path_health", "traffic_stats", "transitions",
+	"decisions", "switches", "stats" };
+#define TABLES PT_ARRAY_LEN(tables)
+
+static void name_day(const struct pt_sql *db, const char *dir, int64_t start, char day[16],
+	char *path, size_t len)
+{
+	const char *slash = strrchr(pt_sql_path(db), '/');
+	const char *name = slash ? slash + 1 : pt_sql_path(db);
+	const char *dot = strrchr(name, '.');
+	time_t t = (time_t)start;
+	struct tm tm;
+
+	(void)gmtime_r(&t, &tm);
+	(void)strftime(day, 16, "%Y-%m-%d", &tm);
+	(void)snprintf(path, len, "%s/%.*s-%s.db", dir,
+		dot && dot > name ? (int)(dot - name) : (int)strlen(name), name, day);
+}
+
+// The first day that has a row; -ENOENT: none.
+static int oldest_day(struct pt_sql *db, int64_t *start, struct pt_err *err)
+{
+	int64_t least = INT64_MAX;
+
+	for (size_t i = 0; i < TABLES; i++) {
+		char sql[128];
+		int64_t v;
+		(void)snprintf(sql, sizeof(sql), "SELECT ifnull(min(timestamp), %lld) FROM %s",
+			(long long)INT64_MAX, tables[i]);
+		int code = pt_sql_i64(db, sql, &v, err);
+		if (code)
+			return code;
+		least = v < least ? v : least;
+	}
+	if (least == INT64_MAX)
+		return -ENOENT;
+	*start = least - ((least % DAY) + DAY) % DAY;
+	return 0;
+}
+
+// Newest rows of the state that is copied: what comes later, even of an old day, is not in it.
+static int newest_rows(struct pt_sql *archive, int64_t last_id[TABLES], struct pt_err *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; !code && i < TABLES; i++) {
+		char sql[128];
+		(void)snprintf(
+			sql, sizeof(sql), "SELECT ifnull(max(id), 0) FROM live.%s", tables[i]);
+		code = pt_sql_i64(archive, sql, &last_id[i], err);
+	}
+	return code;
+}
+
+static int copy_table(struct pt_sql *archive, const char *table, int64_t start, uint64_t *rows,
+	struct pt_err *err)
+{
+	pt_autostmt s = NULL;
+	char sql[256];
+
+	(void)snprintf(sql, sizeof(sql),
+		"INSERT OR IGNORE INTO main.%s SELECT * FROM live.%s WHERE timestamp >= ?1 AND "
+		"timestamp < ?2",
+		table, table);
+	int code = pt_stmt_get(archive, sql, &s, NULL, err);
+	if (code)
+		return code;
+	pt_stmt_bind_i64(s, 1, start);
+	pt_stmt_bind_i64(s, 2, start + DAY);
+	code = pt_stmt_run(s, err);
+	*rows += code ? 0 : (uint64_t)pt_sql_changes(archive);
+	return code;
+}
+
+// Into the day's file, in one transaction. The archive's connection only reads the live file.
+static int copy_day(struct pt_sql *db, const struct pt_config *config, const char *path,
+	int64_t start, int64_t last_id[TABLES], uint64_t *rows, struct pt_err *err)
+{
+	struct pt_config safe = *config;
+	pt_autosql archive = NULL;
+	pt_autostmt attach = NULL;
+	bool created;
+
+	safe.database.synchronous = PT_SYNC_FULL; // on the disk before anything is deleted
+	int code = pt_store_create(path, &safe, &created, &archive, err);
+	if (!code)
+		code = pt_stmt_get(archive, "ATTACH ?1 AS live", &attach, NULL, err);
+	if (code)
+		return code;
+	pt_stmt_bind_text(attach, 1, pt_sql_path(db));
+	code = pt_stmt_run(attach, err);
+	if (!code)
+		code = pt_sql_exec(archive,
+			"BEGIN; INSERT OR IGNORE INTO main.sources SELECT * FROM "
+			"live.sources",
+			err);
+	if (!code)
+		code = newest_rows(archive, last_id, err);
+	for (size_t i = 0; !code && i < TABLES; i++)
+		code = copy_table(archive, tables[i], start, rows, err);
+	code = pt_sql_end(archive, code, err);
+	return code ? code : pt_sql_exec(archive, "PRAGMA main.wal_checkpoint(TRUNCATE)", err);
+}
+
+static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64_t last_id,
+	struct pt_archive_counts *out, struct pt_err *err)
+{
+	char sql[256];
+	int64_t limit = ROWS_MIN, n;
+	pt_autostmt s = NULL;
+
+	(void)snprintf(sql, sizeof(sql),
+		"DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE timestamp < ?1 AND id <= ?3 "
+		"LIMIT ?2)",
+		table, table);
+	int code = pt_stmt_get(db, sql, &s, NULL, err);
+	do {
+		code = code ? code : pt_sql_begin(db, err);
+		if (code)
+			return code;
+		pt_stmt_bind_i64(s, 1, end);
+		pt_stmt_bind_i64(s, 2, limit);
+		pt_stmt_bind_i64(s, 3, last_id);
+		code = pt_stmt_run(s, err);
+		n = pt_sql_changes(db);
+		code = pt_sql_end(db, code, err);
+		int64_t took = pt_sql_held_us(db);
+		if (took > out->longest_us)
+			out->longest_us = took;
+		if (n < limit)
+			break;
+		limit = took > PT_UPKEEP_HOLD_US / 2 && limit > ROWS_MIN   ? limit / 2
+			: took < PT_UPKEEP_HOLD_US / 5 && limit < ROWS_MAX ? limit * 2
+									   : limit;
+	} while (!code);
+	return code;
+}
+
+// Rows that no rollup has taken would be gone from the charts.
+static int roll_up(struct pt_sql *db, const struct pt_config *config, struct pt_err *err)
+{
+	struct pt_rollup *r = NULL;
+	bool more = config->metrics.aggregation_enabled;
+	int code = more ? pt_rollup_new(db, PT_UPKEEP_HOLD_US, &r, err) : 0;
+
+	while (!code && more)
+		code = pt_rollup_step(r, &more, err);
+	pt_rollup_free(r);
+	return code;
+}
+
+int pt_archive_run(struct pt_sql *db, const struct pt_config *config,
+	const struct pt_archive_opts *o, struct pt_archive_counts *out, struct pt_err *err)
+{
+	char day[16], path[PATH_LEN];
+	int64_t start, last_id[TABLES];
+	int code = roll_up(db, config, err);
+
+	*out = (struct pt_archive_counts){ 0 };
+	if (!code && mkdir(o->dir, 0750) != 0 && errno != EEXIST)
+		code = pt_err_errno(err, -errno, "%s", o->dir);
+	while (!code && (code = oldest_day(db, &start, err)) == 0 && start + DAY <= o->before) {
+		uint64_t rows = 0;
+		name_day(db, o->dir, start, day, path, sizeof(path));
+		code = copy_day(db, config, path, start, last_id, &rows, err);
+		for (size_t i = 0; !code && i < TABLES; i++)
+			code = delete_table(db, tables[i], start + DAY, last_id[i], out, err);
+		out->days++;
+		out->rows += rows;
+		if (!code && o->progress)
+			o->progress(o->ctx, day, rows);
+	}
+	return code == -ENOENT ? 0 : code;
+}

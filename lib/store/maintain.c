@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+#include "store/maintain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "model/config.h"
+#include "store/journal.h"
+#include "store/sql.h"
+#include "store/upkeep.h"
+#include "store/verify.h"
+
+#define HOLD_US       PT_UPKEEP_HOLD_US
+#define VACUUM_START  64 // pages at a time
+#define VACUUM_MAX    4096
+#define ANALYZE_LIMIT 400 // rows of an index that are looked at: enough for the planner
+#define BUSY_TRIES    200
+#define BUSY_PAUSE_MS 25
+
+const char *const pt_maintain_words[] = {
+	[PT_MAINTAIN_OK] = "ok",
+	[PT_MAINTAIN_NO] = "no",
+	[PT_MAINTAIN_FAILED] = "failed",
+};
+
+static void tell(const struct pt_maintain *m, int64_t done, int64_t total)
+{
+	if (m->progress)
+		m->progress(m->ctx, done, total);
+}
+
+static void held(struct pt_maintain_report *out, int64_t us)
+{
+	if (us > out->longest_us)
+		out->longest_us = us;
+}
+
+// Beyond busy_timeout_ms: maintenance has time, and nobody is told of a lock.
+static bool try_again(int code, unsigned *tries)
+{
+	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_MS * PT_NS_PER_MS };
+
+	if (code != -EBUSY || ++*tries > BUSY_TRIES)
+		return false;
+	(void)nanosleep(&pause, NULL); // an early end is a try more
+	return true;
+}
+
+// One short writing transaction around a script.
+static int write_shortly(const struct pt_maintain *m, const char *sql,
+	struct pt_maintain_report *out, struct pt_err *err)
+{
+	unsigned tries = 0;
+	int code;
+
+	do {
+		code = pt_sql_begin(m->db, err);
+	} while (try_again(code, &tries));
+	if (code)
+		return code;
+	code = pt_sql_end(m->db, pt_sql_exec(m->db, sql, err), err);
+	held(out, pt_sql_held_us(m->db));
+	return code;
+}
+
+typedef int task_fn(
+	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err);
+
+static int upkeep(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	struct pt_upkeep *u = NULL;
+	struct pt_upkeep_counts c = { 0 };
+	int64_t left = 0;
+	unsigned tries = 0;
+	bool more = true;
+	int code = pt_upkeep_new(m->db, m->config, &u, err);
+
+	if (code)
+		return code;
+	if (m->config->metrics.aggregation_enabled)
+		(void)pt_sql_i64(m->db,
+			"SELECT (SELECT ifnull(max(id), 0) FROM sdwan_path_health) - "
+			"ifnull((SELECT "
+			"last_id FROM rollup_marks WHERE source = 'sdwan_path_health'), 0)",
+			&left, NULL); // only to show how far it is
+	while (more && (!code || try_again(code, &tries))) {
+		code = pt_upkeep_step(u, &more, err);
+		pt_upkeep_counts(u, &c);
+		tell(m, (int64_t)c.rolled_up, left);
+	}
+	pt_upkeep_free(u);
+	held(out, c.longest_us);
+	(void)snprintf(out->detail, sizeof(out->detail),
+		"%" PRIu64 " rows rolled up, %" PRIu64 " past their time deleted", c.rolled_up,
+		c.deleted);
+	return code;
+}
+
+// Table by table: ANALYZE alone would keep writers out until it is through with all.
+static int analyze(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	pt_autostmt s = NULL;
+	char names[64][64];
+	int n = 0;
+	int code = pt_stmt_get(m->db,
+		"SELECT DISTINCT tbl_name FROM sqlite_schema WHERE type = 'index' AND tbl_name NOT "
+		"LIKE 'sqlite%' ORDER BY 1",
+		&s, NULL, err);
+	while (!code && n < 64 && (code = pt_stmt_step(s, err)) > 0) {
+		(void)snprintf(names[n++], sizeof(names[0]), "%s", pt_stmt_text(s, 0));
+		code = 0;
+	}
+	pt_stmt_reset(s);
+	for (int i = 0; !code && i < n; i++) {
+		char sql[128];
+		(void)snprintf(sql, sizeof(sql), "PRAGMA analysis_limit=%d; ANALYZE \"%.63s\"",
+			ANALYZE_LIMIT, names[i]);
+		code = write_shortly(m, sql, out, err);
+		tell(m, i + 1, n);
+	}
+	(void)snprintf(out->detail, sizeof(out->detail), "%d tables", n);
+	return code;
+}
+
+static int optimize(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	(void)out;
+	return pt_sql_exec(m->db, "PRAGMA analysis_limit=400; PRAGMA optimize", err);
+}
+
+static int vacuum(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	int64_t mode, pages = 0, left = 0, n = VACUUM_START;
+	int code = pt_sql_i64(m->db, "PRAGMA auto_vacuum", &mode, err);
+
+	if (!code)
+		code = pt_sql_i64(m->db, "PRAGMA freelist_count", &pages, err);
+	if (code)
+		return code;
+	if (mode != 2) {
+		(void)snprintf(out->detail, sizeof(out->detail),
+			"auto_vacuum is not INCREMENTAL in this file: see pt-db check");
+		return 0;
+	}
+	for (left = pages; !code && left > 0;) {
+		char sql[64];
+		int64_t before = left;
+		(void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%" PRId64 ")", n);
+		code = write_shortly(m, sql, out, err);
+		int64_t took = pt_sql_held_us(m->db);
+		n = took > HOLD_US / 2 && n > 1                ? n / 2
+			: took < HOLD_US / 5 && n < VACUUM_MAX ? n * 2
+							       : n;
+		if (!code)
+			code = pt_sql_i64(m->db, "PRAGMA freelist_count", &left, err);
+		tell(m, pages - left, pages);
+		if (left >= before)
+			break; // others free as fast as we do
+	}
+	(void)snprintf(out->detail, sizeof(out->detail),
+		"%" PRId64 " free pages given back, %" PRId64 " left", pages - left, left);
+	return code;
+}
+
+// First what can be done beside everyone, so that the short time alone is short.
+static int checkpoint(
+	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	pt_autostmt s = NULL;
+	int64_t busy, log, moved;
+	int code = pt_sql_exec(m->db, "PRAGMA wal_checkpoint(PASSIVE)", err);
+
+	if (!code)
+		code = pt_stmt_get(m->db, "PRAGMA wal_checkpoint(TRUNCATE)", &s, NULL, err);
+	if (code)
+		return code;
+	struct pt_mono start = pt_mono_now();
+	pt_sql_busy_timeout(m->db, HOLD_US / 1000); // it waits for readers with the lock in hand
+	code = pt_stmt_step(s, err);
+	pt_sql_busy_timeout(m->db, m->config->database.busy_timeout_ms);
+	held(out, pt_mono_diff(pt_mono_now(), start) / PT_NS_PER_US);
+	if (code == -EBUSY) { // as "busy" in the row, said otherwise
+		(void)snprintf(out->detail, sizeof(out->detail), "another checkpoint is running");
+		return 0;
+	}
+	if (code < 0)
+		return code;
+	busy = pt_stmt_i64(s, 0), log = pt_stmt_i64(s, 1), moved = pt_stmt_i64(s, 2);
+	if (log < 0)
+		(void)snprintf(out->detail, sizeof(out->detail), "no write-ahead log");
+	else
+		(void)snprintf(out->detail, sizeof(out->detail), "%" PRId64 " pages moved%s", moved,
+			busy ? ", the log is in use and stays" : ", the log is empty");
+	return 0;
+}
+
+static int report_check(
+	const struct pt_verify *v, const char *sound, struct pt_maintain_report *out)
+{
+	if (!v->faults) {
+		(void)snprintf(out->detail, sizeof(out->detail), "%s", sound);
+		return 0;
+	}
+	out->result = PT_MAINTAIN_NO;
+	(void)snprintf(out->detail, sizeof(out->detail),
+		"%" PRIu64 " faults, the first: %s: restore a backup", v->faults, v->first);
+	return 0;
+}
+
+static int quick_check(
+	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	struct pt_verify v;
+	int code = pt_verify_pages(m->db, false, &v, err);
+	return code ? code : report_check(&v, "every page and row is sound", out);
+}
+
+static int full_check(
+	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	struct pt_verify v;
+	int code = pt_verify_pages(m->db, true, &v, err);
+	return code ? code : report_check(&v, "every page, row and index is sound", out);
+}
+
+static int foreign_keys(
+	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	struct pt_verify v;
+	int code = pt_verify_foreign_keys(m->db, &v, err);
+	return code ? code : report_check(&v, "every reference is sound", out);
+}
+
+const struct pt_maintain_task pt_maintain_tasks[] = {
+	{ "quick-check", "Whether every page and row is sound", false },
+	{ "full-check", "The same, and every index against its rows", true },
+	{ "foreign-keys", "Whether every reference finds its row", false },
+	{ "upkeep", "Rollups, and what is past its time", false },
+	{ "analyze", "Statistics for the query planner", false },
+	{ "optimize", "What SQLite itself finds due", false },
+	{ "vacuum", "Free pages back to the file system", false },
+	{ "checkpoint", "The write-ahead log into the file", false },
+	{ 0 },
+};
+static task_fn *const runs[] = { quick_check, full_check, foreign_keys, upkeep, analyze, optimize,
+	vacuum, checkpoint };
+_Static_assert(PT_ARRAY_LEN(runs) == PT_ARRAY_LEN(pt_maintain_tasks) - 1, "one for each task");
+
+void pt_maintain_run(const struct pt_maintain *m, unsigned task, struct pt_maintain_report *out)
+{
+	int64_t started = pt_wall_us();
+	struct pt_mono start = pt_mono_now();
+	struct pt_err err = { 0 };
+	unsigned tries = 0;
+
+	*out = (struct pt_maintain_report){ 0 };
+	int code = runs[task](m, out, &err);
+	out->duration_us = pt_mono_diff(pt_mono_now(), start) / PT_NS_PER_US;
+	if (code) {
+		out->result = PT_MAINTAIN_FAILED;
+		(void)snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
+	}
+	do { // a file that cannot be written has no log either: the report says so
+		code = pt_journal_write(m->db, pt_maintain_tasks[task].name, started,
+			pt_maintain_words[out->result], out->detail, &err);
+	} while (try_again(code, &tries));
+	if (code && out->result == PT_MAINTAIN_OK) {
+		out->result = PT_MAINTAIN_FAILED;
+		(void)snprintf(out->detail, sizeof(out->detail), "not recorded: %s", err.msg);
+	}
+}

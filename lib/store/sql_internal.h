@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// Inside the adapter for SQLite: sql.c and sql_copy.c only.
+#pragma once
+#include <sqlite3.h>
+
+#include "store/sql.h"
+
+sqlite3 *pt_sql_raw(struct pt_sql *db);
+int pt_sql_fail(struct pt_sql *db, int rc, struct pt_err *err);

@@ -1,0 +1,245 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What keeps the file in order: maintain, check, backup, restore, prune, archive, stats, explain.
+
+# Each test is a subshell, and `run` sets stderr.
+# shellcheck disable=SC2030,SC2031,SC2154
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return
+	dir=$BATS_TEST_TMPDIR/db
+	mkdir "$dir"
+	db=$dir/sdwan.db
+	config=$BATS_TEST_TMPDIR/config.yaml
+	printf 'health:\n  db_persist_interval: 1\n' >"$config"
+	pt init -q
+}
+
+teardown() {
+	local p
+	for p in ${pids:-}; do kill -9 "$p" 2>/dev/null || true; done
+}
+
+pt() { # VERB ARG...
+	local verb=$1
+	shift
+	pt-db "$verb" --db "$db" --config "$config" "$@"
+}
+
+sql() { sqlite3 -cmd '.timeout 5000' "$db" "$1"; }
+
+digest() { # FILE: of what is in it
+	sqlite3 "$1" .dump | grep -v maintenance_log | sha256sum
+}
+
+# Rows of so many days, one an hour, the newest now.
+days() { # N
+	sql "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < $1 * 24 - 1)
+		INSERT INTO sdwan_path_health (timestamp, ts_us, path_id, target, family, probe, sent, received, rtt_us_min, rtt_us_max, rtt_hist)
+		SELECT unixepoch() - i * 3600, 0, 'p', '192.0.2.1', 'ipv4', 'stamp', 10, 10, 100, 900, '[[100,10]]' FROM n"
+}
+
+@test "maintain does every task beside a writer, records each, and keeps nobody waiting" {
+	days 30
+	sql 'CREATE TABLE big (x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO big SELECT zeroblob(4000) FROM n; DROP TABLE big'
+	[ "$(sql 'PRAGMA freelist_count')" -ge 1000 ]
+	records 12000 6000 3>&- | pt ingest -q --wait 5ms 3>&- &
+	pids=$!
+	run -0 --separate-stderr pt maintain --json
+	wait "$pids"
+	pids=
+	echo "$output" | jq -c '.tasks[]'
+	# shellcheck disable=SC2016
+	jq -e '[.tasks[].task] == ["quick-check", "foreign-keys", "upkeep", "analyze", "optimize", "vacuum", "checkpoint"]
+		and all(.tasks[]; .result == "ok")' <<<"$output"
+	[ -z "$stderr" ]
+	[ "$(sql 'SELECT count(*) FROM maintenance_log WHERE result = "ok" AND duration_us >= 0')" -eq 7 ]
+	[ "$(sql 'PRAGMA freelist_count')" -lt 200 ]
+	[ "$(sql "SELECT count(*) FROM sqlite_stat1 WHERE idx = 'idx_path_health_path_time'")" -eq 1 ]
+	[ "$(sql 'SELECT sum(n) FROM path_health_rollups WHERE period_secs = 3600')" -ge 300 ]
+	[ "$(sql 'SELECT count(*) FROM transitions')" -eq 1500 ] # and all was stored
+}
+
+@test "one task by name; a wrong one names the right ones" {
+	run -0 pt maintain --task analyze
+	[ "${#lines[@]}" -eq 2 ]
+	[ "$(sql 'SELECT group_concat(task) FROM maintenance_log')" = analyze ]
+	run -0 pt maintain --full --json
+	jq -e '[.tasks[].task] | contains(["full-check"]) and (index("quick-check") == null)' <<<"$output"
+	run -64 pt maintain --task defragment
+	[[ $output == *"no 'defragment', one of quick-check full-check"* ]]
+}
+
+@test "damage is exit 1, named and recorded; check says what helps" {
+	days 5
+	run -0 pt check
+	# An index that lost a row, which a look at the pages alone does not show.
+	sql "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX idx_sites_status ON sites(id)' WHERE name = 'idx_sites_status'"
+	sql "INSERT INTO sites (id) VALUES ('s')"
+	sql "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX idx_sites_status ON sites(status)' WHERE name = 'idx_sites_status'"
+	run -1 --separate-stderr pt maintain --task full-check
+	echo "$output $stderr"
+	[[ $stderr == "pt-db: full-check: "*"idx_sites_status"*"restore a backup" ]]
+	[ "$(sql "SELECT result FROM maintenance_log WHERE task = 'full-check'")" = no ]
+	sql 'DROP INDEX idx_path_health_path_time'
+	printf 'database:\n  cache_size: -16000000\n' >"$config"
+	run -1 pt check --json
+	jq -e '.checks[] | select(.check == "indexes") | .verdict == "bad" and (.cure | contains("CREATE INDEX idx_path_health_path_time"))' <<<"$output"
+	jq -e '.checks[] | select(.check == "cache budget") | .verdict == "bad"' <<<"$output"
+	sql "PRAGMA foreign_keys=OFF; INSERT INTO paths (id, source_site_id, dest_site_id) VALUES ('p', 'nowhere', 'nowhere')"
+	run -1 pt maintain --task foreign-keys
+	[[ $output == *"paths: row 1 refers to nothing in sites"* ]]
+}
+
+@test "backup beside a writer: whole, of one instant, the oldest go" {
+	pt apply -q --no-publish etc/network.yaml >/dev/null
+	records 12000 8000 3>&- | pt ingest -q --wait 5ms --batch 50 3>&- &
+	pids=$!
+	made=()
+	for _ in 1 2 3; do
+		run -0 --separate-stderr pt backup --keep 2 "$dir/copies"
+		made+=("$output")
+		[ "$(sqlite3 "$output" 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
+		# A prefix of the records, whole: as many rows as the source's mark says.
+		[ "$(sqlite3 "$output" 'SELECT (SELECT ifnull(max(seq), 0) FROM sources) = (SELECT count(*) FROM (SELECT id FROM sdwan_path_health UNION ALL SELECT id + 1000000 FROM stats UNION ALL SELECT id + 2000000 FROM transitions UNION ALL SELECT id + 3000000 FROM traffic_stats))')" -eq 1 ]
+		read -rt 1.1 <> <(:) || true # names are by the second
+	done
+	wait "$pids"
+	pids=
+	[ "$(find "$dir/copies" -type f | sort)" = "$(printf '%s\n' "${made[@]:1}")" ]
+	[ "$(sql "SELECT count(*) FROM maintenance_log WHERE task = 'backup' AND result = 'ok'")" -eq 3 ]
+	# What cannot be written leaves nothing but a line in the log.
+	run -2 pt backup /proc/nowhere
+	[ "$(sql "SELECT count(*) FROM maintenance_log WHERE task = 'backup' AND result = 'failed'")" -eq 1 ]
+}
+
+@test "restore: verified, swapped in one step, what was there is kept" {
+	days 2
+	run -0 --separate-stderr pt backup
+	copy=$output
+	want=$(digest "$copy")
+	days 1
+	was=$(digest "$db")
+	run -0 pt restore --dry-run "$copy"
+	[ "$(digest "$db")" = "$was" ]
+	run -0 pt restore "$copy"
+	[ "$(digest "$db")" = "$want" ]
+	old=$(echo "$db".before-*)
+	[ "$(digest "$old")" = "$was" ]
+	[ "$(sql 'PRAGMA journal_mode')" = wal ]
+	[ "$(sql "SELECT result FROM maintenance_log WHERE task = 'restore'")" = ok ]
+	# Not while somebody has it open.
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	exec 7<>"$BATS_TEST_TMPDIR/fifo"
+	pt-db ingest -q --db "$db" --config "$config" <"$BATS_TEST_TMPDIR/fifo" 3>&- 7>&- &
+	pids=$!
+	records 8 >&7
+	deadline=$((SECONDS + 10))
+	until [ "$(sql 'SELECT count(*) FROM stats')" -eq 1 ]; do [ "$SECONDS" -lt "$deadline" ]; done
+	run -2 pt restore "$copy"
+	[[ $output == *"in use: stop patronus-db"* ]]
+	kill -TERM "$pids"
+	wait "$pids"
+	pids=
+	exec 7>&-
+}
+
+@test "restore over a damaged file, from an older version, and of nonsense" {
+	days 2
+	run -0 --separate-stderr pt backup
+	copy=$output
+	want=$(digest "$copy")
+	sql 'INSERT INTO sites (id) VALUES ("in the log")' # leaves a log beside it, perhaps
+	cp "$db" "$BATS_TEST_TMPDIR/whole"
+	dd if=/dev/urandom of="$db" bs=4096 seek=1 count=20 conv=notrunc status=none
+	printf 'a log of another time' >"$db-wal"
+	run -0 pt restore "$copy"
+	[ "$(digest "$db")" = "$want" ]
+	[ "$(sql 'PRAGMA integrity_check')" = ok ]
+	# An old one is brought to this version.
+	sqlite3 "$BATS_TEST_TMPDIR/old.db" 'PRAGMA application_id=0x50544442; PRAGMA user_version=0'
+	sqlite3 "$copy" .dump >/dev/null
+	run -2 pt restore "$BATS_TEST_TMPDIR/old.db"
+	want=$(digest "$db")
+	for bad in /etc/passwd "$BATS_TEST_TMPDIR/none"; do
+		run -2 pt restore "$bad"
+		[ "${#lines[@]}" -eq 1 ]
+	done
+	dd if=/dev/urandom of="$BATS_TEST_TMPDIR/whole" bs=4096 seek=2 count=20 conv=notrunc status=none
+	run -2 pt restore "$BATS_TEST_TMPDIR/whole"
+	[[ $output == *"damaged"* || $output == *"malformed"* ]]
+	[ "$(digest "$db")" = "$want" ]
+	[ ! -e "$db.new" ]
+}
+
+@test "migrate keeps a verified copy of what was" {
+	version=$(sql 'PRAGMA user_version')
+	rm -f "$db"*
+	sql '.read tests/golden/database-1.sql'
+	sql "INSERT INTO sites (id) VALUES ('kept')"
+	run -2 pt query 'SELECT 1'
+	[[ $output == *"run pt-db migrate" ]]
+	run -0 pt migrate
+	copy=$db.before-version-$version
+	[ "${lines[0]}" = "pt-db: $copy: the database as it was" ]
+	[ "$(sqlite3 "$copy" 'PRAGMA user_version; SELECT id FROM sites')" = $'1\nkept' ]
+	[ "$(sql 'PRAGMA user_version; SELECT id FROM sites; PRAGMA integrity_check')" = "$version"$'\nkept\nok' ]
+	run -0 pt migrate
+	[ "${#lines[@]}" -eq 1 ] # nothing to do, nothing copied
+}
+
+@test "prune does what it said it would, and rolled up rows alone go" {
+	days 40
+	printf 'metrics:\n  retention_seconds: 2592000\n' >"$config" # 30 days: raw rows 2.5 days
+	run -0 pt prune --json --dry-run
+	due=$(jq '.pruned[] | select(.table == "sdwan_path_health") | .rows' <<<"$output")
+	[ "$due" -ge 890 ]
+	[ "$(sql 'SELECT count(*) FROM sdwan_path_health')" -eq 960 ]
+	run -0 pt prune --json # nothing was rolled up
+	[ "$(sql 'SELECT count(*) FROM sdwan_path_health')" -eq 960 ]
+	pt maintain --task upkeep >/dev/null
+	left=$(sql 'SELECT count(*) FROM sdwan_path_health')
+	[ "$left" -ge 60 ] && [ "$left" -le 62 ]
+	# 30 days of hours, each with its one check
+	[ "$(sql 'SELECT count(*) BETWEEN 719 AND 722 AND min(n) = 1 FROM path_health_rollups WHERE period_secs = 3600')" -eq 1 ]
+	printf 'metrics:\n  aggregation_enabled: false\n  retention_seconds: 86400\n' >"$config"
+	run -0 pt prune --json
+	[ "$(sql 'SELECT count(*) FROM sdwan_path_health')" -le 26 ]
+}
+
+@test "archive: every row in its day's file or here, none twice, none lost" {
+	days 10
+	all=$(sql 'SELECT count(*) FROM sdwan_path_health')
+	run -0 pt archive --older 3d "$dir/old"
+	here=$(sql 'SELECT count(*) FROM sdwan_path_health') there=0
+	for f in "$dir"/old/sdwan-*.db; do
+		n=$(sqlite3 "$f" 'SELECT count(*) FROM sdwan_path_health')
+		day=$(basename "$f" .db)
+		[ "$(sqlite3 "$f" "SELECT DISTINCT date(timestamp, 'unixepoch') FROM sdwan_path_health")" = "${day#sdwan-}" ]
+		[ "$(sqlite3 "$f" 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
+		there=$((there + n))
+	done
+	[ $((here + there)) -eq "$all" ]
+	[ "$here" -ge 72 ] && [ "$here" -le 97 ]
+	[ "$(sql 'SELECT sum(n) FROM path_health_rollups WHERE period_secs = 3600')" -eq "$all" ]
+	run -0 pt archive --older 3d "$dir/old"
+	[[ $output == *"0 rows of 0 days"* ]]
+	# A row that comes late joins its day.
+	sql "INSERT INTO sdwan_path_health (timestamp, ts_us, path_id) VALUES (unixepoch() - 8 * 86400, 0, 'late')"
+	run -0 pt archive --older 3d "$dir/old"
+	[ "$(sql "SELECT count(*) FROM sdwan_path_health WHERE path_id = 'late'")" -eq 0 ]
+	for f in "$dir"/old/sdwan-*.db; do sqlite3 "$f" "SELECT path_id FROM sdwan_path_health WHERE path_id = 'late'"; done | grep -c late | grep -qx 1
+}
+
+@test "explain marks whole tables and sorting, stats counts rows" {
+	run -0 pt explain 'SELECT * FROM sdwan_path_health WHERE sent > 5 ORDER BY sent'
+	[[ $output == *"SCAN sdwan_path_health"*"reads the whole table"* ]]
+	[[ $output == *"TEMP B-TREE"*"sorts"* ]]
+	run -0 pt explain --json "SELECT * FROM sdwan_path_health WHERE path_id = 'p' AND timestamp > 5"
+	jq -e '.plan | length == 1 and .[0].advice == "" and (.[0].step | contains("idx_path_health_path_time"))' <<<"$output"
+	run -2 pt explain 'SELEKT'
+	days 1
+	run -0 --separate-stderr pt stats --json
+	jq -e '.tables[] | select(.table == "sdwan_path_health") | .rows == 24 and .last - .first == 82800' <<<"$output"
+}
