@@ -161,7 +161,7 @@ static int order(struct job *j, const char *policy_id)
 		pt_order_by_hand(&orders[n]);
 		n++;
 	}
-	if (!j->ctx->dry_run && pt_order_apply(j->plane, orders, n, &changed, &j->ctx->err))
+	if (!j->ctx->dry_run && pt_order_apply(&j->names, orders, n, &changed, &j->ctx->err))
 		return j->ctx->err.code;
 	for (uint32_t i = 0; i < n && !j->ctx->quiet; i++)
 		print_order(j, &orders[i]);

@@ -36,7 +36,7 @@ static void apply_orders(struct watch *w)
 	struct pt_err err = {};
 	uint32_t changed = 0;
 
-	if (w->n_orders && pt_order_apply(w->plane, w->orders, w->n_orders, &changed, &err))
+	if (w->n_orders && pt_order_apply(&w->names, w->orders, w->n_orders, &changed, &err))
 		pt_log(PT_LOG_WARN, "decisions not applied: %s", err.msg);
 	w->n_orders = 0;
 	if (changed)

@@ -24,6 +24,7 @@ struct classify {
 static const struct pt_column columns[] = {
 	{ .key = "flow", .heading = "FLOW" },
 	{ .key = "site", .heading = "SITE" },
+	{ .key = "then", .heading = "THEN" },
 	{ .key = "prefix", .heading = "BY PREFIX" },
 	{ .key = "policy", .heading = "POLICY" },
 	{ .key = "rule", .heading = "BY RULE" },
@@ -77,7 +78,7 @@ static void put_passed_over(
 
 static int classify_one(struct classify *c, const char *text, struct pt_err *err)
 {
-	const char *paths[PT_GROUP_PATHS];
+	const char *paths[PT_GROUP_PATHS], *then[PT_SHARED_SITES];
 	struct pt_flow flow;
 	struct pt_class got;
 	int rc = pt_flow_parse(text, &flow, err);
@@ -90,6 +91,9 @@ static int classify_one(struct classify *c, const char *text, struct pt_err *err
 	pt_emit_row(c->emit);
 	pt_emit_str(c->emit, text);
 	pt_emit_str(c->emit, got.site ? got.site->id : NULL);
+	for (uint32_t i = 1; i < got.n_sites; i++)
+		then[i - 1] = got.sites[i]->id;
+	pt_emit_strs(c->emit, then, got.n_sites ? got.n_sites - 1 : 0);
 	put_prefix(c->emit, got.prefix);
 	pt_emit_str(c->emit, got.policy ? got.policy->id : NULL);
 	put_rule(c->emit, got.policy);

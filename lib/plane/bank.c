@@ -79,6 +79,11 @@ static struct pt_group *group_at(
 	return &p->group[PT_GROUP_KEY((size_t)p->meta->site_cap, bank, site, policy)];
 }
 
+const struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy)
+{
+	return group_at(b->plane, !active(b->plane, PT_BANK_GROUP), site, policy);
+}
+
 bool pt_bank_put_group(
 	const struct pt_bank *b, uint32_t site, uint32_t policy, const struct pt_group *group)
 {

@@ -22,6 +22,7 @@ int pt_bank_wait(struct pt_err *err);
 // changes nothing.
 int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err);
 // False when the site or the policy is out of range.
+const struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy);
 bool pt_bank_put_group(
 	const struct pt_bank *b, uint32_t site, uint32_t policy, const struct pt_group *group);
 void pt_bank_copy_groups(const struct pt_bank *b);

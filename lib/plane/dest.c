@@ -31,16 +31,23 @@ static void add_local(struct wanted *w, const struct pt_links *links)
 }
 
 static void add_site(
-	struct wanted *w, const struct pt_setup *s, const struct pt_site *site, uint32_t index)
+	struct wanted *w, const struct pt_setup *s, uint32_t at, const struct pt_dest_index *index)
 {
+	const struct pt_site *site = &s->net->sites[at];
 	bool self = !strcmp(s->self->id, site->id);
+	uint32_t alone = self || !index ? PT_SITE_LOCAL : index->site[at];
 
-	for (uint32_t i = 0; i < site->n_prefixes; i++)
-		add(w, &site->prefixes[i], self ? PT_SITE_LOCAL : index,
+	for (uint32_t i = 0; i < site->n_prefixes; i++) {
+		const struct pt_shared_set *set = index
+			? pt_shared_of(index->shared, &site->prefixes[i])
+			: NULL;
+
+		add(w, &site->prefixes[i], set ? index->set[set - index->shared->set] : alone,
 			self ? INT64_MAX : site->preference);
+	}
 }
 
-int pt_dest_fill(const struct pt_setup *s, const uint32_t *site, struct pt_trie *trie,
+int pt_dest_fill(const struct pt_setup *s, const struct pt_dest_index *index, struct pt_trie *trie,
 	struct pt_dest *out, struct pt_err *err)
 {
 	const struct pt_network *net = s->net;
@@ -56,7 +63,7 @@ int pt_dest_fill(const struct pt_setup *s, const uint32_t *site, struct pt_trie 
 	w.items = items;
 	add_local(&w, s->links);
 	for (uint32_t i = 0; i < net->n_sites; i++)
-		add_site(&w, s, &net->sites[i], site ? site[i] : 0);
+		add_site(&w, s, i, index);
 	w.n = pt_trie_sort(items, w.n);
 	v4 = pt_trie_count_v4(items, w.n);
 	pt_trie_build_root(trie, items, v4, out ? out->v4 : NULL);

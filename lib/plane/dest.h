@@ -2,14 +2,22 @@
 // The destination table: which prefix belongs to which site.
 #pragma once
 #include "base/err.h"
+#include "model/network_shared.h"
 #include "plane/plane.h"
 #include "plane/setup.h"
 #include "plane/trie.h"
 
+// The plane's indexes of destinations.
+struct pt_dest_index {
+	const uint32_t *site;           // by position in the network
+	const struct pt_shared *shared; // prefixes of several sites
+	const uint32_t *set;            // by position there
+};
+
 // Sites' prefixes, and what stays with the kernel: this edge's addresses, its connected networks
-// and its own site. `site` gives the index of each site of the network by position. Without `out`
-// nothing is written, and the tables are counted.
-int pt_dest_fill(const struct pt_setup *s, const uint32_t *site, struct pt_trie *trie,
+// and its own site. Without `out` nothing is written, and the tables are counted; index may then
+// be NULL.
+int pt_dest_fill(const struct pt_setup *s, const struct pt_dest_index *index, struct pt_trie *trie,
 	struct pt_dest *out, struct pt_err *err);
 
 // The site as packets see it, PT_SITE_LOCAL included; -ENOENT: no site's.

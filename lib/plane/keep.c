@@ -174,8 +174,7 @@ static void load_path(struct pt_plane *p, uint32_t path, const json_t *one, int6
 		p, path, PT_BLOCK_DRAINED, json_is_true(json_object_get(one, "drained")));
 }
 
-static int load_order(
-	struct pt_plane *p, const struct pt_names *n, const json_t *one, struct pt_err *err)
+static int load_order(const struct pt_names *n, const json_t *one, struct pt_err *err)
 {
 	const json_t *paths = json_object_get(one, "paths"), *id;
 	const char *ids[PT_GROUP_PATHS];
@@ -193,7 +192,7 @@ static int load_order(
 	if (!d.site || !d.policy || pt_order_resolve(n, &d, &o, NULL))
 		return 0; // of another network
 	pt_order_by_hand(&o);
-	return pt_order_apply(p, &o, 1, &changed, err);
+	return pt_order_apply(n, &o, 1, &changed, err);
 }
 
 int pt_keep_load(const char *dir, struct pt_plane *p, const struct pt_names *n, struct pt_err *err)
@@ -224,7 +223,7 @@ int pt_keep_load(const char *dir, struct pt_plane *p, const struct pt_names *n, 
 				load_path(p, index, one, age);
 		}
 		json_array_foreach(json_object_get(root, "orders"), i, one)
-			ret = ret ? ret : load_order(p, n, one, err);
+			ret = ret ? ret : load_order(n, one, err);
 	}
 	json_decref(root);
 	return ret;

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "plane/bank.h"
+#include "plane/shared.h"
 
 #define LOCK_WAIT_MS 2000
 #define NS_PER_CS    (10 * PT_NS_PER_MS)
@@ -72,9 +73,10 @@ static bool in_place(const struct pt_plane *p, const struct pt_order *o)
 	return now && !memcmp(now, &o->group, sizeof(*now));
 }
 
-int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n, uint32_t *changed,
-	struct pt_err *err)
+int pt_order_apply(const struct pt_names *names, const struct pt_order *orders, uint32_t n,
+	uint32_t *changed, struct pt_err *err)
 {
+	struct pt_plane *p = names->plane;
 	pt_autofd lock = -1;
 	struct pt_bank bank;
 	uint32_t news = 0;
@@ -94,6 +96,7 @@ int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n
 	for (uint32_t i = 0; i < n; i++)
 		(void)pt_bank_put_group( // what is out of range is nobody's
 			&bank, orders[i].site, orders[i].policy, &orders[i].group);
+	pt_shared_put_all(&bank, names);
 	pt_bank_commit(&bank);
 	return 0;
 }

@@ -20,8 +20,8 @@ int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, stru
 
 // Writes all of them as one batch, visible to packets at once. *changed counts those that were not
 // in place already; for 0 nothing is written.
-int pt_order_apply(struct pt_plane *p, const struct pt_order *orders, uint32_t n, uint32_t *changed,
-	struct pt_err *err);
+int pt_order_apply(const struct pt_names *names, const struct pt_order *orders, uint32_t n,
+	uint32_t *changed, struct pt_err *err);
 
 // Marks it as a person's order, given now.
 void pt_order_by_hand(struct pt_order *o);

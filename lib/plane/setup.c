@@ -118,10 +118,13 @@ uint64_t pt_setup_hash(const struct pt_network *net, const struct pt_config *cfg
 static int sizes_of(const struct pt_setup *s, struct pt_sizes *out, struct pt_err *err)
 {
 	struct pt_trie need;
+	pt_autoshared shared = {};
 	int ret = pt_table_need(s, &need, err);
 
+	if (!ret)
+		ret = pt_shared_find(s->net, s->self, &shared, err);
 	*out = (struct pt_sizes){
-		.sites = s->net->n_sites, .chunks = need.chunks, .forks = need.forks
+		.sites = s->net->n_sites + shared.n_sets, .chunks = need.chunks, .forks = need.forks
 	};
 	for (uint32_t i = 0; i < s->net->n_paths; i++)
 		out->paths += is_self(s, s->net->paths[i].source);

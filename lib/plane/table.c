@@ -16,6 +16,7 @@
 #include "plane/mode.h"
 #include "plane/nexthop.h"
 #include "plane/rule.h"
+#include "plane/shared.h"
 #include "plane/way.h"
 #include "plane/state.h"
 
@@ -105,7 +106,8 @@ static int fits(const struct pt_table *t, struct pt_err *err)
 		paths += is_self(s, s->net->paths[i].source);
 	for (uint32_t i = 1; i < p->meta->path_cap; i++)
 		taken += p->live->down[i] && !pt_names_id(&t->names, PT_NAME_PATH, i);
-	if (paths + taken >= p->meta->path_cap || s->net->n_sites >= p->meta->site_cap)
+	if (paths + taken >= p->meta->path_cap ||
+		s->net->n_sites + t->shared.n_sets >= p->meta->site_cap)
 		return pt_err_set(err, -ENOSPC,
 			"%s: the tables hold %u paths and %u sites; "
 			"detach, then attach to make larger ones",
@@ -128,12 +130,16 @@ int pt_table_init(
 	ret = pt_names_read(p, &t->names, err);
 	if (ret)
 		return ret;
+	ret = pt_shared_find(net, s->self, &t->shared, err);
+	if (ret)
+		return ret;
+	t->set = calloc(t->shared.n_sets + 1, sizeof(*t->set));
 	t->site = calloc(net->n_sites + 1, sizeof(*t->site));
 	t->path = calloc(net->n_paths + 1, sizeof(*t->path));
 	t->uplink = calloc(net->n_uplinks + 1, sizeof(*t->uplink));
 	t->old_policy = calloc(net->n_policies + 1, sizeof(*t->old_policy));
 	t->like = calloc(net->n_policies + 1, sizeof(*t->like));
-	if (!t->site || !t->path || !t->uplink || !t->old_policy || !t->like)
+	if (!t->set || !t->site || !t->path || !t->uplink || !t->old_policy || !t->like)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	ret = fits(t, err);
 	if (ret)
@@ -148,6 +154,8 @@ int pt_table_init(
 void pt_table_done(struct pt_table *t)
 {
 	pt_names_done(&t->names);
+	pt_shared_done(&t->shared);
+	free(t->set);
 	free(t->site);
 	free(t->path);
 	free(t->uplink);
@@ -270,6 +278,8 @@ int pt_table_paths(struct pt_table *t, struct pt_err *err)
 	for (uint32_t i = 0; i < net->n_sites && !ret; i++)
 		if (!is_self(t->setup, net->sites[i].id))
 			ret = index_for(t, PT_NAME_SITE, net->sites[i].id, &t->site[i], err);
+	for (uint32_t i = 0; i < t->shared.n_sets && !ret; i++)
+		ret = index_for(t, PT_NAME_SITE, t->shared.set[i].id, &t->set[i], err);
 	for (uint32_t i = 0; i < net->n_uplinks && !ret; i++)
 		if (is_self(t->setup, net->uplinks[i].site))
 			ret = index_for(t, PT_NAME_UPLINK, net->uplinks[i].id, &t->uplink[i], err);
@@ -364,6 +374,8 @@ static void fill_groups(struct pt_table *t, const struct pt_bank *bank)
 	for (uint32_t i = 0; i < net->n_sites; i++)
 		if (t->site[i])
 			put_groups(t, bank, i);
+	for (uint32_t i = 0; i < t->shared.n_sets; i++)
+		pt_shared_put(bank, &t->names, t->set[i]);
 }
 
 int pt_table_need(const struct pt_setup *s, struct pt_trie *need, struct pt_err *err)
@@ -378,6 +390,7 @@ int pt_table_need(const struct pt_setup *s, struct pt_trie *need, struct pt_err 
 int pt_table_banks(struct pt_table *t, bool groups, struct pt_err *err)
 {
 	const struct pt_setup *s = t->setup;
+	const struct pt_dest_index index = { t->site, &t->shared, t->set };
 	struct pt_bank bank;
 	struct pt_trie trie;
 	int ret = pt_bank_begin(t->plane, PT_BANK_CLASS | (groups ? PT_BANK_GROUP : 0), &bank, err);
@@ -385,7 +398,7 @@ int pt_table_banks(struct pt_table *t, bool groups, struct pt_err *err)
 	if (ret)
 		return ret;
 	trie = pt_bank_trie(&bank);
-	ret = pt_dest_fill(s, t->site, &trie, pt_bank_dest(&bank), err);
+	ret = pt_dest_fill(s, &index, &trie, pt_bank_dest(&bank), err);
 	if (!ret)
 		ret = pt_rule_fill(s->net, s->links, &trie, pt_bank_rule(&bank), err);
 	if (ret)
@@ -420,6 +433,14 @@ struct retired {
 	size_t size;
 };
 
+static bool set_kept(const struct pt_table *t, uint32_t index)
+{
+	for (uint32_t i = 0; i < t->shared.n_sets; i++)
+		if (t->set[i] == index)
+			return true;
+	return false;
+}
+
 static int retire_names(struct pt_table *t, const struct retired *r, struct pt_err *err)
 {
 	int ret = 0;
@@ -427,7 +448,8 @@ static int retire_names(struct pt_table *t, const struct retired *r, struct pt_e
 	for (uint32_t i = 1; i < t->names.kind[r->kind].cap && !ret; i++) {
 		const char *id = pt_names_id(&t->names, r->kind, i);
 
-		if (!id || kept(id, i, r->indexes, r->array, r->n, r->size))
+		if (!id || kept(id, i, r->indexes, r->array, r->n, r->size) ||
+			(r->kind == PT_NAME_SITE && set_kept(t, i)))
 			continue;
 		if (r->kind == PT_NAME_PATH) {
 			ret = clear_path(t->plane, i, err);

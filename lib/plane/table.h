@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Fills the tables of a plane from a setup; setup.c decides when.
 #pragma once
+#include "model/network_shared.h"
 #include "plane/names.h"
 #include "plane/setup.h"
 #include "plane/trie.h"
@@ -11,6 +12,8 @@ struct pt_table {
 	struct pt_plane *plane;       // borrowed
 	struct pt_names names;
 	uint32_t *site, *path, *uplink; // by position in the network
+	struct pt_shared shared;        // prefixes that several sites hold
+	uint32_t *set;                  // by position there: a destination as if it were a site
 	uint32_t *old_policy;           // index that the policy of this position had before
 	uint32_t *like;                 // first policy with the same preference of uplinks
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "model/network_shared.h"
 #include "net/ours.h"
 #include "plane/bank.h"
 #include "plane/names.h"
@@ -199,8 +200,8 @@ static struct pt_prefix prefix_of(const struct pt_trie_item *item)
 }
 
 // Prefixes by their owners, what is local left out: the kernel knows better how to reach that.
-static uint32_t list_prefixes(
-	const struct pt_setup *s, const struct pt_names *names, struct pt_trie_item *items)
+static uint32_t list_prefixes(const struct pt_setup *s, const struct pt_names *names,
+	const struct pt_shared *shared, struct pt_trie_item *items)
 {
 	uint32_t n = 0;
 
@@ -211,9 +212,14 @@ static uint32_t list_prefixes(
 		uint32_t index = pt_names_index(names, PT_NAME_SITE, site->id);
 		bool self = site == s->self || index == PT_NAMES_NONE;
 
-		for (uint32_t k = 0; k < site->n_prefixes; k++)
-			items[n++] = pt_trie_item(&site->prefixes[k], self ? 0 : index,
+		for (uint32_t k = 0; k < site->n_prefixes; k++) {
+			const struct pt_shared_set *set = pt_shared_of(shared, &site->prefixes[k]);
+			uint32_t to = set ? pt_names_index(names, PT_NAME_SITE, set->id) : index;
+
+			items[n++] = pt_trie_item(&site->prefixes[k],
+				self || to == PT_NAMES_NONE ? 0 : to,
 				self ? INT64_MAX : site->preference);
+		}
 	}
 	return pt_trie_sort(items, n);
 }
@@ -233,11 +239,14 @@ static int want_sites(struct pt_plane *p, const struct pt_setup *s, const uint8_
 	const uint32_t policy = s->net->n_policies - 1, objects = 2 * p->meta->site_cap;
 	uint32_t prefixes = room_for_prefixes(s);
 	pt_autonames names = {};
+	pt_autoshared shared = {};
 	pt_autofree struct pt_trie_item *items = calloc(prefixes + 1, sizeof(*items));
 	pt_autofree bool *has = calloc(objects, sizeof(*has));
 	int ret = items && has ? pt_names_read(p, &names, err)
 			       : pt_err_set(err, -ENOMEM, "out of memory");
 
+	if (!ret)
+		ret = pt_shared_find(s->net, s->self, &shared, err);
 	if (ret)
 		return ret;
 	for (uint32_t i = 0; i < objects; i++) {
@@ -247,7 +256,7 @@ static int want_sites(struct pt_plane *p, const struct pt_setup *s, const uint8_
 		if (h.id)
 			out->nexthop[out->n_nexthop++] = h;
 	}
-	prefixes = list_prefixes(s, &names, items);
+	prefixes = list_prefixes(s, &names, &shared, items);
 	for (uint32_t i = 0; i < prefixes; i++) {
 		uint32_t object = 2 * items[i].value + (items[i].family == AF_INET6);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "model/network_shared.h"
 
 const char *const pt_class_reasons[] = {
 	[PT_CLASS_SCOPE] = "never forwarded: multicast, link-local, loopback or unset address",
@@ -186,6 +187,50 @@ static void find_policy(
 			out->policy = &net->policies[i];
 }
 
+// Who else holds the prefix, by preference; the site itself is the first.
+static uint32_t find_sharers(
+	const struct pt_network *net, const struct pt_class *got, const struct pt_site **out)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < net->n_sites; i++) {
+		const struct pt_site *site = &net->sites[i];
+		uint32_t at;
+		bool holds = false;
+
+		for (uint32_t j = 0; j < site->n_prefixes && !holds; j++)
+			holds = pt_prefix_cmp(&site->prefixes[j], got->prefix) == 0;
+		if (!holds || (n == PT_SHARED_SITES && site->preference <= out[n - 1]->preference))
+			continue;
+		n -= n == PT_SHARED_SITES;
+		for (at = n; at > 0 && out[at - 1]->preference < site->preference; at--)
+			out[at] = out[at - 1];
+		out[at] = site;
+		n++;
+	}
+	return n;
+}
+
+// Of the preferred site, then of the others that hold the prefix, too.
+static void find_paths(
+	const struct pt_network *net, const struct pt_site *self, struct pt_class *out)
+{
+	const struct pt_path *path[PT_SHARED_SITES][PT_GROUP_PATHS];
+	uint32_t have[PT_SHARED_SITES], places[PT_SHARED_SITES];
+
+	out->n_sites = find_sharers(net, out, out->sites);
+	for (uint32_t i = 0; i < out->n_sites; i++) {
+		have[i] = pt_network_candidates(
+			net, self, out->sites[i], out->policy, path[i], PT_GROUP_PATHS);
+		if (have[i] > PT_GROUP_PATHS)
+			have[i] = PT_GROUP_PATHS;
+	}
+	pt_shared_places(have, out->n_sites, PT_GROUP_PATHS, places);
+	for (uint32_t i = 0; i < out->n_sites; i++)
+		for (uint32_t k = 0; k < places[i]; k++)
+			out->paths[out->n_paths++] = path[i][k];
+}
+
 void pt_classify(const struct pt_network *net, const struct pt_site *self,
 	const struct pt_flow *flow, struct pt_class *out)
 {
@@ -204,9 +249,6 @@ void pt_classify(const struct pt_network *net, const struct pt_site *self,
 		out->verdict = PT_CLASS_NO_POLICY;
 		return;
 	}
-	out->n_paths = pt_network_candidates(
-		net, self, out->site, out->policy, out->paths, PT_GROUP_PATHS);
-	if (out->n_paths > PT_GROUP_PATHS)
-		out->n_paths = PT_GROUP_PATHS;
+	find_paths(net, self, out);
 	out->verdict = out->n_paths ? PT_CLASS_OK : PT_CLASS_NO_PATH;
 }

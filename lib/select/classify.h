@@ -6,7 +6,7 @@
 #pragma once
 #include "base/buf.h"
 #include "bpf/plane.h"
-#include "model/network.h"
+#include "model/network_shared.h"
 
 struct pt_flow {
 	struct pt_addr src, dst; // of one family
@@ -38,6 +38,8 @@ struct pt_class {
 	const struct pt_site *site;
 	const struct pt_prefix *prefix; // of the site, that covers the destination
 	const struct pt_policy *policy;
+	const struct pt_site *sites[PT_SHARED_SITES]; // that hold the prefix, preferred first
+	uint32_t n_sites;
 	const struct pt_path *paths[PT_GROUP_PATHS]; // first choice first
 	uint32_t n_paths;
 };

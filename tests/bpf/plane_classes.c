@@ -3,7 +3,31 @@
 #include "base/buf.h"
 #include "tests/bpf/site.h"
 
-// Three sites hold one prefix: the highest preference has it, and the next one once that is gone.
+static const char *site_name(uint32_t site)
+{
+	static struct pt_names names;
+
+	pt_names_done(&names);
+	return pt_names_read(plane, &names, &err) ? NULL : pt_names_id(&names, PT_NAME_SITE, site);
+}
+
+// What packets to 10.8.3.4 and fd00:8::1 use, by the order of the set that shares both.
+static void shared_order(const char *set, const char *first, const char *second)
+{
+	const struct pt_addr v6 = { .family = AF_INET6, .bytes = { 0xfd, 0, 0, 8, [15] = 1 } };
+	uint32_t found = 0, site = site_of4(10, 8, 3, 4);
+	const struct pt_group *g = pt_group_active(plane, site, 0);
+
+	T_STR(site_name(site), set);
+	T_EQ(pt_dest_find(plane, &v6, &found), 0);
+	T_EQ(found, site);
+	T_NEED(g);
+	T_EQ(g->count, 2);
+	T_EQ(g->path[0], path_index(first));
+	T_EQ(g->path[1], path_index(second));
+}
+
+// Two sites hold one prefix: the higher preference comes first, then the other.
 static void test_preferred_site(void)
 {
 #define SHARED(site, preference)                                                                   \
@@ -15,22 +39,12 @@ static void test_preferred_site(void)
 	"paths:\n"                                                                               \
 	"  - { id: px, source: a, dest: x, uplink: u0, next_hop: 10.9.0.2, target: 10.9.0.2 }\n" \
 	"  - { id: py, source: a, dest: y, uplink: u0, next_hop: 10.9.0.3, target: 10.9.0.3 }\n"
-	const struct pt_addr v6 = { .family = AF_INET6, .bytes = { 0xfd, 0, 0, 8, [15] = 1 } };
-	uint32_t x, y, found = 0;
-
 	T_NEED(attach("sites:\n" SHARED("x", "-1") SHARED("y", "7") REST));
-	x = plane->hop[path_index("px")].site;
-	y = plane->hop[path_index("py")].site;
-	T_OK(x != y);
-	T_EQ(site_of4(10, 8, 3, 4), y);
-	T_EQ(pt_dest_find(plane, &v6, &found), 0);
-	T_EQ(found, y);
+	shared_order("y+x", "py", "px");
 	T_NEED(attach("sites:\n" SHARED("x", "8") SHARED("y", "7") REST));
-	T_EQ(site_of4(10, 8, 3, 4), x);
-	T_EQ(pt_dest_find(plane, &v6, &found), 0);
-	T_EQ(found, x);
+	shared_order("x+y", "px", "py");
 	T_NEED(attach("sites:\n  - { id: x }\n" SHARED("y", "7") REST));
-	T_EQ(site_of4(10, 8, 3, 4), y);
+	T_EQ(site_of4(10, 8, 3, 4), plane->hop[path_index("py")].site);
 	detach();
 }
 

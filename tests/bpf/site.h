@@ -178,7 +178,7 @@ static inline int decide(
 	if (!ret)
 		ret = pt_order_resolve(&names, &d, &order, &err);
 	if (!ret)
-		ret = pt_order_apply(plane, &order, 1, &changed, &err);
+		ret = pt_order_apply(&names, &order, 1, &changed, &err);
 	return ret ? ret : (int)changed;
 }
 #define PATHS(...)                            \

@@ -23,7 +23,7 @@ teardown() {
 	[ "$status" -eq 0 ]
 	[ -z "$stderr" ]
 	jq -e '.flows == [{flow: "tcp 10.1.0.5:40000 > 10.2.0.9:443", site: "branch",
-		prefix: "10.2.0.0/16", policy: "web", rule: "tcp, to port 443",
+		then: [], prefix: "10.2.0.0/16", policy: "web", rule: "tcp, to port 443",
 		paths: ["hq-lte", "hq-fibre", "hq-sat"], why_not: null,
 		passed_over: ["voice: dscp"]}]' <<<"$output"
 }

@@ -67,9 +67,9 @@ static const char *classify(const char *flow)
 
 static void test_sites(void)
 {
-	T_STR(classify("tcp 10.1.0.1:1 > 10.2.0.1:1"), "b/tcp b1,b2"); // preferred to c
-	T_STR(classify("tcp 10.1.0.1:1 > 10.2.7.255:1"), "c/tcp c1");  // the longer prefix
-	T_STR(classify("tcp 10.1.0.1:1 > 10.2.8.0:1"), "b/tcp b1,b2");
+	T_STR(classify("tcp 10.1.0.1:1 > 10.2.0.1:1"), "b/tcp b1,b2,c1"); // preferred to c
+	T_STR(classify("tcp 10.1.0.1:1 > 10.2.7.255:1"), "c/tcp c1");     // the longer prefix
+	T_STR(classify("tcp 10.1.0.1:1 > 10.2.8.0:1"), "b/tcp b1,b2,c1");
 	T_STR(classify("tcp 10.1.0.1:1 > 8.8.8.8:1"), "net/tcp n1");
 	T_STR(classify("tcp fd01::1 > fd02::1"), "b/tcp b1,b2");
 	T_STR(classify("tcp [fd01::1]:1 > [2001:db8::1]:1"), "net/tcp n1");
@@ -96,14 +96,14 @@ static void test_own_site_wins(void)
 
 static void test_policies(void)
 {
-	T_STR(classify("udp 10.1.0.1:5060 > 10.2.0.1:443 ef"), "b/voice b2,b1");
-	T_STR(classify("udp 10.1.0.1 > 10.2.0.1 46"), "b/voice b2,b1");
-	T_STR(classify("tcp 10.1.0.1:5060 > 10.2.0.1:8010"), "b/web b1,b2");
-	T_STR(classify("tcp 10.1.0.1:5060 > 10.2.0.1:8011"), "b/sip b1,b2");
-	T_STR(classify("tcp 10.1.0.1 > 10.2.0.1 1"), "b/bulk b1,b2"); // a fragment shows no port
+	T_STR(classify("udp 10.1.0.1:5060 > 10.2.0.1:443 ef"), "b/voice b2,b1,c1");
+	T_STR(classify("udp 10.1.0.1 > 10.2.0.1 46"), "b/voice b2,b1,c1");
+	T_STR(classify("tcp 10.1.0.1:5060 > 10.2.0.1:8010"), "b/web b1,b2,c1");
+	T_STR(classify("tcp 10.1.0.1:5060 > 10.2.0.1:8011"), "b/sip b1,b2,c1");
+	T_STR(classify("tcp 10.1.0.1 > 10.2.0.1 1"), "b/bulk b1,b2,c1"); // a fragment shows no port
 	T_STR(classify("47 10.1.0.1 > 10.2.0.1"), "no policy matches");
-	T_STR(classify("icmp 10.1.0.1 > 10.2.0.1 in lan8"), "b/guest b1,b2");
-	T_STR(classify("icmp 10.1.9.1 > 10.2.0.1 in lan1"), "b/lab b1,b2");
+	T_STR(classify("icmp 10.1.0.1 > 10.2.0.1 in lan8"), "b/guest b1,b2,c1");
+	T_STR(classify("icmp 10.1.9.1 > 10.2.0.1 in lan1"), "b/lab b1,b2,c1");
 	T_STR(classify("icmp 10.1.8.1 > 10.2.0.1 in lan1"), "no policy matches");
 	T_STR(classify("icmp fd01:0:0:9::1 > fd02::1"), "b/lab b1,b2");
 	T_STR(classify("icmp fd01:0:0:8::1 > fd02::1"), "no policy matches");

@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Three sites, each pair joined by a wire of its own through the relay; for lib-edge.sh's tools.
+#
+#   ha ──lan── ea ══ah══ eh ──lan── hh        sites a, b, h: numbers 1, 2, 3
+#               ╚══ab══ eb ══bh══╝            lan  10.N.0.0/24 fd00:N::/64, edge .1, host .2
+#                       └──lan── hb           wire xy 10.8.XY.0/24 fd00:8:XY::/64, edge N is .N
+#
+# On edge x the device to edge y is called to-y. Edges route by the kernel over the direct wires.
+#
+# hub_up                         all of it
+# hub_config SIDE                begins $SCRATCH/SIDE/config.yaml and network.yaml (sites, uplinks)
+# hub_path ID FROM TO BY [MORE]  appends a path over the wire to BY; then hub_policies
+# wire X Y K=V...                relay_set of a wire; cut X Y, mend X Y
+
+SIDES=(a b h)
+number() { case $1 in a) echo 1 ;; b) echo 2 ;; h) echo 3 ;; esac; }
+wire_name() { if [[ $1 < $2 ]]; then echo "$1$2"; else echo "$2$1"; fi; }
+wire_net() { # X Y: the digits of both, lower first
+	local x y
+	x=$(number "$1") y=$(number "$2")
+	if ((x < y)); then echo "$x$y"; else echo "$y$x"; fi
+}
+wire_ip() { echo "10.8.$(wire_net "$1" "$2").$(number "$1")"; } # X's address on the wire to Y
+wire_ip6() { echo "fd00:8:$(wire_net "$1" "$2")::$(number "$1")"; }
+wire() { relay_set "$(wire_name "$1" "$2")" "${@:3}"; }
+cut() { wire "$1" "$2" blackhole=1; }
+mend() { wire "$1" "$2" blackhole=0; }
+
+hub_lan() { # SIDE
+	local n e h
+	n=$(number "$1") e=$(ns "e$1") h=$(ns "h$1")
+	veth "e$1" lan0 "02:00:00:01:0$n:01" "h$1" eth0 "02:00:00:01:0$n:02"
+	must ip -n "$e" -batch - <<-END
+		addr add 10.$n.0.1/24 dev lan0
+		addr add fd00:$n::1/64 dev lan0 nodad
+		link set lan0 up
+	END
+	must ip -n "$h" -batch - <<-END
+		addr add 10.$n.0.2/24 dev eth0
+		addr add fd00:$n::2/64 dev eth0 nodad
+		link set eth0 up
+		route add default via 10.$n.0.1
+		route add default via fd00:$n::1
+	END
+}
+
+hub_wire() { # X Y: X's end
+	veth "e$1" "to-$2" "02:00:00:08:0$(number "$1"):0$(number "$2")" isp "$1$2"
+	must ip -n "$(ns isp)" link set "$1$2" up
+	must ip -n "$(ns "e$1")" -batch - <<-END
+		addr add $(wire_ip "$1" "$2")/24 dev to-$2
+		addr add $(wire_ip6 "$1" "$2")/64 dev to-$2 nodad
+		link set to-$2 up
+	END
+}
+
+hub_route() { # X Y: the kernel's own way
+	must ip -n "$(ns "e$1")" -batch - <<-END
+		route add 10.$(number "$2").0.0/24 via $(wire_ip "$2" "$1")
+		route add fd00:$(number "$2")::/64 via $(wire_ip6 "$2" "$1")
+	END
+}
+
+hub_up() {
+	local x y
+	[[ $(id -u) = 0 ]] || skip_all "needs root"
+	for x in ha ea hb eb hh eh isp; do node_up $x; done
+	for x in "${SIDES[@]}"; do
+		hub_lan "$x"
+		for y in "${SIDES[@]}"; do [[ $x = "$y" ]] || hub_wire "$x" "$y"; done
+	done
+	for x in "${SIDES[@]}"; do
+		for y in "${SIDES[@]}"; do [[ $x = "$y" ]] || hub_route "$x" "$y"; done
+	done
+	CONTROL=$SCRATCH/relay
+	spawn relay "$RELAY" --netns "$(ns isp)" --control "$CONTROL" --with-parent \
+		ab=ab:ba ah=ah:ha bh=bh:hb
+	wait_until 5 test -S "$CONTROL" || bail "relay: $(cat "$SCRATCH/relay.err")"
+}
+
+hub_config() { # SIDE [MORE-OF-SITE-b [MORE-OF-SITE-h]]
+	local x y more
+	mkdir -p "$SCRATCH/$1"
+	cat >"$SCRATCH/$1/config.yaml" <<-END
+		edge: $1
+		health:
+		  check_interval_ms: 1000
+		failover:
+		  detection_interval_ms: 10
+		  detection_threshold: 3
+		  cooldown_period_secs: 1
+	END
+	{
+		echo "sites:"
+		for x in "${SIDES[@]}"; do
+			more=''
+			[[ $x != b ]] || more=${2:-}
+			[[ $x != h ]] || more=${3:-}
+			echo "  - { id: $x, lan: [lan0], prefixes: [10.$(number "$x").0.0/24, 'fd00:$(number "$x")::/64'${more:-]} }"
+		done
+		echo "uplinks:"
+		for x in "${SIDES[@]}"; do
+			for y in "${SIDES[@]}"; do
+				[[ $x = "$y" ]] || echo "  - { id: $x-$y, site: $x, device: to-$y }"
+			done
+		done
+		echo "paths:"
+	} >"$SCRATCH/$1/network.yaml"
+}
+
+# The far end answers probes at its address on the wire to a neighbour: TO's own to BY, or to FROM.
+hub_path() { # FILE-OF ID FROM TO BY [MORE]
+	local far=$3
+	[[ $4 = "$5" ]] || far=$5
+	cat >>"$SCRATCH/$1/network.yaml" <<-END
+		  - { id: $2, source: $3, dest: $4, uplink: $3-$5, next_hop: $(wire_ip "$5" "$3"),
+		      next_hop6: '$(wire_ip6 "$5" "$3")', target: $(wire_ip "$4" "$far")${6:+, $6} }
+	END
+}
+hub_policies() { # FILE-OF
+	echo "policies:" >>"$SCRATCH/$1/network.yaml"
+	echo "  - { id: default, priority: 100, strategy: ordered }" >>"$SCRATCH/$1/network.yaml"
+}
