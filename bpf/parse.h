@@ -159,13 +159,12 @@ static __always_inline int pt_sum_v4(const struct iphdr *ip)
 	return sum == 0xffff;
 }
 
-// What the kernel's own input demands of a header that pt_parse has read: a right checksum, all of
-// the packet there. Sets p->len; what the frame holds beyond that is padding.
-static __always_inline int pt_sound(
-	const struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)
+// What the kernel's own input demands of a header that has been read, of `frame` bytes in one or
+// more segments: a right checksum, all of the packet there. Sets p->len; what the frame holds beyond
+// that is padding.
+static __always_inline int pt_sound_in(void *end, __u32 frame, __u32 gso_size, struct pt_packet *p)
 {
-	void *end = (void *)(long)skb->data_end;
-	__u32 frame = skb->len - l2_len, need = p->l4_offset, len;
+	__u32 need = p->l4_offset, len;
 
 	if (p->family == PT_AF_INET) {
 		struct iphdr *ip = p->net;
@@ -181,15 +180,21 @@ static __always_inline int pt_sound(
 		len = bpf_ntohs(ip->payload_len);
 		if (len)
 			len += sizeof(*ip);
-		else if (!skb->gso_size)
+		else if (!gso_size)
 			len = sizeof(*ip);
 		if (p->fragment)
 			need += sizeof(struct pt_frag_header);
 	}
-	if (!len && skb->gso_size) // more than 64 KiB in one piece
+	if (!len && gso_size) // more than 64 KiB in one piece
 		len = frame;
 	if (p->has_port)
 		need += 2 * sizeof(__be16);
 	p->len = len;
 	return need <= len && len <= frame;
+}
+
+static __always_inline int pt_sound(
+	const struct __sk_buff *skb, const __u32 l2_len, struct pt_packet *p)
+{
+	return pt_sound_in((void *)(long)skb->data_end, skb->len - l2_len, skb->gso_size, p);
 }

@@ -25,6 +25,7 @@
 #define PT_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
 #define PT_META_CLSACT 1 // devices that come later get filters of the clsact qdisc, too
+#define PT_META_XDP    2 // and so they get XDP in front
 
 // Which bank packets use: of the groups, and of all that classifies (pt_dest, pt_chunk, pt_fork,
 // pt_rule). One word, so that one store flips either or both.
@@ -295,6 +296,7 @@ enum pt_hook_dir {
 	PT_HOOK_STEER,     // ingress of a LAN device
 	PT_HOOK_WATCH_IN,  // ingress of a path device
 	PT_HOOK_WATCH_OUT, // egress of a path device
+	PT_HOOK_XDP,       // XDP of a LAN device, before the ingress
 	PT_HOOK_COUNT,
 };
 
@@ -304,7 +306,7 @@ struct pt_hook_key {
 };
 PT_ASSERT_SIZE(pt_hook_key, 8);
 
-#define PT_HOOK_TCX   1 // a pinned link, else a filter of the clsact qdisc
+#define PT_HOOK_TCX   1 // a pinned link (of XDP, too), else a filter of the clsact qdisc
 #define PT_HOOK_QDISC 2 // the clsact qdisc is ours too
 #define PT_HOOK_LINK3 4 // the layer-3 variant of the program
 
@@ -316,6 +318,17 @@ struct pt_hook {
 	char device[16];
 };
 PT_ASSERT_SIZE(pt_hook, 32);
+
+// pt_xdp_lan[ifindex & (PT_XDP_LANS - 1)]: LAN devices whose frames XDP sends on. Of two that share
+// a slot one has no XDP. Only there with it, memory-mapped, as is the map of the devices that take
+// redirected frames, pt_xdp_port.
+#define PT_XDP_LANS 1024
+struct pt_xdp_lan {
+	__u32 ifindex; // 0 none
+	__u8 mac[6];   // what is not for this address is not for us
+	__u8 pad[6];
+};
+PT_ASSERT_SIZE(pt_xdp_lan, 16);
 
 // pt_rx: path device -> __u32 path, for devices that carry one path only.
 
@@ -345,6 +358,7 @@ enum pt_direction { PT_TX, PT_RX, PT_DIRECTIONS };
 	X(LAST_RESORT, "steered_last_resort", "of these with every candidate out of use")        \
 	X(FRAGMENT, "steered_fragment", "of these fragments, told apart by address alone")       \
 	X(MARKED, "steered_marked", "of these through the kernel, with the path's mark")         \
+	X(XDP, "steered_xdp", "of these by XDP")                                                 \
 	X(DROPPED, "dropped", "no usable candidate and the group says drop")                     \
 	X(PASS_TYPE, "passed_type", "to the kernel: not addressed to this host")                 \
 	X(PASS_VLAN, "passed_vlan", "to the kernel: VLAN tag")                                   \

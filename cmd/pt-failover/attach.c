@@ -10,28 +10,24 @@ const struct argp_option attach_options[] = {
 	{ .name = "hook",
 		.key = 'k',
 		.arg = "KIND",
-		.doc = "auto (default), tcx (Linux 6.6) or clsact" },
+		.doc = "auto, tcx (Linux 6.6), clsact or xdp; failover.hook without it" },
 	{},
 };
 
 int attach_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 {
-	static const char *const words[] = {
-		[PT_HOOK_KIND_AUTO] = "auto",
-		[PT_HOOK_KIND_TCX] = "tcx",
-		[PT_HOOK_KIND_CLSACT] = "clsact",
-	};
 	struct attach_opts *o = opts;
 
 	if (key != 'k')
 		return ARGP_ERR_UNKNOWN;
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(arg, words[i]) != 0)
+	for (unsigned i = 0; pt_hook_names[i]; i++) {
+		if (strcmp(arg, pt_hook_names[i]) != 0)
 			continue;
 		o->hook = (enum pt_hook_kind)i;
+		o->hook_given = true;
 		return 0;
 	}
-	return pt_err_set(&ctx->err, -EINVAL, "--hook %s: one of auto tcx clsact", arg);
+	return pt_err_set(&ctx->err, -EINVAL, "--hook %s: one of auto tcx clsact xdp", arg);
 }
 
 static void tell(
@@ -89,7 +85,7 @@ int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	if (pt_inputs_load(ctx, &in, &ctx->err) ||
 		pt_devices_read(&in, &devices, &setup, &ctx->err))
 		return PT_EXIT_FAIL;
-	setup.hook = o->hook;
+	setup.hook = o->hook_given ? o->hook : (enum pt_hook_kind)in.cfg.failover.hook;
 	setup.strict = true;
 	if (ctx->dry_run) {
 		if (pt_setup_check(&setup, &ctx->err))

@@ -46,6 +46,7 @@ int failover_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_events(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 
 struct attach_opts {
+	bool hook_given; // else failover.hook
 	enum pt_hook_kind hook;
 };
 extern const struct argp_option attach_options[];

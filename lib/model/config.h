@@ -18,6 +18,10 @@ enum pt_journal_mode {
 extern const char *const pt_journal_mode_names[];
 enum pt_synchronous { PT_SYNC_OFF, PT_SYNC_NORMAL, PT_SYNC_FULL, PT_SYNC_EXTRA };
 extern const char *const pt_synchronous_names[];
+// Where programs are attached: TCX where there is such, always TCX, filters of the clsact qdisc, or
+// as `auto` with XDP in front.
+enum pt_hook_kind { PT_HOOK_KIND_AUTO, PT_HOOK_KIND_TCX, PT_HOOK_KIND_CLSACT, PT_HOOK_KIND_XDP };
+extern const char *const pt_hook_names[];
 
 struct pt_config {
 	const char *edge; // who I am: a site's `edge`; NULL: the host name
@@ -44,6 +48,7 @@ struct pt_config {
 		int64_t mark_shift;    // our 12 bits of packet marks begin here
 		int64_t rule_priority; // of the first of our policy rules
 		int64_t route_metric;  // of routes to sites
+		int hook;              // enum pt_hook_kind
 	} failover;
 
 	struct {

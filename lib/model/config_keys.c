@@ -35,6 +35,13 @@ const char *const pt_synchronous_names[] = {
 	[PT_SYNC_EXTRA] = "EXTRA",
 	NULL,
 };
+const char *const pt_hook_names[] = {
+	[PT_HOOK_KIND_AUTO] = "auto",
+	[PT_HOOK_KIND_TCX] = "tcx",
+	[PT_HOOK_KIND_CLSACT] = "clsact",
+	[PT_HOOK_KIND_XDP] = "xdp",
+	NULL,
+};
 static const char *const level_names[] = {
 	[PT_LOG_ERROR] = "error",
 	[PT_LOG_WARN] = "warn",
@@ -197,6 +204,12 @@ static const struct pt_field failover_fields[] = {
 		.max = UINT32_MAX,
 		.def = 50,
 		.doc = "Metric of the kernel's routes to sites; lower ones of others win" },
+	{ .key = "hook",
+		.kind = PT_KIND_ENUM,
+		IN(failover, hook),
+		.names = pt_hook_names,
+		.def = PT_HOOK_KIND_AUTO,
+		.doc = "Where programs are attached: xdp adds a faster one for LAN devices" },
 };
 static const struct pt_schema failover_schema = SCHEMA(failover, failover_fields);
 

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@
 
 struct hook_row {
 	const char *name;
-	enum bpf_attach_type tcx;
+	enum bpf_attach_type link;
 	enum bpf_tc_attach_point clsact;
 	enum pt_program program, program_l3;
 };
@@ -34,6 +35,7 @@ static const struct hook_row hook_rows[PT_HOOK_COUNT] = {
 	[PT_HOOK_WATCH_IN] = { "in", TCX_INGRESS, BPF_TC_INGRESS, PT_PROGRAM_IN, PT_PROGRAM_IN_L3 },
 	[PT_HOOK_WATCH_OUT] = { "out", TCX_EGRESS, BPF_TC_EGRESS, PT_PROGRAM_OUT,
 		PT_PROGRAM_OUT_L3 },
+	[PT_HOOK_XDP] = { "xdp", BPF_XDP, BPF_TC_CUSTOM, PT_PROGRAM_XDP, PT_PROGRAM_XDP },
 };
 
 // Names below links/ carry the index: bpffs refuses the dots of VLAN device names.
@@ -47,7 +49,7 @@ static int link_pin(const struct pt_plane *p, const struct pt_hook_key *key, cha
 }
 
 // 0: the live link of an earlier attach now runs this program.
-static int tcx_update(const char *pin, int prog_fd)
+static int link_update(const char *pin, int prog_fd)
 {
 	pt_autofd link = bpf_obj_get(pin);
 
@@ -56,17 +58,20 @@ static int tcx_update(const char *pin, int prog_fd)
 	return bpf_link_update(link, prog_fd, NULL);
 }
 
-static int tcx_attach(const struct pt_plane *p, const struct pt_hook_key *key, int prog_fd)
+static int link_attach(const struct pt_plane *p, const struct pt_hook_key *key, int prog_fd)
 {
+	const struct hook_row *row = &hook_rows[key->dir];
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		.flags = key->dir == PT_HOOK_XDP ? XDP_FLAGS_DRV_MODE : 0);
 	pt_autofd link = -1;
 	char pin[PT_PIN_PATH];
 	int ret = link_pin(p, key, pin);
 
-	if (ret || !tcx_update(pin, prog_fd))
+	if (ret || !link_update(pin, prog_fd))
 		return ret;
 	if (unlink(pin) < 0 && errno != ENOENT) // of a device that has gone
 		return -errno;
-	link = bpf_link_create(prog_fd, (int)key->ifindex, hook_rows[key->dir].tcx, NULL);
+	link = bpf_link_create(prog_fd, (int)key->ifindex, row->link, &opts);
 	if (link < 0)
 		return link;
 	return bpf_obj_pin(link, pin);
@@ -156,10 +161,10 @@ static int attach_as(const struct pt_plane *p, const struct pt_hook_key *key, in
 	int ret = -EOPNOTSUPP;
 
 	if (kind != PT_HOOK_KIND_CLSACT) {
-		ret = tcx_attach(p, key, prog_fd);
+		ret = link_attach(p, key, prog_fd);
 		hook->flags = PT_HOOK_TCX;
 	}
-	if (kind != PT_HOOK_KIND_TCX && no_tcx(ret)) {
+	if (kind != PT_HOOK_KIND_TCX && key->dir != PT_HOOK_XDP && no_tcx(ret)) {
 		hook->flags &= ~(__u32)PT_HOOK_TCX;
 		ret = clsact_attach(key, prog_fd, hook);
 	}

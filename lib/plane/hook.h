@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Attaching programs to devices: TCX by pinned links where the kernel has it (6.6), else filters of
-// the clsact qdisc. Map pt_hook remembers what was attached, so that only that is removed.
+// the clsact qdisc; and XDP, always by a link. Map pt_hook remembers what was attached, so that
+// only that is removed.
 #pragma once
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "model/config.h"
 #include "net/link.h"
 #include "plane/load.h"
 #include "plane/plane.h"
-
-enum pt_hook_kind { PT_HOOK_KIND_AUTO, PT_HOOK_KIND_TCX, PT_HOOK_KIND_CLSACT };
 
 // Puts the program on the device, or in the place of the one already there, without a gap. Devices
 // are those of the calling thread's network namespace.

@@ -10,11 +10,13 @@
 
 #include "base/log.h"
 #include "bpf/plane.h"
+#include "plane/pin.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual" // generated code
 #include "bpf/steer.skel.h"
 #include "bpf/watch.skel.h"
+#include "bpf/xdp.skel.h"
 #pragma GCC diagnostic pop
 
 #define HEAD_ROOM 2u // a reload may double the network before attach has to make new maps
@@ -72,6 +74,8 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_rx", paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
 		{ "pt_hook", 2 * paths + 64 },
+		{ "pt_mac", 2 * paths },
+		{ "pt_xdp_port", paths },
 		{ "pt_chunk", 2 * (HEAD_ROOM * s->chunks + CHUNKS_LEAST) },
 		{ "pt_fork", 2 * (HEAD_ROOM * s->forks + FORKS_LEAST) },
 	};
@@ -193,6 +197,51 @@ int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
 		pt_programs_done(&got);
 	else
 		*out = got;
+	return ret;
+}
+
+// What libbpf does for other pinned maps.
+static int share_ports(struct bpf_map *map, const char *dir, struct pt_err *err)
+{
+	char pin[PT_PIN_PATH];
+	int fd = pt_pin_path(dir, bpf_map__name(map), pin) ? -ENAMETOOLONG : bpf_obj_get(pin);
+	int ret;
+
+	if (fd == -ENOENT)
+		return 0;
+	ret = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
+	if (fd >= 0)
+		(void)close(fd); // the object has its own
+	return ret ? pt_err_errno(err, ret, "%s", bpf_map__name(map)) : 0;
+}
+
+static int pin_ports(struct bpf_map *map, const char *dir, struct pt_err *err)
+{
+	char pin[PT_PIN_PATH];
+	int ret = pt_pin_path(dir, bpf_map__name(map), pin);
+
+	if (!ret)
+		ret = bpf_obj_pin(bpf_map__fd(map), pin);
+	return ret && ret != -EEXIST ? pt_err_errno(err, ret, "%s", bpf_map__name(map)) : 0;
+}
+
+int pt_load_xdp(const char *dir, uint32_t path_cap, struct pt_programs *out, struct pt_err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = dir);
+	const struct pt_sizes sizes = { .paths = path_cap };
+	struct xdp_bpf *skel = xdp_bpf__open_opts(&opts);
+	int ret;
+
+	if (!skel)
+		return pt_err_errno(err, -errno, "XDP program");
+	ret = share_ports(skel->maps.pt_xdp_port, dir, err);
+	if (!ret)
+		ret = load_object(skel->obj, dir, &sizes, err);
+	if (!ret)
+		ret = pin_ports(skel->maps.pt_xdp_port, dir, err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_xdp, &out->fd[PT_PROGRAM_XDP], err);
+	xdp_bpf__destroy(skel);
 	return ret;
 }
 

@@ -15,6 +15,7 @@ enum pt_program {
 	PT_PROGRAM_OUT,
 	PT_PROGRAM_IN_L3,
 	PT_PROGRAM_OUT_L3,
+	PT_PROGRAM_XDP, // pt_load_xdp
 	PT_PROGRAM_COUNT
 };
 
@@ -32,6 +33,8 @@ struct pt_programs {
 // room for twice `sizes`. Maps that are there keep their sizes. The caller closes the programs.
 int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
 	struct pt_programs *out, struct pt_err *err);
+// The XDP program beside them, with maps for so many paths; where nobody wants it, it is not there.
+int pt_load_xdp(const char *dir, uint32_t path_cap, struct pt_programs *out, struct pt_err *err);
 void pt_programs_done(struct pt_programs *p);
 
 // Sends libbpf's own words to the log's debug level; without it they go to stderr.

@@ -14,6 +14,7 @@
 #include "plane/load.h"
 #include "plane/table.h"
 #include "plane/ways.h"
+#include "plane/xdp.h"
 
 #define LOCK_WAIT_MS 2000
 
@@ -97,7 +98,7 @@ int pt_setup_check(const struct pt_setup *s, struct pt_err *err)
 		return pt_err_set(err, -EINVAL, "%s: no lan device: nothing to steer", s->self->id);
 	if (!paths)
 		return pt_err_set(err, -EINVAL, "%s: no path starts here", s->self->id);
-	return 0;
+	return s->hook == PT_HOOK_KIND_XDP ? pt_xdp_check(s, err) : 0;
 }
 
 uint64_t pt_setup_hash(const struct pt_network *net, const struct pt_config *cfg)
@@ -147,7 +148,7 @@ static int fill_tables(
 	return ret;
 }
 
-static bool is_lan(const struct pt_setup *s, const char *device)
+bool pt_setup_is_lan(const struct pt_setup *s, const char *device)
 {
 	for (uint32_t i = 0; i < s->self->n_lan; i++)
 		if (!strcmp(s->self->lan[i], device))
@@ -169,9 +170,12 @@ static bool still_wanted(void *ctx, const struct pt_hook_key *key, const struct 
 	const struct pt_setup *s = ctx;
 	const struct pt_link *link = pt_links_at(s->links, key->ifindex);
 
+	if (key->dir == PT_HOOK_XDP)
+		return true; // pt_xdp_put's
 	if (!link || strcmp(link->name, hook->device) != 0)
 		return false;
-	return key->dir == PT_HOOK_STEER ? is_lan(s, link->name) : is_path_device(s, link->name);
+	return key->dir == PT_HOOK_STEER ? pt_setup_is_lan(s, link->name)
+					 : is_path_device(s, link->name);
 }
 
 static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
@@ -184,7 +188,7 @@ static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct 
 	// Watching comes first: no packet is steered before its path can be judged.
 	for (uint32_t i = 0; i < s->links->n_link && !ret; i++) {
 		const struct pt_link *link = &s->links->link[i];
-		bool lan = is_lan(s, link->name), path = is_path_device(s, link->name);
+		bool lan = pt_setup_is_lan(s, link->name), path = is_path_device(s, link->name);
 
 		*devices += lan || path;
 		if (path)
@@ -194,6 +198,8 @@ static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct 
 		if (lan && !ret)
 			ret = pt_hook_attach(p, progs, link, PT_HOOK_STEER, s->hook, err);
 	}
+	if (!ret)
+		ret = pt_xdp_put(p, s, progs, err);
 	return ret ? ret : pt_hook_sweep(p, still_wanted, &copy, err);
 }
 
@@ -249,6 +255,12 @@ static void put_ways(struct pt_plane *p, const struct pt_setup *s, struct pt_err
 	pt_ways_free(ways);
 }
 
+static const uint32_t flags_of[] = {
+	[PT_HOOK_KIND_TCX] = 0,
+	[PT_HOOK_KIND_CLSACT] = PT_META_CLSACT,
+	[PT_HOOK_KIND_XDP] = PT_META_XDP,
+};
+
 // Old programs, if any, go on until each device's link is switched over.
 static int attach_locked(
 	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err)
@@ -277,7 +289,9 @@ static int attach_locked(
 	if (!ret && out->fresh)
 		init_meta(p);
 	if (!ret && s->hook != PT_HOOK_KIND_AUTO)
-		p->meta->flags = s->hook == PT_HOOK_KIND_CLSACT ? PT_META_CLSACT : 0;
+		p->meta->flags = flags_of[s->hook];
+	if (!ret && p->meta->flags & PT_META_XDP)
+		ret = pt_load_xdp(dir, p->entries[PT_MAP_HOP], &progs, err);
 	if (!ret)
 		ret = fill_tables(p, s, true, err);
 	if (!ret) { // before any packet gets a mark
@@ -357,6 +371,8 @@ int pt_setup_load(
 		ret = sizes_of(s, &sizes, err);
 	if (!ret)
 		ret = pt_load(p->dir, &sizes, p->meta->generation + 1, out, err);
+	if (!ret && p->meta->flags & PT_META_XDP)
+		ret = pt_load_xdp(p->dir, p->entries[PT_MAP_HOP], out, err);
 	if (!ret)
 		p->meta->generation++;
 	return ret;

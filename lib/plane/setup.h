@@ -50,5 +50,7 @@ int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, const struct 
 // Removes hooks and pins. Works on planes of another ABI, too, as far as they can be read.
 int pt_setup_detach(const char *dir, struct pt_err *err);
 
+bool pt_setup_is_lan(const struct pt_setup *s, const char *device);
+
 // Fingerprint of network and configuration, kept in pt_meta and in records.
 uint64_t pt_setup_hash(const struct pt_network *net, const struct pt_config *cfg);

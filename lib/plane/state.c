@@ -169,5 +169,6 @@ int pt_stat_read(const struct pt_plane *p, uint64_t out[PT_STAT_COUNT])
 		for (int c = 0; c < cpus && !ret; c++)
 			out[i] += each[c];
 	}
+	out[PT_STAT_STEERED] += out[PT_STAT_XDP]; // which spares itself a second count
 	return ret;
 }
