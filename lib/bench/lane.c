@@ -117,27 +117,30 @@ void pt_lane_down(struct pt_lane *l)
 	pt_nodes_down(&l->nodes);
 }
 
-struct gro {
+struct offload {
 	const char *device;
+	uint32_t command; // ETHTOOL_S*
 	bool on;
 };
 
-static int set_gro(void *ctx, struct pt_err *err)
+static int set_offload(void *ctx, struct pt_err *err)
 {
-	const struct gro *g = ctx;
-	struct ethtool_value value = { .cmd = ETHTOOL_SGRO, .data = g->on };
+	const struct offload *o = ctx;
+	struct ethtool_value value = { .cmd = o->command, .data = o->on };
 	struct ifreq ifr = { .ifr_data = (void *)&value };
 	pt_autofd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", g->device);
+	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", o->device);
 	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &ifr))
-		return pt_err_errno(err, -errno, "%s: gro", g->device);
+		return pt_err_errno(err, -errno, "%s: offload", o->device);
 	return 0;
 }
 
-int pt_lane_gro(const struct pt_lane *l, bool on, struct pt_err *err)
+int pt_lane_for_xdp(const struct pt_lane *l, bool on, struct pt_err *err)
 {
-	struct gro g = { .device = l->lan.name, .on = on };
+	struct offload gro = { .device = l->lan.name, .command = ETHTOOL_SGRO, .on = on };
+	struct offload tx = { .device = l->out.name, .command = ETHTOOL_STXCSUM, .on = !on };
+	int ret = pt_nodes_in(&l->nodes, PT_LANE_ROUTER, set_offload, &gro, err);
 
-	return pt_nodes_in(&l->nodes, PT_LANE_ROUTER, set_gro, &g, err);
+	return ret ? ret : pt_nodes_in(&l->nodes, PT_LANE_FROM, set_offload, &tx, err);
 }

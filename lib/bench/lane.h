@@ -26,6 +26,6 @@ struct pt_lane {
 // After an error pt_lane_down has been called.
 int pt_lane_up(struct pt_lane *l, struct pt_err *err);
 void pt_lane_down(struct pt_lane *l);
-// Generic receive offload of lan0. Frames that XDP redirects into a veth device need it at the
-// other end: without, nobody polls them.
-int pt_lane_gro(const struct pt_lane *l, bool on, struct pt_err *err);
+// Offloads as a benchmark of packets needs them: lan0 polls what XDP redirects into it, out0
+// finishes its checksums. Off: as devices come.
+int pt_lane_for_xdp(const struct pt_lane *l, bool on, struct pt_err *err);

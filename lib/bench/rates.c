@@ -18,10 +18,11 @@
 #include "bench/turns.h"
 #include "plane/hook.h"
 #include "plane/state.h"
+#include "plane/xdp.h"
 
-#define TCX_INGRESS   ((enum bpf_attach_type)46) // newer than the headers of Debian 12
-#define NFT_NS        (10 * PT_NS_PER_S)
-#define TCP_MORE      3 // TCP varies: so many turns for one of packets
+#define TCX_INGRESS ((enum bpf_attach_type)46) // newer than the headers of Debian 12
+#define NFT_NS      (10 * PT_NS_PER_S)
+#define TCP_MORE    3 // TCP varies: so many turns for one of packets
 
 enum { SIDE_TC, SIDE_BARE_TC, SIDE_KERNEL, SIDE_MARK, SIDE_XDP, SIDE_BARE_XDP, SIDE_COUNT };
 enum { TCP_TC, TCP_KERNEL, TCP_COUNT };
@@ -85,7 +86,10 @@ struct bench {
 	struct pt_programs progs;
 	struct pt_plane *plane;
 	struct pt_blast *blast;
-	int bare; // link of a bare redirect, -1
+	const char *lan_names[1];
+	struct pt_link links[2];
+	char *why; // there is no XDP; of the report
+	int bare;  // link of a bare redirect, -1
 };
 
 // ---- the contenders ----
@@ -107,6 +111,15 @@ static int steer_up(void *ctx, struct pt_err *err)
 		ret = pt_hook_attach(
 			b->plane, &b->progs, rows[i].link, rows[i].dir, PT_HOOK_KIND_AUTO, err);
 	return ret;
+}
+
+static int xdp_up(void *ctx, struct pt_err *err)
+{
+	struct bench *b = ctx;
+	int ret = steer_up(b, err);
+
+	b->plane->meta->flags = PT_META_XDP;
+	return ret ? ret : pt_xdp_put(b->plane, &b->fleet.setup, &b->progs, err);
 }
 
 static int steer_down(void *ctx, struct pt_err *err)
@@ -212,6 +225,7 @@ static const struct contender {
 	[SIDE_BARE_TC] = { bare_tc_up, bare_tc_down, false },
 	[SIDE_KERNEL] = { nothing, nothing, false },
 	[SIDE_MARK] = { mark_on, mark_off, false },
+	[SIDE_XDP] = { xdp_up, steer_down, true },
 	[SIDE_BARE_XDP] = { bare_xdp_up, bare_xdp_down, false },
 };
 
@@ -276,6 +290,14 @@ static int tcp_once(void *ctx, unsigned side, int64_t *value, struct pt_err *err
 
 // ---- the plan ----
 
+// Once the far end polls and the near end finishes its checksums.
+static int can_xdp(void *ctx, struct pt_err *err)
+{
+	struct bench *b = ctx;
+
+	return pt_xdp_check(&b->fleet.setup, err);
+}
+
 static int run_packets(struct bench *b, struct pt_bench_result *out, struct pt_err *err)
 {
 	struct pt_turns_side sides[SIDE_COUNT] = {
@@ -283,7 +305,7 @@ static int run_packets(struct bench *b, struct pt_bench_result *out, struct pt_e
 		[SIDE_BARE_TC] = { .name = "bare tc redirect" },
 		[SIDE_KERNEL] = { .name = "kernel forwarding" },
 		[SIDE_MARK] = { .name = "conntrack, marks, rules" },
-		[SIDE_XDP] = { .name = "xdp", .skipped = "no XDP program" },
+		[SIDE_XDP] = { .name = "xdp" },
 		[SIDE_BARE_XDP] = { .name = "bare XDP redirect" },
 	};
 	const struct pt_turns t = {
@@ -298,13 +320,18 @@ static int run_packets(struct bench *b, struct pt_bench_result *out, struct pt_e
 		.progress = b->o->progress,
 		.progress_ctx = b->o->progress_ctx,
 	};
+	struct pt_err why = { 0 };
 	int ret;
 
 	if (nft(b, "list ruleset\n", NULL))
 		sides[SIDE_MARK].skipped = "no nft(8) here";
-	ret = pt_lane_gro(&b->lane, true, err);
+	ret = pt_lane_for_xdp(&b->lane, true, err);
 	if (!ret)
 		ret = pt_blast_sink(b->blast, true, err);
+	if (!ret && in_router(b, can_xdp, &why)) {
+		(void)snprintf(b->why, PT_RATES_WHY, "%s", why.msg);
+		sides[SIDE_XDP].skipped = b->why;
+	}
 	return ret ? ret : pt_turns_run(&t, out, err);
 }
 
@@ -326,7 +353,7 @@ static int run_tcp(struct bench *b, struct pt_bench_result *out, struct pt_err *
 		.progress = b->o->progress,
 		.progress_ctx = b->o->progress_ctx,
 	};
-	int ret = pt_lane_gro(&b->lane, false, err); // as devices come
+	int ret = pt_lane_for_xdp(&b->lane, false, err); // as devices come
 
 	if (!ret)
 		ret = pt_blast_sink(b->blast, false, err);
@@ -342,16 +369,26 @@ static int set_up(struct bench *b, struct pt_err *err)
 		ret = pt_lane_up(&b->lane, err);
 	if (ret)
 		return ret;
-	b->fleet.link = b->lane.wan;
+	b->fleet.link = b->lane.wan; // the paths' device
+	b->links[0] = b->lane.wan;
+	b->links[1] = b->lane.lan;
+	b->fleet.links = (struct pt_links){ .link = b->links, .n_link = 2 };
+	b->lan_names[0] = b->lane.lan.name;
+	b->fleet.net.sites[0].lan = b->lan_names;
+	b->fleet.net.sites[0].n_lan = 1;
 	ret = pt_fleet_load(&b->fleet, b->dir, &b->progs, &b->plane, err);
+	if (!ret)
+		ret = pt_load_xdp(b->dir, b->plane->entries[PT_MAP_HOP], &b->progs, err);
 	return ret ? ret : pt_blast_new(&b->lane, &b->fleet, b->o->flows, &b->blast, err);
 }
 
 int pt_rates_bench(const struct pt_rates_opts *o, struct pt_rates_report *out, struct pt_err *err)
 {
-	struct bench b = {
-		.o = o, .progs = PT_PROGRAMS_NONE, .lane = { .nodes = PT_NODES_NONE }, .bare = -1
-	};
+	struct bench b = { .o = o,
+		.why = out->why,
+		.progs = PT_PROGRAMS_NONE,
+		.lane = { .nodes = PT_NODES_NONE },
+		.bare = -1 };
 	int ret = set_up(&b, err);
 
 	if (!ret)

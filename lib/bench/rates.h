@@ -24,7 +24,10 @@ struct pt_rates_opts {
 
 #define PT_RATES_FLOWS 256
 
+#define PT_RATES_WHY   512
+
 struct pt_rates_report {
+	char why[PT_RATES_WHY]; // a result that is skipped may point here
 	struct pt_bench_result packets[PT_RATES_METRICS];
 	struct pt_bench_result tcp[1];
 	bool packet_socket; // no live frames here: the generator costs more than what is measured
