@@ -9,8 +9,6 @@
 #include "store/plan.h"
 #include "store/publish.h"
 
-#define DB_PUBLISH "/run/patronus/network.json"
-
 enum { KEY_PUBLISH = 1, KEY_NO_PUBLISH, KEY_PRUNE };
 
 const struct argp_option db_apply_options[] = {
@@ -22,6 +20,16 @@ const struct argp_option db_apply_options[] = {
 	{ .name = "prune",
 		.key = KEY_PRUNE,
 		.doc = "Remove what an earlier file made and this one no longer names" },
+	{ 0 },
+};
+
+// Of the verbs that change one row.
+const struct argp_option db_change_options[] = {
+	{ .name = "publish",
+		.key = KEY_PUBLISH,
+		.arg = "FILE",
+		.doc = "Rename a fresh network.json into this place (default " DB_PUBLISH ")" },
+	{ .name = "no-publish", .key = KEY_NO_PUBLISH, .doc = "Change the database alone" },
 	{ 0 },
 };
 

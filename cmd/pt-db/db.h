@@ -15,6 +15,7 @@ void db_say(const struct pt_ctx *ctx, const char *fmt, ...) __attribute__((forma
 
 typedef int db_run_fn(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 db_run_fn db_init, db_migrate, db_apply, db_export, db_ingest, db_query, db_explain;
+db_run_fn db_site, db_uplink, db_path_verb, db_policy;
 db_run_fn db_maintain, db_check, db_stats, db_prune, db_archive, db_backup, db_restore;
 
 typedef int db_parse_fn(struct pt_ctx *ctx, int key, char *arg, void *opts);
@@ -23,7 +24,8 @@ struct db_apply_opts {
 	const char *publish; // where network.json goes
 	bool no_publish, prune;
 };
-extern const struct argp_option db_apply_options[];
+extern const struct argp_option db_apply_options[], db_change_options[];
+#define DB_PUBLISH "/run/patronus/network.json"
 db_parse_fn db_apply_parse;
 
 #define DB_INGEST_SPOOLS 16
@@ -38,8 +40,12 @@ struct db_ingest_opts {
 extern const struct argp_option db_ingest_options[];
 db_parse_fn db_ingest_parse;
 
+#define DB_SHARDS 16
+
 struct db_query_opts {
 	bool csv;
+	const char *db[DB_SHARDS];
+	unsigned n_db;
 };
 extern const struct argp_option db_query_options[];
 db_parse_fn db_query_parse;

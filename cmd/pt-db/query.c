@@ -8,8 +8,13 @@
 #include "base/emit.h"
 #include "db.h"
 #include "store/open.h"
+#include "store/shards.h"
 
 const struct argp_option db_query_options[] = {
+	{ .name = "db",
+		.key = 'd',
+		.arg = "FILE",
+		.doc = "Database; given again, all are read as one, with a column shard" },
 	{ .name = "csv", .key = 'c', .doc = "Comma separated values (RFC 4180)" },
 	{ 0 },
 };
@@ -18,11 +23,18 @@ int db_query_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 {
 	struct db_query_opts *o = opts;
 
-	(void)ctx, (void)arg; // --csv takes no value
-	if (key != 'c')
+	switch (key) {
+	case 'c':
+		o->csv = true;
+		return 0;
+	case 'd':
+		if (o->n_db == DB_SHARDS)
+			return pt_err_set(&ctx->err, -E2BIG, "--db: at most %d", DB_SHARDS);
+		o->db[o->n_db++] = arg;
+		return 0;
+	default:
 		return ARGP_ERR_UNKNOWN;
-	o->csv = true;
-	return 0;
+	}
 }
 
 // Blobs are shown as SQLite writes them: X'0A0B'.
@@ -118,6 +130,14 @@ static int run_one(struct pt_sql *db, const char *sql, enum pt_emit_kind kind, s
 	return print_rows(s, kind, err);
 }
 
+static int open_all(const struct db_query_opts *o, const struct pt_config *config,
+	struct pt_sql **db, struct pt_err *err)
+{
+	const char *const *files = o->n_db ? o->db : &config->database.path;
+
+	return pt_shards_open(files, o->n_db ? o->n_db : 1, config, db, err);
+}
+
 int db_query(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
 	const struct db_query_opts *o = opts;
@@ -127,8 +147,7 @@ int db_query(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	enum pt_emit_kind kind = o->csv ? PT_EMIT_CSV : ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE;
 
 	(void)argc; // the dispatcher has counted
-	if (db_config(ctx, &arena, &config) ||
-		pt_store_open(db_path(ctx, &config), PT_SQL_READ, &config, &db, &ctx->err))
+	if (db_config(ctx, &arena, &config) || open_all(o, &config, &db, &ctx->err))
 		return PT_EXIT_FAIL;
 	if (run_one(db, argv[0], kind, &ctx->err) == 0)
 		return PT_EXIT_OK;

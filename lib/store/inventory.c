@@ -65,6 +65,16 @@ const char *pt_entity_list(enum pt_entity e)
 	return entities[e].list;
 }
 
+const struct pt_schema *pt_entity_schema(enum pt_entity e)
+{
+	return entities[e].schema;
+}
+
+const char *pt_entity_table(enum pt_entity e)
+{
+	return entities[e].table;
+}
+
 static int prepare(struct pt_sql *db, struct pt_buf *sql, struct pt_stmt **out, struct pt_err *err)
 {
 	return pt_stmt_get(db, pt_buf_str(sql), out, NULL, err);
@@ -239,7 +249,8 @@ int pt_inventory_insert(struct pt_sql *db, enum pt_entity e, const json_t *obj,
 	return code ? code : write_parts(db, ent->parts, obj, err);
 }
 
-int pt_inventory_update(struct pt_sql *db, enum pt_entity e, const json_t *obj, struct pt_err *err)
+int pt_inventory_update(struct pt_sql *db, enum pt_entity e, const json_t *obj,
+	enum pt_origin origin, struct pt_err *err)
 {
 	const struct entity *ent = &entities[e];
 	struct pt_row_map map;
@@ -247,13 +258,14 @@ int pt_inventory_update(struct pt_sql *db, enum pt_entity e, const json_t *obj, 
 	pt_autostmt s = NULL;
 
 	pt_row_map_init(&map, ent->schema, ent->renames);
-	pt_buf_printf(&sql, "UPDATE %s SET updated_at=unixepoch(), ", ent->table);
+	pt_buf_printf(&sql, "UPDATE %s SET updated_at=unixepoch(), origin=?1, ", ent->table);
 	pt_row_sets(&map, 2, &sql);
-	pt_buf_puts(&sql, " WHERE id=?1");
+	pt_buf_printf(&sql, " WHERE id=?%d", 2 + map.n);
 	int code = prepare(db, &sql, &s, err);
 	if (code)
 		return code;
-	pt_stmt_bind_text(s, 1, json_string_value(json_object_get(obj, "id")));
+	pt_stmt_bind_text(s, 1, pt_origin_names[origin]);
+	pt_stmt_bind_text(s, 2 + map.n, json_string_value(json_object_get(obj, "id")));
 	code = run_with(s, &map, obj, err);
 	return code ? code : write_parts(db, ent->parts, obj, err);
 }

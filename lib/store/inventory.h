@@ -13,6 +13,8 @@ enum pt_entity { PT_ENTITY_SITE, PT_ENTITY_UPLINK, PT_ENTITY_PATH, PT_ENTITY_POL
 
 const char *pt_entity_name(enum pt_entity e); // "site"
 const char *pt_entity_list(enum pt_entity e); // "sites": its key in network.json
+const struct pt_schema *pt_entity_schema(enum pt_entity e);
+const char *pt_entity_table(enum pt_entity e);
 extern const char *const pt_origin_names[];
 
 // The whole network ordered by id, defaults filled in, and {"sites": {ID: ORIGIN}, ...}.
@@ -24,5 +26,6 @@ int pt_inventory_check(const json_t *network, struct pt_err *err);
 
 int pt_inventory_insert(struct pt_sql *db, enum pt_entity e, const json_t *obj,
 	enum pt_origin origin, struct pt_err *err);
-int pt_inventory_update(struct pt_sql *db, enum pt_entity e, const json_t *obj, struct pt_err *err);
+int pt_inventory_update(struct pt_sql *db, enum pt_entity e, const json_t *obj,
+	enum pt_origin origin, struct pt_err *err);
 int pt_inventory_delete(struct pt_sql *db, enum pt_entity e, const char *id, struct pt_err *err);

@@ -199,8 +199,8 @@ json_t *pt_plan_json(const struct pt_plan *p)
 	return json_pack("{so}", "changes", list);
 }
 
-static int apply_change(
-	struct pt_sql *db, const struct pt_change *c, const char *username, struct pt_err *err)
+int pt_change_apply(struct pt_sql *db, const struct pt_change *c, enum pt_origin origin,
+	const char *username, struct pt_err *err)
 {
 	char event[32];
 	int code = 0;
@@ -208,9 +208,9 @@ static int apply_change(
 	if (!kinds[c->kind].event)
 		return 0;
 	if (c->kind == PT_CHANGE_ADD)
-		code = pt_inventory_insert(db, c->entity, c->after, PT_ORIGIN_FILE, err);
+		code = pt_inventory_insert(db, c->entity, c->after, origin, err);
 	else if (c->kind == PT_CHANGE_SET)
-		code = pt_inventory_update(db, c->entity, c->after, err);
+		code = pt_inventory_update(db, c->entity, c->after, origin, err);
 	else
 		code = pt_inventory_delete(db, c->entity, c->id, err);
 	if (code)
@@ -232,7 +232,7 @@ int pt_plan_apply(
 	struct pt_sql *db, const struct pt_plan *p, const char *username, struct pt_err *err)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		int code = apply_change(db, &p->changes[i], username, err);
+		int code = pt_change_apply(db, &p->changes[i], PT_ORIGIN_FILE, username, err);
 		if (code)
 			return code;
 	}

@@ -46,6 +46,10 @@ bool pt_plan_changes(const struct pt_plan *p);
 void pt_change_describe(const struct pt_change *c, struct pt_buf *out);
 json_t *pt_plan_json(const struct pt_plan *p);
 
+// One change of kind ADD, SET or REMOVE with its audit row; what is there after it is `origin`'s.
+int pt_change_apply(struct pt_sql *db, const struct pt_change *c, enum pt_origin origin,
+	const char *username, struct pt_err *err);
+
 // Carries it out with one audit row a change; inside a transaction of the caller.
 int pt_plan_apply(
 	struct pt_sql *db, const struct pt_plan *p, const char *username, struct pt_err *err);

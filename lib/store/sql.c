@@ -187,6 +187,26 @@ sqlite3 *pt_sql_raw(struct pt_sql *db)
 	return db->db;
 }
 
+int pt_sql_attach(struct pt_sql *db, const char *path, const char *schema, struct pt_err *err)
+{
+	pt_autofree char *sql = NULL;
+	int was = sqlite3_limit(
+		db->db, SQLITE_LIMIT_ATTACHED, INT32_MAX); // cut to what is built in
+
+	if (asprintf(&sql, "ATTACH ?1 AS %s", schema) < 0) {
+		sql = NULL;
+		return pt_err_errno(err, -ENOMEM, "%s", path);
+	}
+	pt_autostmt s = NULL;
+	int code = pt_stmt_get(db, sql, &s, NULL, err);
+	if (!code) {
+		pt_stmt_bind_text(s, 1, path);
+		code = pt_stmt_run(s, err);
+	}
+	sqlite3_limit(db->db, SQLITE_LIMIT_ATTACHED, was);
+	return code;
+}
+
 void pt_sql_busy_timeout(struct pt_sql *db, int64_t ms)
 {
 	sqlite3_busy_timeout(db->db, ms > INT32_MAX ? INT32_MAX : (int)ms);

@@ -19,11 +19,15 @@ enum pt_sql_mode {
 	PT_SQL_CREATE, // creates the file (mode 0640) where it is missing
 };
 
-// ":memory:" is no file. Opens without reading a page: what the file is shows with the first statement.
+// ":memory:" is no file. Opens without reading a page: what the file is shows with the first
+// statement.
 int pt_sql_open(const char *path, enum pt_sql_mode mode, struct pt_sql **out, struct pt_err *err);
 void pt_sql_free(struct pt_sql *db);
 void pt_sql_cleanup(struct pt_sql **db);
 #define pt_autosql __attribute__((cleanup(pt_sql_cleanup))) struct pt_sql *
+
+// Another file beside the first, as `schema`, in the mode of the first.
+int pt_sql_attach(struct pt_sql *db, const char *path, const char *schema, struct pt_err *err);
 
 void pt_sql_busy_timeout(struct pt_sql *db, int64_t ms);
 void pt_sql_cache_size(struct pt_sql *db, size_t statements); // idle statements kept prepared

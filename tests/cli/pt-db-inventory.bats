@@ -238,3 +238,120 @@ sql() { sqlite3 "$db" "$1"; }
 	run pt query "SELEC 1"
 	[ "$output" = 'pt-db: query: near "SELEC": syntax error' ]
 }
+
+hand() { # VERB WORD...
+	local verb=$1
+	shift
+	pt "$verb" --publish "$net" "$@"
+}
+
+@test "rows by hand: added, changed, removed; audited, published, no longer the file's" {
+	pt init -q
+	apply "$file" >/dev/null
+	inode=$(stat -c %i "$net")
+	run -0 hand path set west-east-lte mtu=1300 preference=5
+	[ "$output" = "~ path west-east-lte: mtu unset -> 1300, preference 10 -> 5" ]
+	[ "$(stat -c %i "$net")" != "$inode" ]
+	[ "$(jq -r '.paths[] | select(.id == "west-east-lte") | "\(.mtu) \(.preference)"' "$net")" = "1300 5" ]
+	[ "$(sql "SELECT origin FROM paths WHERE id = 'west-east-lte'")" = cli ]
+	[ "$(sql "SELECT event_type || ' ' || json_extract(before_json, '$.preference') || ' ' || json_extract(after_json, '$.preference') || ' ' || origin FROM audit_logs ORDER BY id DESC LIMIT 1")" = "path.update 10 5 cli" ]
+	[ "$(sql 'SELECT username FROM audit_logs ORDER BY id DESC LIMIT 1')" = "${SUDO_USER:-$(id -un)}" ]
+	run -1 apply "$file"
+	[[ $output == *"! path west-east-lte: made by cli, left as it is: mtu 1300 -> unset, preference 5 -> 10"* ]]
+	# An empty value is the default again; the same again is nothing.
+	run -0 hand path set west-east-lte mtu=
+	[ "$output" = "~ path west-east-lte: mtu 1300 -> unset" ]
+	rows=$(sql 'SELECT count(*) FROM audit_logs')
+	run -0 hand path set west-east-lte mtu=
+	[[ $output == *"nothing to do" ]]
+	[ "$(sql 'SELECT count(*) FROM audit_logs')" -eq "$rows" ]
+
+	run -0 hand site add depot prefixes=10.9.0.0/16,2001:db8:9::/48 lan=lan0
+	run -0 hand site show depot
+	[[ $output == *"prefixes=10.9.0.0/16,2001:db8:9::/48"*"# origin cli, status unknown" ]]
+	run -0 hand policy add video priority=15 match.protocol=udp match.dst_ports=5004-5005 sla.loss_ppm=1000 strategy=best
+	run -0 --separate-stderr hand policy show video --json
+	jq -e '.match.protocol == "udp" and .sla.loss_ppm == 1000 and .priority == 15' <<<"$output"
+	run -0 hand uplink add depot-lte site=depot device=wwan0
+	run -0 hand path add depot-west source=depot dest=west uplink=depot-lte target=192.0.2.9 next_hop=192.0.2.1
+	[ "$(jq '.paths | length' "$net")" -eq 7 ]
+	run -0 hand path list
+	[ "${#lines[@]}" -eq 8 ]
+	[[ ${lines[0]} == id*status*origin ]]
+	# The inventory by hand is exported and applied to an empty database as the same.
+	pt export >"$BATS_TEST_TMPDIR/all.yaml"
+	sqlite3 "$BATS_TEST_TMPDIR/other.db" '' && rm "$BATS_TEST_TMPDIR/other.db"
+	pt-db init -q --db "$BATS_TEST_TMPDIR/other.db"
+	pt-db apply -q --db "$BATS_TEST_TMPDIR/other.db" --no-publish "$BATS_TEST_TMPDIR/all.yaml" >/dev/null
+	cmp <(pt export) <(pt-db export --db "$BATS_TEST_TMPDIR/other.db")
+
+	run -2 hand site remove depot
+	[[ $output == *depot* ]]
+	run -0 hand path remove depot-west
+	run -0 hand uplink remove depot-lte
+	run -0 hand site remove depot
+	[ "$output" = "- site depot" ]
+	[ "$(jq '[.sites[].id] | index("depot")' "$net")" = null ]
+	[ "$(sql "SELECT json_extract(before_json, '$.id') || after_json IS NULL FROM audit_logs WHERE event_type = 'site.delete'")" -eq 1 ]
+}
+
+@test "what does not fit is refused by name and changes nothing" {
+	pt init -q
+	apply "$file" >/dev/null
+	before=$(sqlite3 "$db" .dump | sha256sum)
+	json=$(sha256sum <"$net")
+	while IFS='|' read -r words code want; do
+		# shellcheck disable=SC2086
+		run hand $words
+		echo "$words: $status $output"
+		[ "$status" -eq "$code" ]
+		[ "${#lines[@]}" -eq 1 ]
+		[[ $output == *"$want"* ]]
+	done <<-'EOT'
+		path set west-east-lte mtu=abc|2|mtu: needs a whole number
+		path set west-east-lte colour=red|2|colour: no such key, one of id source dest
+		path set west-east-lte id=x|2|id: cannot change
+		path set west-east-lte mtu|2|'mtu': not KEY=VALUE
+		path set nobody mtu=1400|2|path nobody: there is none
+		path add west-east-lte source=west dest=east|2|is there already
+		path add x dest=east|2|source
+		path add a/b source=west dest=east|2|id
+		path set west-east-lte dest=nowhere|2|there is no site "nowhere"
+		policy set voice match.colour=x|2|colour: no such key
+		policy set voice strategy=random|2|strategy
+		site remove east|2|east
+		site show nobody|2|site nobody: there is none
+		site frobnicate x|64|no 'frobnicate', one of list show add set remove
+		site add|64|usage: pt-db site add ID KEY=VALUE...
+	EOT
+	run -0 hand path set --dry-run west-east-lte mtu=1300
+	[ "$output" = "~ path west-east-lte: mtu unset -> 1300" ]
+	[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
+	[ "$(sha256sum <"$net")" = "$json" ]
+	# Nor where network.json cannot be written.
+	run -2 pt site add y --publish /proc/nowhere/network.json
+	[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
+}
+
+@test "several databases are read as one, and none is written" {
+	for name in north south; do
+		pt-db init -q --db "$BATS_TEST_TMPDIR/$name.db"
+		sqlite3 "$BATS_TEST_TMPDIR/$name.db" "INSERT INTO sites (id) VALUES ('hq'), ('$name-1');
+			INSERT INTO sdwan_path_health (timestamp, ts_us, path_id, sent) VALUES (100, 0, 'p', 1), (200, 0, 'p', 2)"
+	done
+	both=(--db "$BATS_TEST_TMPDIR/north.db" --db "far south=$BATS_TEST_TMPDIR/south.db")
+	run -0 pt-db query "${both[@]}" --csv 'SELECT shard, id FROM sites ORDER BY 1, 2'
+	[ "$output" = $'shard,id\r\nfar south,hq\r\nfar south,south-1\r\nnorth,hq\r\nnorth,north-1\r' ]
+	run -0 pt-db query "${both[@]}" --json "SELECT shard, sum(sent) AS sent FROM sdwan_path_health WHERE path_id = 'p' GROUP BY shard"
+	[ "$(jq -c '.rows' <<<"$output")" = '[{"shard":"far south","sent":3},{"shard":"north","sent":3}]' ]
+	run -0 pt-db query "${both[@]}" "EXPLAIN QUERY PLAN SELECT * FROM sdwan_path_health WHERE path_id = 'p' AND timestamp > 5"
+	[ "$(grep -c 'idx_path_health_path_time (path_id=? AND timestamp>?)' <<<"$output")" -eq 2 ]
+	for sql in "DELETE FROM main.sites" "INSERT INTO shard1.sites (id) VALUES ('x')" "ATTACH '$BATS_TEST_TMPDIR/z' AS z"; do
+		run -2 pt-db query "${both[@]}" "$sql"
+	done
+	[ ! -e "$BATS_TEST_TMPDIR/z" ]
+	run -2 pt-db query "${both[@]}" --db "$BATS_TEST_TMPDIR/none.db" 'SELECT 1'
+	[[ $output == *"none.db: no database there"* ]]
+	run -2 pt-db query --db "$BATS_TEST_TMPDIR/north.db" --db "$BATS_TEST_TMPDIR/north.db" 'SELECT 1'
+	[[ $output == *"two are called north: give one a name, NAME=FILE" ]]
+}
