@@ -2,7 +2,9 @@
 // pt-probe reflect: the far end of STAMP.
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,7 +23,10 @@ enum {
 	KEY_DEVICE = 'I',
 	KEY_ALLOW = 'a',
 	KEY_RATE = 'r',
-	KEY_SPOOL = 0x100
+	KEY_SPOOL = 0x100,
+	KEY_SOURCE_RATE,
+	KEY_TC,
+	KEY_XDP
 };
 
 const struct argp_option probe_reflect_options[] = {
@@ -42,6 +47,18 @@ const struct argp_option probe_reflect_options[] = {
 		.key = KEY_RATE,
 		.arg = "PPS",
 		.doc = "At most this many answers a second" },
+	{ .name = "source-rate",
+		.key = KEY_SOURCE_RATE,
+		.arg = "PPS",
+		.doc = "At most this many answers a second to each sender" },
+	{ .name = "tc",
+		.key = KEY_TC,
+		.arg = "DEVICE",
+		.doc = "Answer in the kernel what comes by this device; may be repeated" },
+	{ .name = "xdp",
+		.key = KEY_XDP,
+		.arg = "DEVICE",
+		.doc = "The same in its driver, by native XDP" },
 	{ .name = "spool",
 		.key = KEY_SPOOL,
 		.arg = "DIR",
@@ -73,6 +90,25 @@ static int add_allow(struct pt_ctx *ctx, const char *arg, struct probe_reflect_o
 	return 0;
 }
 
+static int add_device(struct pt_ctx *ctx, int key, const char *arg, struct probe_reflect_opts *o)
+{
+	const char *option = key == KEY_XDP ? "--xdp" : "--tc";
+	if (o->n_kernel == PROBE_REFLECT_MAX)
+		return pt_err_set(
+			&ctx->err, -E2BIG, "--tc, --xdp: at most %d devices", PROBE_REFLECT_MAX);
+	if (!arg[0] || strlen(arg) >= IF_NAMESIZE)
+		return pt_err_set(&ctx->err, -EINVAL, "%s: '%s' is no device", option, arg);
+	o->kernel[o->n_kernel++] = (struct pt_reflect_device){ .name = arg, .xdp = key == KEY_XDP };
+	return 0;
+}
+
+static int parse_rate(struct pt_ctx *ctx, const char *option, const char *arg, uint64_t *out)
+{
+	if (pt_parse_u64(arg, 1, 100000000, out))
+		return pt_err_set(&ctx->err, -EINVAL, "%s: '%s' is no rate a second", option, arg);
+	return 0;
+}
+
 int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 {
 	struct probe_reflect_opts *o = opts;
@@ -89,10 +125,12 @@ int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case KEY_ALLOW:
 		return add_allow(ctx, arg, o);
 	case KEY_RATE:
-		if (pt_parse_u64(arg, 1, 100000000, &o->rate_pps))
-			return pt_err_set(
-				&ctx->err, -EINVAL, "--rate: '%s' is no rate a second", arg);
-		return 0;
+		return parse_rate(ctx, "--rate", arg, &o->rate_pps);
+	case KEY_SOURCE_RATE:
+		return parse_rate(ctx, "--source-rate", arg, &o->source_rate_pps);
+	case KEY_TC:
+	case KEY_XDP:
+		return add_device(ctx, key, arg, o);
 	case KEY_SPOOL:
 		o->spool = arg;
 		return 0;
@@ -105,12 +143,30 @@ struct service {
 	struct pt_ctx *ctx;
 	struct pt_loop *loop;
 	struct pt_reflector *reflector;
+	struct pt_kreflector *kernel; // NULL: none
 	struct pt_record_writer *out;
 	struct pt_timer *export;
 };
 
-static void tell_totals(const struct pt_reflect_counters *n)
+// What both together have done. What only the kernel can tell apart is left out.
+static struct pt_reflect_counters all_counters(
+	const struct service *s, struct pt_kreflect_counters *kernel)
 {
+	struct pt_reflect_counters n = *pt_reflector_counters(s->reflector);
+	if (!s->kernel)
+		return n;
+	*kernel = pt_kreflector_counters(s->kernel);
+	n.received += kernel->answered + kernel->refused + kernel->limited;
+	n.answered += kernel->answered;
+	n.refused += kernel->refused;
+	n.limited += kernel->limited;
+	return n;
+}
+
+static void tell_totals(const struct service *s)
+{
+	struct pt_kreflect_counters kernel = { 0 };
+	const struct pt_reflect_counters all = all_counters(s, &kernel), *n = &all;
 	pt_log(PT_LOG_INFO,
 		"%" PRIu64 " requests, %" PRIu64 " answered; not answered: %" PRIu64
 		" malformed, %" PRIu64 " not allowed, %" PRIu64 " could loop, %" PRIu64
@@ -120,18 +176,23 @@ static void tell_totals(const struct pt_reflect_counters *n)
 	if (n->user_stamps)
 		pt_log(PT_LOG_INFO, "%" PRIu64 " requests came without a kernel time stamp",
 			n->user_stamps);
+	if (s->kernel)
+		pt_log(PT_LOG_INFO, "%" PRIu64 " were answered in the kernel", kernel.answered);
 }
 
 // ---- statistics ----
 
-static json_t *counters_json(const struct pt_reflect_counters *n)
+static json_t *counters_json(const struct service *s)
 {
+	struct pt_kreflect_counters kernel = { 0 };
+	const struct pt_reflect_counters all = all_counters(s, &kernel), *n = &all;
 	const struct {
 		const char *name;
 		uint64_t value;
 	} rows[] = {
 		{ "received", n->received },
 		{ "answered", n->answered },
+		{ "answered_kernel", kernel.answered },
 		{ "malformed", n->malformed },
 		{ "refused", n->refused },
 		{ "looped", n->looped },
@@ -152,7 +213,7 @@ static void export_stats(void *ctx, uint64_t expirations)
 {
 	struct service *s = ctx;
 	struct pt_err err = { 0 };
-	json_t *body = counters_json(pt_reflector_counters(s->reflector));
+	json_t *body = counters_json(s);
 	(void)expirations;
 	int code = pt_record_write(s->out, "stats", body, &err);
 	if (code && code != -EPIPE) // who reads standard output may leave, answering goes on
@@ -204,6 +265,15 @@ static void on_signal(void *ctx, int signo)
 		pt_log(PT_LOG_INFO, "configuration read again");
 }
 
+// Without it everything is answered all the same, only later.
+static void start_kernel(
+	struct service *s, const struct pt_reflect_opts *ro, const struct probe_reflect_opts *o)
+{
+	struct pt_err err = { 0 };
+	if (o->n_kernel && pt_kreflector_new(ro, o->kernel, o->n_kernel, s->loop, &s->kernel, &err))
+		pt_log(PT_LOG_WARN, "%s: user space answers", err.msg);
+}
+
 static int run(struct service *s, const struct probe_reflect_opts *o)
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, 0 };
@@ -216,6 +286,7 @@ static int run(struct service *s, const struct probe_reflect_opts *o)
 		.allow = o->allow,
 		.n_allow = o->n_allow,
 		.rate_pps = o->rate_pps,
+		.source_rate_pps = o->source_rate_pps,
 	};
 	int code = pt_loop_signals(s->loop, signals, on_signal, s);
 	if (code)
@@ -227,10 +298,11 @@ static int run(struct service *s, const struct probe_reflect_opts *o)
 		code = pt_reflector_new(&ro, s->loop, &s->reflector, err);
 	if (code)
 		return code;
+	start_kernel(s, &ro, o);
 	probe_realtime();
 	pt_notify("READY=1");
 	code = pt_loop_run(s->loop);
-	tell_totals(pt_reflector_counters(s->reflector));
+	tell_totals(s);
 	return code;
 }
 
@@ -242,6 +314,7 @@ int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	int code = pt_loop_new(&s.loop, &ctx->err);
 	if (!code)
 		code = run(&s, opts);
+	pt_kreflector_free(s.kernel);
 	pt_reflector_free(s.reflector);
 	pt_record_writer_free(s.out);
 	pt_loop_free(s.loop);

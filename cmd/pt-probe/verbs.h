@@ -3,6 +3,7 @@
 #pragma once
 #include "base/addr.h"
 #include "base/cli.h"
+#include "probe/reflect_kernel.h"
 
 extern const struct argp_option probe_ping_options[], probe_watch_options[],
 	probe_reflect_options[];
@@ -19,7 +20,7 @@ struct probe_ping_opts {
 	uint32_t stamp_port; // 0: ICMP
 };
 
-#define PROBE_REFLECT_MAX 64 // addresses to bind, prefixes to answer
+#define PROBE_REFLECT_MAX 64 // addresses to bind, prefixes to answer, devices
 
 struct probe_reflect_opts {
 	uint32_t port;
@@ -28,7 +29,9 @@ struct probe_reflect_opts {
 	uint32_t n_bind;
 	struct pt_prefix allow[PROBE_REFLECT_MAX];
 	uint32_t n_allow;
-	uint64_t rate_pps;
+	uint64_t rate_pps, source_rate_pps;
+	struct pt_reflect_device kernel[PROBE_REFLECT_MAX]; // whose requests the kernel answers
+	uint32_t n_kernel;
 	const char *spool;
 };
 

@@ -14,6 +14,7 @@
 #include "probe/env.h"
 #include "probe/envelope.h"
 #include "probe/kstamp.h"
+#include "probe/limiter.h"
 #include "wire/stamp.h"
 
 #define BATCH       32
@@ -54,8 +55,7 @@ struct pt_reflector {
 	struct pt_clock_watch clock;
 	struct pt_reflect_counters n;
 	int64_t answer_ns; // that the kernel lately took to send one
-	double tokens;     // of the rate limit
-	struct pt_mono refilled;
+	struct pt_limiter *limiter;
 
 	struct slot slots[BATCH];
 	struct mmsghdr in[BATCH], out[BATCH];
@@ -72,22 +72,6 @@ static bool allowed(const struct pt_reflector *r, const struct pt_addr *from)
 	return !r->o.n_allow;
 }
 
-static bool within_rate(struct pt_reflector *r)
-{
-	if (!r->o.rate_pps)
-		return true;
-	double rate = (double)r->o.rate_pps, burst = rate / 10 + 1;
-	struct pt_mono now = pt_mono_now();
-	r->tokens += rate * (double)pt_mono_diff(now, r->refilled) / (double)PT_NS_PER_S;
-	r->refilled = now;
-	if (r->tokens > burst)
-		r->tokens = burst;
-	if (r->tokens < 1)
-		return false;
-	r->tokens--;
-	return true;
-}
-
 // The counter of why this request gets no answer, or NULL: answer it.
 static uint64_t *objection(
 	struct pt_reflector *r, const struct mmsghdr *m, const struct pt_envelope *a)
@@ -102,7 +86,7 @@ static uint64_t *objection(
 		return &r->n.looped;
 	if (!allowed(r, &from))
 		return &r->n.refused;
-	return within_rate(r) ? NULL : &r->n.limited;
+	return pt_limiter_take(r->limiter, &from, pt_mono_now()) ? NULL : &r->n.limited;
 }
 
 // ---- replies ----
@@ -318,7 +302,9 @@ static int copy_options(struct pt_reflector *r, const struct pt_reflect_opts *o)
 	r->o = *o;
 	r->o.allow = r->allow = calloc(o->n_allow + 1, sizeof(*r->allow));
 	r->o.bind = r->bind = calloc(o->n_bind + 1, sizeof(*r->bind));
-	if (!r->allow || !r->bind)
+	struct pt_noise noise = { 0 };
+	r->limiter = pt_limiter_new(o->rate_pps, o->source_rate_pps, pt_noise_u64(&noise));
+	if (!r->allow || !r->bind || !r->limiter)
 		return -ENOMEM;
 	if (o->n_allow)
 		memcpy(r->allow, o->allow, o->n_allow * sizeof(*r->allow));
@@ -347,7 +333,6 @@ int pt_reflector_new(const struct pt_reflect_opts *o, struct pt_loop *loop,
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	}
 	r->loop = loop;
-	r->refilled = pt_mono_now();
 	int code = start(r, err);
 	if (code) {
 		pt_reflector_free(r);
@@ -363,6 +348,7 @@ void pt_reflector_free(struct pt_reflector *r)
 		return;
 	close_all(r);
 	pt_loop_timer_del(r->device_timer);
+	pt_limiter_free(r->limiter);
 	free(r->allow);
 	free(r->bind);
 	free(r);

@@ -16,7 +16,8 @@ struct pt_reflect_opts {
 	const char *device;            // NULL: every device
 	const struct pt_prefix *allow; // who is answered; none: everybody
 	uint32_t n_allow;
-	uint64_t rate_pps; // most answers a second; 0: no limit
+	uint64_t rate_pps;        // most answers a second; 0: no limit
+	uint64_t source_rate_pps; // the same for each sender
 };
 
 struct pt_reflect_counters {
@@ -24,7 +25,7 @@ struct pt_reflect_counters {
 	uint64_t malformed; // too short, too long
 	uint64_t refused;   // not allowed
 	uint64_t looped;    // from a reflector's own port, or to a group: an answer could go round
-	uint64_t limited;   // above the rate
+	uint64_t limited;   // above a rate
 	uint64_t failed;    // the kernel would not send
 	uint64_t user_stamps; // received without a kernel time stamp
 	struct pt_hist held;  // from the kernel's stamp of a request to the stamp of its answer
