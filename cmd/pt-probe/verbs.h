@@ -17,6 +17,9 @@ struct probe_ping_opts {
 	uint8_t dscp;
 	uint32_t ttl; // 0: the protocol's usual one
 	const char *device;
+	struct pt_addr source; // family 0: as routed
+	uint32_t mark;
+	const char *file;    // of hosts
 	uint32_t stamp_port; // 0: ICMP
 };
 

@@ -22,7 +22,14 @@ refused() { # WORDS-OF-THE-LINE ARGS...
 }
 
 @test "ping refuses what is no number, time, class or port" {
-	refused "needs HOST" ping
+	refused "needs HOST" ping </dev/null
+	refused "needs HOST" ping -f <(echo "# nobody")
+	refused "--mark: '0'" ping -m 0 127.0.0.1
+	refused "--mark: '0x'" ping -m 0x 127.0.0.1
+	refused "--mark: '0x1g'" ping -m 0x1g 127.0.0.1
+	refused "--mark: '0x100000000'" ping -m 0x100000000 127.0.0.1
+	refused "--source: 'here'" ping -S here 127.0.0.1
+	refused "--source: not an IPv6 address" ping -6 -S 127.0.0.1 ::1
 	refused "--count: '0'" ping -c 0 127.0.0.1
 	refused "--count: '-1'" ping -c -1 127.0.0.1
 	refused "--count: '3x'" ping -c 3x 127.0.0.1

@@ -107,6 +107,36 @@ is "sent and answered stand in the row" "$(awk 'NR == 2 {print $2, $3, $4}' "$SC
 ping -c 2 -i 10ms -W 50ms 10.9.0.2 10.9.0.77 >"$SCRATCH/table"
 is "a silent host among others: exit 1" $? 1
 is "its row says so" "$(awk '$1 == "10.9.0.77" {print $3, $4}' "$SCRATCH/table")" "0 100.000"
+printf '10.9.0.2 first\n\n# nobody\n  fd00:9:1::2 # last\n' >"$SCRATCH/hosts"
+ping -c 2 -i 10ms -q -f "$SCRATCH/hosts" 10.9.1.2 >"$SCRATCH/table"
+is "hosts of a list and of the command line" "$(awk 'NR > 1 {print $1, $3}' "$SCRATCH/table" | sort | xargs)" \
+	"10.9.0.2 2 10.9.1.2 2 fd00:9:1::2 2"
+ping -c 2 -i 10ms -q <"$SCRATCH/hosts" >"$SCRATCH/table"
+is "without hosts they come from standard input" "$(awk 'NR > 1 {print $1, $3}' "$SCRATCH/table" | sort | xargs)" \
+	"10.9.0.2 2 fd00:9:1::2 2"
+seq -f '10.9.0.%g' 2 201 >"$SCRATCH/hosts" # of which one exists
+ping -c 2 -i 200ms -W 100ms -q -f "$SCRATCH/hosts" >"$SCRATCH/table" 2>/dev/null
+is "two hundred hosts: each is judged alone" "$(awk 'NR > 1 {print $3}' "$SCRATCH/table" | sort | uniq -c | xargs)" "199 0 1 2"
+if command -v script >/dev/null; then
+	on ea script -qec "stty rows 24 cols 120; $BIN/pt-probe ping -c 30 -i 20ms -W 50ms 10.9.0.2 10.9.0.77" /dev/null >"$SCRATCH/board"
+	like "on a terminal each host has a line with its answers" \
+		"$(tr '\r' '\n' <"$SCRATCH/board" | grep '10\.9\.0\.2 .*lost' | tail -n 1)" '(▁|▂|▃|▄|▅|▆|▇|█){20}.* [0-9.]+ (us|ms) +0\.0% lost'
+	like "and its losses" "$(tr '\r' '\n' <"$SCRATCH/board" | grep '10\.9\.0\.77 .*lost' | tail -n 1)" '!{20} +- 100\.0% lost'
+else
+	skip "lines on a terminal" "no script(1)"
+fi
+must ip -n "$(ns ea)" addr add 10.9.0.11/24 dev wan0
+must ip -n "$(ns ea)" route add 10.2.0.2 via 10.9.1.2 table 77
+must ip -n "$(ns ea)" rule add fwmark 0x4d table 77
+spawn_on ea sniff "$PACKET" sniff wan1 --count 2 --wait-ms 3000
+wait_until 3 sniffing ea || bail "no packet socket"
+measure -c 1 -m 0x4d -S 10.9.0.11 10.2.0.2
+wait_until 4 finished sniff
+like "mark and source decide the way" "$(grep ^out "$SCRATCH/sniff.out")" '4001.{4}0a09000b0a0200020800'
+measure -c 1 -S 10.9.0.99 10.9.0.2
+is "a source that is not ours: exit 2" $? 2
+is "and one line naming it" "$(cat "$SCRATCH/words")" "pt-probe: source 10.9.0.99: Cannot assign requested address"
+
 ping -c 3 -i 10ms 10.9.0.2 >"$SCRATCH/lines"
 is "one host: a line for each answer" "$(grep -c '^64 bytes from 10.9.0.2: seq=[123] ttl=64 time=' "$SCRATCH/lines")" 3
 ping -c 1 no-such-host.invalid >/dev/null 2>"$SCRATCH/words"
