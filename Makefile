@@ -96,11 +96,13 @@ check-san:
 	$QASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	    PT_SAN=1 tests/run $(BUILD)-san $(T)
 
-# Everything: sanitizers, lint, and the kernels of tests/lane, which skip where they cannot run.
+# Everything: sanitizers, lint, the kernels of tests/lane, which skip where they cannot run, and all
+# that attaches over clsact.
 check-long: check check-san lint
 	$QDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_LANE)
 	$QPT_LANES=1 PT_TEST_TIMEOUT=600 tests/run $(BUILD) lane/
 	$QPT_DIFF_COUNT=1000000 tests/run $(BUILD) bpf/steer_differential
+	$QPT_HOOKS=clsact tests/run $(BUILD) bpf/ net/
 
 lint:
 	$Qtests/lint $(BUILD) $(L)

@@ -159,9 +159,8 @@ static __always_inline int pt_sum_v4(const struct iphdr *ip)
 	return sum == 0xffff;
 }
 
-// What the kernel's own input demands of a header that has been read, of `frame` bytes in one or
-// more segments: a right checksum, all of the packet there. Sets p->len; what the frame holds beyond
-// that is padding.
+// What the kernel's own input demands of a header that has been read, in `frame` bytes: a right
+// checksum, all of the packet there. Sets p->len; what the frame holds beyond that is padding.
 static __always_inline int pt_sound_in(void *end, __u32 frame, __u32 gso_size, struct pt_packet *p)
 {
 	__u32 need = p->l4_offset, len;

@@ -24,7 +24,7 @@ struct pt_rates_opts {
 
 #define PT_RATES_FLOWS 256
 
-#define PT_RATES_WHY   512
+#define PT_RATES_WHY 512
 
 struct pt_rates_report {
 	char why[PT_RATES_WHY]; // a result that is skipped may point here

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What classifies packets, from the network file to the kernel's tables.
+// Over clsact, too.
 #include "base/buf.h"
 #include "tests/bpf/site.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Attach, reload, decisions and detach against the kernel's own tables.
+// Over clsact, too.
 #include "tests/bpf/site.h"
 
 static void test_tables(void)

@@ -81,6 +81,8 @@ static inline bool use(const char *yaml)
 	cfg.health.check_interval_ms = 1000;
 	cfg.health.probes_per_check = 200;
 	setup = (struct pt_setup){ .net = &net, .cfg = &cfg, .links = &links, .strict = true };
+	if (getenv("PT_HOOK") && !strcmp(getenv("PT_HOOK"), "clsact"))
+		setup.hook = PT_HOOK_KIND_CLSACT;
 	setup.self = pt_network_site(&net, "a");
 	return true;
 }

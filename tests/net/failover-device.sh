@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A path's device is deleted and made again (a new index, as ppp0 or wg0 would): traffic leaves it,
 # and the new device is steered and watched without a restart.
+# Over clsact, too.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh

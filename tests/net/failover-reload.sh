@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # SIGHUP under way: a path that takes another's place begins anew, settings take effect, a bad file
 # changes nothing; and there is only one watch, and no attach behind its back.
+# Over clsact, too.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Steered packets are forwarded as a router must: TTL, errors, fragments, path MTU, both families,
 # super-packets whole; and what the kernel must answer is answered by the kernel.
+# Over clsact, too.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh
@@ -16,7 +17,7 @@ done
 declare -A host=([4]=10.2.0.2 [6]=fd00:2::2) far=([4]=10.2.0.1 [6]=fd00:2::1)
 declare -A near=([4]=10.1.0.1 [6]=fd00:1::1) next=([4]=10.9.0.2 [6]=fd00:9::2)
 pings() { on ha ping -W 5 -c "$@" 2>&1; }
-reaches() { pings 1 "$1" >/dev/null; }
+reaches() { on ha ping -q -W 1 -c 1 "$1" >/dev/null; }
 steered() { counter a steered; }
 
 for v in 4 6; do

@@ -60,7 +60,7 @@ check "XDP is on the LAN device" xdp_on lan0
 declare -A host=([4]=10.2.0.2 [6]=fd00:2::2) near=([4]=10.1.0.1 [6]=fd00:1::1)
 declare -A next=([4]=10.9.0.2 [6]=fd00:9::2)
 pings() { on ha ping -W 5 -c "$@" 2>&1; }
-reaches() { pings 1 "$1" >/dev/null; }
+reaches() { on ha ping -q -W 1 -c 1 "$1" >/dev/null; }
 by_xdp() { counter a steered_xdp; }
 for v in 4 6; do
 	check "v$v: the other site answers" wait_until 3 reaches "${host[$v]}"
