@@ -49,3 +49,11 @@ struct bench_dataplane_args {
 extern const struct argp_option bench_dataplane_options[];
 int bench_dataplane_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int bench_dataplane(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+struct bench_db_args {
+	uint32_t rounds, rows; // 0: the default
+	const char *dir;
+};
+extern const struct argp_option bench_db_options[];
+int bench_db_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int bench_db(struct pt_ctx *ctx, int argc, char **argv, void *opts);

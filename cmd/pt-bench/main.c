@@ -32,6 +32,14 @@ static const struct pt_verb verbs[] = {
 		.need = PT_NEED_ROOT | PT_NEED_JSON,
 		.doc = "Decide about packets in a large network: how long for each? And a "
 		       "reload?" },
+	{ .name = "db",
+		.run = bench_db,
+		.options = bench_db_options,
+		.parse = bench_db_parse,
+		.opts_size = sizeof(struct bench_db_args),
+		.args = "",
+		.need = PT_NEED_JSON,
+		.doc = "Store records and ask about a long history: how fast is the database?" },
 	{ .name = NULL },
 };
 

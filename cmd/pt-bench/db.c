@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// pt-bench db.
+#include "bench/db.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define DEFAULT_ROUNDS 5
+#define DEFAULT_RUNS   50
+#define MAX_RUNS       100000
+
+enum { KEY_ITERATIONS = 'n', KEY_ROWS = 'r', KEY_DIR = 'd' };
+
+const struct argp_option bench_db_options[] = {
+	{ .name = "iterations",
+		.key = KEY_ITERATIONS,
+		.arg = "N",
+		.doc = "Rounds of 60,000 records each (default 5)" },
+	{ .name = "rows",
+		.key = KEY_ROWS,
+		.arg = "N",
+		.doc = "Rows of the history (default 200000); 10000000 take minutes and 7 GB" },
+	{ .name = "dir",
+		.key = KEY_DIR,
+		.arg = "DIR",
+		.doc = "Where the files go meanwhile (default /var/tmp): the disk is measured, "
+		       "too" },
+	{ 0 },
+};
+
+int bench_db_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
+{
+	struct bench_db_args *a = opts;
+
+	switch (key) {
+	case KEY_ITERATIONS:
+		return bench_count(
+			ctx, &(struct bench_bounds){ "iterations", 1, MAX_RUNS }, arg, &a->rounds);
+	case KEY_ROWS:
+		return bench_count(
+			ctx, &(struct bench_bounds){ "rows", 1000, PT_DB_ROWS_MAX }, arg, &a->rows);
+	case KEY_DIR:
+		a->dir = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void on_progress(void *ctx, const char *side, unsigned run, unsigned runs)
+{
+	(void)ctx;
+	(void)fprintf(stderr, "\r\033[Kdb: %s, %u of %u", side, run, runs);
+}
+
+int bench_db(struct pt_ctx *ctx, int argc, char **argv, void *opts)
+{
+	const struct bench_db_args *a = opts;
+	bool tell = !ctx->quiet && isatty(STDERR_FILENO);
+	const struct pt_db_opts o = {
+		.dir = a->dir ? a->dir : "/var/tmp",
+		.rows = a->rows ? a->rows : PT_DB_ROWS,
+		.rounds = a->rounds ? a->rounds : DEFAULT_ROUNDS,
+		.runs = DEFAULT_RUNS,
+		.progress = tell ? on_progress : NULL,
+	};
+	struct pt_db_report *report = calloc(1, sizeof(*report));
+
+	(void)argc; // none are taken
+	(void)argv;
+	int code = report ? pt_db_bench(&o, report, &ctx->err) : PT_EXIT_FAIL;
+	if (tell)
+		(void)fprintf(stderr, "\r\033[K");
+	if (!code) {
+		const struct bench_rows rows[] = { { report->ingest, PT_DB_INGEST_METRICS },
+			{ report->history, PT_DB_HISTORY_METRICS } };
+		code = bench_show(ctx, rows, 2);
+	}
+	free(report);
+	return code < 0 ? PT_EXIT_FAIL : code;
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# pt-bench db: records with a baseline; that the targets are met is pt-bench's own exit code, on a
+# machine that does nothing else.
+
+# shellcheck disable=SC2154 # bats sets them
+bats_require_minimum_version 1.5.0
+
+@test "db: one bench record a metric, beside its baseline, and nothing is left" {
+	mkdir "$BATS_TEST_TMPDIR/d"
+	pt-bench db --json -n 1 -r 5000 -d "$BATS_TEST_TMPDIR/d" >"$BATS_TEST_TMPDIR/out" || [ $? -eq 1 ]
+	jq -es '[.[].metric] == ["ingest_parsed", "ingest_parsed_rate", "ingest_ndjson", "ingest_tree",
+			"last_hour_p50", "last_hour_p99", "chart_p50", "chart_p99", "longest_lock"]
+		and all(.type == "bench" and .workload == "db" and .skipped == null and .value > 0)
+		and (map(select(.metric | startswith("ingest"))) | all(.baseline > 0 and .ratio > 0 and .unit == "rows/s"))
+		and (map(select(.metric | startswith("chart"))) | all(.baseline_name == "raw rows"))' "$BATS_TEST_TMPDIR/out"
+	# What a loaded machine cannot take away: text is stored at half the pace of bare inserts.
+	jq -es 'map(select(.metric == "ingest_ndjson")) | .[0].ratio > 0.4' "$BATS_TEST_TMPDIR/out"
+	[ -z "$(ls "$BATS_TEST_TMPDIR/d")" ]
+}
+
+@test "db: bad numbers exit 64 with the bounds, a missing directory 2" {
+	run -64 pt-bench db -r 10
+	[ "$output" = "pt-bench: --rows: 1000 to 100000000, not '10'" ]
+	run -2 pt-bench db -d "$BATS_TEST_TMPDIR/none"
+	[ "${#lines[@]}" -eq 1 ]
+}
