@@ -56,6 +56,7 @@ struct pt_live {
 	__u32 epoch; // rises right after each verdict
 	__u32 pad;
 	__u8 down[PT_MAX_PATH]; // 0 usable, 1 down
+	__u8 want[PT_MAX_PATH]; // 1: the next user packet is to clock a probe
 };
 
 // Another number after each change of what packets use, by whomever.
@@ -188,11 +189,12 @@ struct pt_rule {
 #define PT_RULE_PORT(page, port) ((__u32)(page)[(port) >> 8] << 8 | ((port)&0xff))
 PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICES + 2 * 65536));
 
-#define PT_HOP_USED 1 // the slot holds a path
-#define PT_HOP_L3   2 // the device has no link layer: no next hop, no MAC header
-#define PT_HOP_VIA4 4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
-#define PT_HOP_VIA6 8
-#define PT_HOP_MARK 16 // packets get the mark and go the kernel's way: conntrack, NAT, firewall
+#define PT_HOP_USED    1 // the slot holds a path
+#define PT_HOP_L3      2 // the device has no link layer: no next hop, no MAC header
+#define PT_HOP_VIA4    4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
+#define PT_HOP_VIA6    8
+#define PT_HOP_CLOCKED 32 // traffic clocks probes where pt-probe does not
+#define PT_HOP_MARK    16 // packets get the mark and go the kernel's way: conntrack, NAT, firewall
 
 // Where a next hop was read, else the protocol of the kernel's route (RTPROT_*).
 #define PT_HOP_FROM_FILE    0
@@ -247,6 +249,8 @@ struct pt_watch {
 	__u32 started;  // a probe was seen
 	__u32 epoch;    // PT_EPOCH of epoch_packet_ns; not under the lock
 	__u32 accused;  // newest probe that the last verdict counted as lost
+	__u32 wire;     // pt-probe's newest sequence number, and by how much it is ahead of ours
+	__u32 shift;
 	__u32 pad;
 	__u64 due_sent_ns; // when the threshold-th probe after `answered` left; 0 not yet
 	__u64 expires_ns;  // what the timer is set to; 0 none runs
@@ -261,7 +265,31 @@ struct pt_watch {
 	__u64 replies;
 	struct pt_probe_slot ring[PT_RING];
 };
-PT_ASSERT_SIZE(pt_watch, 144 + 16 * PT_RING);
+PT_ASSERT_SIZE(pt_watch, 152 + 16 * PT_RING);
+
+#define PT_CLOCK_PORT 61862 // that traffic's probes come from: no reflector, no ephemeral port
+#define PT_CLOCK_MARK 0x50544000u           // and the path: marks a clone on its way to the device
+#define PT_CLOCK_MASK (~(PT_MAX_PATH - 1u)) // what of the mark is not the path
+
+// pt_clock[path]. Written by the kernel only.
+struct pt_clock {
+	struct bpf_timer timer; // strikes when no probe has left for too long
+	__u32 program;          // as in pt_watch
+	__u32 claimed;   // a clone is on its way; as long as it has not arrived there is no other
+	__u8 source[16]; // address that pt-probe sends from
+	__u16 family;    // of `source`; 0 not known
+	__u8 dscp;
+	__u8 pad[5];
+};
+PT_ASSERT_SIZE(pt_clock, 48);
+
+// pt_peer: where requests come from that the kernel answers -> __u32 path.
+struct pt_peer_key {
+	__u32 ifindex;
+	__u32 family;
+	__u8 addr[16]; // IPv4 in the first four bytes
+};
+PT_ASSERT_SIZE(pt_peer_key, 24);
 
 // pt_session: probe session -> __u32 path.
 struct pt_session_key {
@@ -376,6 +404,8 @@ enum pt_direction { PT_TX, PT_RX, PT_DIRECTIONS };
 		"to the kernel: no candidate has a device and a next hop")                       \
 	X(PASS_MTU, "passed_mtu", "to the kernel: longer than the path carries")                 \
 	X(PROBE_SENT, "probe_sent", "probes recorded")                                           \
+	X(PROBE_CLOCKED, "probe_clocked", "of these made of user packets")                       \
+	X(PROBE_ANSWERED, "probe_answered", "probes of far ends that the kernel answered")       \
 	X(PROBE_EPOCH, "probe_epoch", "of these beginning a new sequence")                       \
 	X(REPLY_OK, "reply_accepted", "replies accepted")                                        \
 	X(REPLY_SHORT, "reply_short", "replies rejected: too short")                             \

@@ -139,6 +139,42 @@ static __always_inline void pt_mark(
 		skb->mark = (skb->mark & ~meta->mark_mask) | hop->mark;
 }
 
+// The path, or the dead one that the packet avoids, has sent no probe for too long: this packet's
+// clone becomes one (bpf/clock.h). TCP and UDP only, of the probe's family, so that the clone's
+// unfinished checksum, if it has one, lies where it does no harm.
+static __always_inline void pt_clock_probe(
+	struct __sk_buff *skb, const struct pt_packet *p, const struct pt_hop *hop, __u32 path)
+{
+	struct pt_clock *clock = bpf_map_lookup_elem(&pt_clock, &path);
+	struct pt_live *live = pt_only(&pt_live);
+	__u32 mark = skb->mark;
+
+	if (!clock || !live || !hop || !(hop->flags & PT_HOP_CLOCKED) || !hop->ifindex ||
+		hop->family != p->family || clock->family != p->family || p->fragment ||
+		(p->l4_proto != IPPROTO_TCP && p->l4_proto != IPPROTO_UDP) ||
+		__sync_val_compare_and_swap(&clock->claimed, 0, 1))
+		return;
+	live->want[path & (PT_MAX_PATH - 1)] = 0;
+	skb->mark = PT_CLOCK_MARK | path;
+	if (bpf_clone_redirect(skb, hop->ifindex, 0))
+		clock->claimed = 0;
+	skb->mark = mark;
+}
+
+static __always_inline void pt_clock_strikes(
+	struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
+{
+	const struct pt_live *live = pt_only(&pt_live);
+	__u32 path = choice->path & (PT_MAX_PATH - 1), avoided = choice->avoided;
+
+	if (!live)
+		return;
+	if (live->want[path])
+		pt_clock_probe(skb, p, choice->hop, path);
+	else if (avoided && live->want[avoided & (PT_MAX_PATH - 1)])
+		pt_clock_probe(skb, p, bpf_map_lookup_elem(&pt_hop, &avoided), avoided);
+}
+
 // *act: what tc is to do with a packet that is steered.
 static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const struct pt_meta *meta,
 	struct pt_packet *p, const struct pt_choice *choice, int *act)
@@ -165,6 +201,7 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 	pt_count_tx(skb, p, choice);
 	if (choice->avoided)
 		pt_note_first(choice);
+	pt_clock_strikes(skb, p, choice);
 	if (!(hop->flags & PT_HOP_MARK))
 		*act = pt_send(hop, p->family);
 	return PT_STEER_ON;

@@ -45,6 +45,7 @@ struct pt_config {
 		int64_t cooldown_half_life_secs,
 			cooldown_max_secs; // of paths that fall again and again
 		bool parallel_checks;
+		bool traffic_probes;
 		int64_t mark_shift;    // our 12 bits of packet marks begin here
 		int64_t rule_priority; // of the first of our policy rules
 		int64_t route_metric;  // of routes to sites

@@ -182,6 +182,13 @@ static const struct pt_field failover_fields[] = {
 		IN(failover, parallel_checks),
 		.def = true,
 		.doc = "Probe all paths at once instead of one after the other" },
+	{ .key = "traffic_probes",
+		.kind = PT_KIND_BOOL,
+		IN(failover, traffic_probes),
+		.def = true,
+		.doc = "Where pt-probe is silent, the kernel makes probes of user packets, and "
+		       "answers the "
+		       "far end's" },
 	{ .key = "mark_shift",
 		.kind = PT_KIND_I64,
 		IN(failover, mark_shift),

@@ -69,6 +69,8 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_hop", paths },
 		{ "pt_watch", paths },
 		{ "pt_penalty", paths },
+		{ "pt_clock", paths },
+		{ "pt_peer", paths },
 		{ "pt_traffic", PT_DIRECTIONS * paths * cpus },
 		{ "pt_session", paths },
 		{ "pt_rx", paths },

@@ -16,6 +16,7 @@
 #include "plane/mode.h"
 #include "plane/nexthop.h"
 #include "plane/rule.h"
+#include "plane/session.h"
 #include "plane/shared.h"
 #include "plane/way.h"
 #include "plane/state.h"
@@ -179,6 +180,8 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	const struct pt_link *link = pt_links_named(s->links, path->device);
 	struct pt_hop hop = { .flags = PT_HOP_USED };
 
+	if (s->cfg->failover.traffic_probes)
+		hop.flags |= PT_HOP_CLOCKED;
 	if (link) {
 		hop.ifindex = link->ifindex;
 		hop.flags |= pt_link_is_l3(link) ? PT_HOP_L3 : 0;
@@ -244,32 +247,6 @@ static int put_hops(struct pt_table *t, struct pt_err *err)
 	return ret;
 }
 
-// All in one call: one for each path would be the longest part of a reload.
-static int put_sessions(struct pt_table *t, struct pt_err *err)
-{
-	struct pt_plane *p = t->plane;
-	uint32_t n = 0;
-	pt_autoarena arena = {};
-	struct pt_session_key *keys = pt_arena_alloc(
-		&arena, (t->setup->net->n_paths + 1) * sizeof(*keys));
-	uint32_t *paths = pt_arena_alloc(&arena, (t->setup->net->n_paths + 1) * sizeof(*paths));
-	int ret;
-
-	for (uint32_t i = 0; i < t->setup->net->n_paths; i++) {
-		const struct pt_hop *hop = &p->hop[t->path[i]];
-
-		if (!t->path[i] || !hop->family)
-			continue;
-		p->port->bits[hop->port >> 3] |= (__u8)(1u << (hop->port & 7));
-		if (!hop->ifindex)
-			continue;
-		keys[n] = (struct pt_session_key){ hop->ifindex, hop->family, hop->ssid };
-		paths[n++] = t->path[i];
-	}
-	ret = n ? bpf_map_update_batch(p->fd[PT_MAP_SESSION], keys, paths, &n, NULL) : 0;
-	return ret ? pt_err_errno(err, ret, "pt_session") : 0;
-}
-
 int pt_table_paths(struct pt_table *t, struct pt_err *err)
 {
 	const struct pt_network *net = t->setup->net;
@@ -285,7 +262,7 @@ int pt_table_paths(struct pt_table *t, struct pt_err *err)
 			ret = index_for(t, PT_NAME_UPLINK, net->uplinks[i].id, &t->uplink[i], err);
 	if (!ret)
 		ret = put_hops(t, err);
-	return ret ? ret : put_sessions(t, err);
+	return ret ? ret : pt_session_put(t, err);
 }
 
 // ---- groups ----
@@ -415,6 +392,7 @@ int pt_table_banks(struct pt_table *t, bool groups, struct pt_err *err)
 static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 {
 	static const struct pt_watch unwatched;
+	static const struct pt_clock unclocked;
 	int ret;
 
 	p->hop[path] = (struct pt_hop){};
@@ -422,6 +400,8 @@ static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 	p->penalty[path] = (struct pt_penalty){};
 	pt_count_clear(p, path);
 	ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
+	if (!ret)
+		ret = bpf_map_update_elem(p->fd[PT_MAP_CLOCK], &path, &unclocked, BPF_ANY);
 	return ret ? pt_err_errno(err, ret, "path %u", path) : 0;
 }
 
@@ -462,27 +442,6 @@ static int retire_names(struct pt_table *t, const struct retired *r, struct pt_e
 			ret = pt_names_set(&t->names, r->kind, i, NULL, err);
 	}
 	return ret;
-}
-
-static int retire_sessions(struct pt_plane *p, struct pt_err *err)
-{
-	uint32_t n = p->entries[PT_MAP_SESSION], next;
-	pt_autoarena arena = {};
-	struct pt_session_key *keys = pt_arena_alloc(&arena, n * sizeof(*keys));
-	uint32_t *paths = pt_arena_alloc(&arena, n * sizeof(*paths));
-	int ret = bpf_map_lookup_batch(p->fd[PT_MAP_SESSION], NULL, &next, keys, paths, &n, NULL);
-
-	if (ret && ret != -ENOENT) // that is the end
-		return pt_err_errno(err, ret, "pt_session");
-	for (uint32_t i = 0; i < n; i++) {
-		const struct pt_hop *hop = &p->hop[paths[i] < p->meta->path_cap ? paths[i] : 0];
-
-		if (hop->ifindex != keys[i].ifindex || hop->family != keys[i].family ||
-			hop->ssid != keys[i].ssid)
-			(void)bpf_map_delete_elem(
-				p->fd[PT_MAP_SESSION], &keys[i]); // -ENOENT: as wished
-	}
-	return 0;
 }
 
 struct path_on {
@@ -534,6 +493,6 @@ int pt_table_retire(struct pt_table *t, struct pt_err *err)
 		ret = retire_names(t, &kinds[i], err);
 	if (ret)
 		return ret;
-	ret = retire_sessions(t->plane, err);
+	ret = pt_session_retire(t->plane, err);
 	return ret ? ret : put_rx(t->plane, err);
 }

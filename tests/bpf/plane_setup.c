@@ -13,7 +13,7 @@ static void test_tables(void)
 	wan0 = pt_links_named(&links, "wan0");
 	T_EQ(hop->ifindex, wan0->ifindex);
 	T_EQ(hop->mtu, 1400);
-	T_EQ(hop->flags, PT_HOP_USED | PT_HOP_VIA4 | PT_HOP_VIA6);
+	T_EQ(hop->flags, PT_HOP_USED | PT_HOP_CLOCKED | PT_HOP_VIA4 | PT_HOP_VIA6);
 	T_OK(!memcmp(hop->via4, (uint8_t[]){ 10, 9, 0, 2 }, 4));
 	T_EQ(hop->interval_ns, 5000000); // as pt-probe sends: 200 probes a second, above
 	T_EQ(hop->port, 862);

@@ -70,6 +70,7 @@ static void defaults_are_the_guides(void)
 	T_EQ(c.failover.hold_ms, PT_NULL);
 	T_EQ(c.failover.cooldown_half_life_secs, 900);
 	T_EQ(c.failover.cooldown_max_secs, 3600);
+	T_OK(c.failover.traffic_probes);
 	T_OK(c.failover.parallel_checks);
 	T_EQ(c.wireguard.persistent_keepalive, 25);
 	T_EQ(c.wireguard.allowed_ips_batch_size, 100);
