@@ -22,6 +22,7 @@ struct pt_choice {
 	__u32 rank;
 	__u32 avoided; // first dead candidate that stood before it; 0 none
 	__u32 group;   // its index
+	__u32 flags;   // PT_GROUP_*; none of PT_GROUP_WHOLE where they were not needed
 	const struct pt_hop *hop;
 };
 
@@ -311,6 +312,7 @@ static __always_inline enum pt_stat pt_take_best(struct pt_choice *choice, __u16
 	choice->path = packed & 0xffff;
 	choice->rank = packed >> 16 & 0xffff;
 	choice->avoided = packed >> 32 & 0xffff;
+	choice->flags = group->flags;
 	if (choice->rank > PT_RANK_DAMPED && group->flags & PT_GROUP_DROP)
 		return PT_STAT_DROPPED;
 	if (!choice->path)
@@ -329,6 +331,14 @@ static __always_inline enum pt_stat pt_path_of(const struct pt_meta *meta, const
 		return PT_STAT_PASS_NO_GROUP;
 	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
 	return pt_take_first(choice, family) ? PT_STEER_ON : pt_take_best(choice, family);
+}
+
+// The packet goes through the kernel, with the path's mark.
+static __always_inline int pt_by_kernel(const struct pt_choice *choice)
+{
+	__u32 flags = choice->hop->flags;
+
+	return flags & PT_HOP_MARK || (flags & PT_HOP_GUARD && !(choice->flags & PT_GROUP_BYPASS));
 }
 
 // What every candidate carries, mtu at most: a connection outlives the path that it began on. A

@@ -98,6 +98,9 @@ PT_ASSERT_SIZE(pt_penalty, 24);
 #define PT_GROUP_DROP        1 // no usable candidate, or none at all: drop instead of the last resort
 #define PT_GROUP_POLICY_DROP 2 // the policy wants PT_GROUP_DROP whatever is decided; user space's
 #define PT_GROUP_DECIDED     4 // the order is a decision, not the file's; user space's
+#define PT_GROUP_BYPASS      8 // the policy lets packets bypass the firewall (PT_HOP_GUARD)
+#define PT_GROUP_POLICY      (PT_GROUP_POLICY_DROP | PT_GROUP_BYPASS) // no decision changes these
+#define PT_GROUP_WHOLE       PT_GROUP_BYPASS // a packet needs more than its first candidate
 
 // pt_group[PT_GROUP_KEY(...)], memory-mapped. Half a cache line and never across two; a policy's
 // groups lie together, for few policies carry most of the traffic.
@@ -193,8 +196,9 @@ PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICE
 #define PT_HOP_L3      2 // the device has no link layer: no next hop, no MAC header
 #define PT_HOP_VIA4    4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
 #define PT_HOP_VIA6    8
-#define PT_HOP_CLOCKED 32 // traffic clocks probes where pt-probe does not
 #define PT_HOP_MARK    16 // packets get the mark and go the kernel's way: conntrack, NAT, firewall
+#define PT_HOP_CLOCKED 32 // traffic clocks probes where pt-probe does not
+#define PT_HOP_GUARD   64 // as MARK, for the firewall's sake, unless their policy bypasses that
 
 // Where a next hop was read, else the protocol of the kernel's route (RTPROT_*).
 #define PT_HOP_FROM_FILE    0

@@ -181,6 +181,7 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 {
 	const __u32 l2_len = ETH_HLEN;
 	const struct pt_hop *hop = choice->hop;
+	const int by_kernel = pt_by_kernel(choice);
 
 	if (!p->handed && !pt_fits(skb, p, hop->mtu))
 		p->handed = PT_STAT_PASS_MTU;
@@ -192,7 +193,7 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 		return PT_STAT_PASS_SHORT;
 	if (pt_is_syn(skb, p))
 		pt_clamp_mss(skb, l2_len, p, pt_mss_mtu(choice, p->family));
-	if (hop->flags & PT_HOP_MARK) {
+	if (by_kernel) {
 		pt_mark(skb, meta, hop);
 		pt_tally(PT_STAT_MARKED);
 	} else if (pt_age(skb, p)) {
@@ -202,7 +203,7 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 	if (choice->avoided)
 		pt_note_first(choice);
 	pt_clock_strikes(skb, p, choice);
-	if (!(hop->flags & PT_HOP_MARK))
+	if (!by_kernel)
 		*act = pt_send(hop, p->family);
 	return PT_STEER_ON;
 }

@@ -13,6 +13,8 @@ int pt_devices_read(const struct pt_inputs *in, struct pt_devices *out, struct p
 
 	if (!ret)
 		ret = pt_nexthop_read(&s, &got.gateways, err);
+	if (!ret)
+		ret = pt_firewall_read(&got.firewall, err);
 	if (ret) {
 		pt_devices_done(&got);
 		return ret;
@@ -20,6 +22,7 @@ int pt_devices_read(const struct pt_inputs *in, struct pt_devices *out, struct p
 	*out = got;
 	s.links = &out->links;
 	s.gateways = &out->gateways;
+	s.firewall = &out->firewall;
 	*setup = s;
 	return 0;
 }

@@ -22,10 +22,11 @@ int pt_inputs_load(const struct pt_ctx *ctx, struct pt_inputs *out, struct pt_er
 void pt_inputs_done(struct pt_inputs *in);
 #define pt_autoinputs __attribute__((cleanup(pt_inputs_done))) struct pt_inputs
 
-// The kernel's devices, addresses and gateways at one moment.
+// The kernel's devices, addresses, gateways and firewall at one moment.
 struct pt_devices {
 	struct pt_links links;
 	struct pt_gateways gateways;
+	struct pt_firewall firewall;
 };
 
 // Reads them for these files; *setup borrows from both.

@@ -111,6 +111,7 @@ void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *
 // as it was.
 int watch_refresh(struct watch *w, const struct pt_inputs *in, bool groups, struct pt_err *err);
 void watch_on_settle(void *ctx, uint64_t expirations);
+void watch_settle_soon(struct watch *w);
 void watch_devices_done(struct watch *w);
 
 // ---- watch_ways.c ----

@@ -21,7 +21,7 @@
 #define SETTLE_MOST_NS (40 * PT_NS_PER_MS)
 #define RETRY_NS       PT_NS_PER_S
 
-static void settle_soon(struct watch *w)
+void watch_settle_soon(struct watch *w)
 {
 	struct pt_mono now = pt_mono_now(), at = pt_mono_add(now, SETTLE_NS);
 
@@ -274,7 +274,7 @@ static void on_gateway(void *ctx, const struct pt_gateway *row)
 	struct watch *w = ctx;
 
 	if (!row || pt_nexthop_concerns(&w->setup, row))
-		settle_soon(w);
+		watch_settle_soon(w);
 }
 
 static void on_routes(void *ctx, int fd, uint32_t events)
@@ -317,6 +317,7 @@ static void keep_devices(struct watch *w, struct pt_devices *now, const struct p
 	w->setup = *setup;
 	w->setup.links = &w->devices.links;
 	w->setup.gateways = &w->devices.gateways;
+	w->setup.firewall = &w->devices.firewall;
 	*now = (struct pt_devices){};
 }
 
@@ -406,5 +407,5 @@ void watch_on_link(void *ctx, enum pt_link_change change, const struct pt_link *
 		break;
 	}
 	if (w->devices_changed)
-		settle_soon(w);
+		watch_settle_soon(w);
 }

@@ -18,6 +18,7 @@
 struct watch_ways {
 	struct pt_ways *ways;
 	struct pt_route_monitor *monitor;
+	struct pt_firewall_monitor *firewall;
 	struct pt_timer *stir, *check;
 	bool stirred;
 	char complaint[sizeof(((struct pt_err *)NULL)->msg)]; // told last
@@ -114,6 +115,19 @@ static void on_monitor(void *ctx, int fd, uint32_t events)
 		pt_log(PT_LOG_WARN, "%s", err.msg);
 }
 
+// A firewall that comes or goes changes what mode auto is.
+static void on_firewall(void *ctx, int fd, uint32_t events)
+{
+	struct watch *w = ctx;
+	struct pt_firewall now = {};
+
+	(void)fd;
+	(void)events;
+	pt_firewall_monitor_drain(w->ways->firewall);
+	if (!pt_firewall_read(&now, NULL) && strcmp(now.names, w->devices.firewall.names) != 0)
+		watch_settle_soon(w);
+}
+
 int watch_ways_init(struct watch *w, struct pt_err *err)
 {
 	const struct pt_mono first = pt_mono_add(pt_mono_now(), CHECK_NS);
@@ -128,12 +142,17 @@ int watch_ways_init(struct watch *w, struct pt_err *err)
 		ret = pt_route_monitor_new(&v->monitor, err);
 	if (ret)
 		return ret;
+	if (pt_firewall_monitor_new(&v->firewall, NULL)) // a kernel without nftables
+		v->firewall = NULL;
 	ret = pt_loop_timer_add(w->loop, (struct pt_mono){ INT64_MAX }, 0, on_stir, w, &v->stir);
 	if (!ret)
 		ret = pt_loop_timer_add(w->loop, first, CHECK_NS, on_stir, w, &v->check);
 	if (!ret)
 		ret = pt_loop_fd_add(
 			w->loop, pt_route_monitor_fd(v->monitor), EPOLLIN, on_monitor, w);
+	if (!ret && v->firewall)
+		ret = pt_loop_fd_add(
+			w->loop, pt_firewall_monitor_fd(v->firewall), EPOLLIN, on_firewall, w);
 	return ret ? pt_err_errno(err, ret, "loop") : 0;
 }
 
@@ -142,6 +161,7 @@ void watch_ways_done(struct watch *w)
 	if (!w->ways)
 		return;
 	pt_route_monitor_free(w->ways->monitor);
+	pt_firewall_monitor_free(w->ways->firewall);
 	pt_ways_free(w->ways->ways);
 	free(w->ways);
 }

@@ -99,7 +99,7 @@ enum pt_strategy {
 	PT_STRATEGY_WEIGHTED,
 	PT_STRATEGY_PINNED
 };
-enum pt_firewall { PT_FIREWALL_OBEY, PT_FIREWALL_BYPASS };
+enum pt_heed { PT_FIREWALL_OBEY, PT_FIREWALL_BYPASS };
 enum pt_none_inside { PT_NONE_BEST_OF_WORST, PT_NONE_BACKUP, PT_NONE_DROP };
 extern const char *const pt_strategy_names[];
 
@@ -114,7 +114,7 @@ struct pt_policy {
 	uint32_t n_prefer;
 	int64_t margin_percent; // a challenger must beat the incumbent's score by this much
 	int64_t cooldown_secs;  // PT_NULL: failover.cooldown_period_secs
-	int firewall;           // enum pt_firewall
+	int firewall;           // enum pt_heed
 };
 
 struct pt_network {

@@ -161,31 +161,50 @@ int pt_rtnl_flush(struct pt_rtnl *n, struct pt_err *err)
 	return ret ? pt_err_set(err, ret, "%s", n->err.msg) : 0;
 }
 
+// 1 while there is more, 0 at the end, -errno. An interrupted dump (changed meanwhile) is no error:
+// whoever watches looks again. mnl_cb_run would stop there and never see the end.
+static int hand_over(const struct pt_rtnl *n, size_t len, uint32_t seq, mnl_cb_t fn, void *ctx)
+{
+	const struct nlmsghdr *nlh = (const void *)n->in;
+	int left = (int)len;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+
+		if (nlh->nlmsg_seq != seq)
+			continue;
+		if (nlh->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (nlh->nlmsg_type == NLMSG_ERROR)
+			return e->error;
+		if (fn(nlh, ctx) <= MNL_CB_STOP)
+			return 0;
+	}
+	return 1;
+}
+
 int pt_rtnl_dump(struct pt_rtnl *n, uint16_t type, pt_rtnl_put_fn *put, mnl_cb_t fn, void *ctx)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(n->in);
+	struct nlmsghdr *nlh;
 	uint32_t seq;
 	ssize_t len;
-	int ret = MNL_CB_OK;
+	int ret = 1;
 
 	send_gathered(n); // what was asked for before shows
 	seq = n->seq++;
+	nlh = mnl_nlmsg_put_header(n->in);
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	nlh->nlmsg_seq = seq;
 	put(ctx, nlh);
 	if (mnl_socket_sendto(n->sock, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
-	while (ret > MNL_CB_STOP) {
+	while (ret > 0) {
 		len = mnl_socket_recvfrom(n->sock, n->in, sizeof(n->in));
-		if (len < 0)
+		if (len < 0 && errno != EINTR)
 			return -errno;
-		ret = mnl_cb_run(n->in, (size_t)len, seq, mnl_socket_get_portid(n->sock), fn, ctx);
-		if (ret < 0 &&
-			errno != EINTR) // EINTR: changed meanwhile; whoever watches looks again
-			return -errno;
-		if (ret < 0)
-			ret = MNL_CB_OK;
+		if (len > 0)
+			ret = hand_over(n, (size_t)len, seq, fn, ctx);
 	}
-	return 0;
+	return ret;
 }

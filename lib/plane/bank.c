@@ -94,7 +94,9 @@ bool pt_bank_put_group(
 		return false;
 	*to = *group;
 	key = (size_t)(to - b->plane->group);
-	b->plane->first[key / PT_FIRSTS].path[key % PT_FIRSTS] = group->path[0];
+	b->plane->first[key / PT_FIRSTS].path[key % PT_FIRSTS] = group->flags & PT_GROUP_WHOLE
+		? 0
+		: group->path[0];
 	return true;
 }
 

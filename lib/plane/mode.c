@@ -1,13 +1,48 @@
 // SPDX-License-Identifier: MIT
 #include "plane/mode.h"
 
-enum pt_mode pt_mode_of(const struct pt_setup *s, const struct pt_path *path)
+#include <errno.h>
+
+static enum pt_mode asked(const struct pt_path *path, const struct pt_uplink *uplink)
+{
+	return (enum pt_mode)(path->mode != PT_MODE_AUTO ? path->mode : uplink->mode);
+}
+
+uint32_t pt_mode_flags(const struct pt_setup *s, const struct pt_path *path)
 {
 	const struct pt_uplink *uplink = pt_network_uplink(s->net, path->uplink);
 
-	if (path->mode != PT_MODE_AUTO)
-		return (enum pt_mode)path->mode;
-	if (uplink->mode != PT_MODE_AUTO)
-		return (enum pt_mode)uplink->mode;
-	return uplink->nat ? PT_MODE_MARK : PT_MODE_REDIRECT;
+	switch (asked(path, uplink)) {
+	case PT_MODE_MARK:
+		return PT_HOP_MARK;
+	case PT_MODE_REDIRECT:
+		return 0;
+	case PT_MODE_AUTO:
+		break;
+	}
+	if (uplink->nat)
+		return PT_HOP_MARK;
+	return s->firewall && s->firewall->chains ? PT_HOP_GUARD : 0;
+}
+
+int pt_mode_check(const struct pt_setup *s, const struct pt_path *path, struct pt_err *err)
+{
+	const struct pt_uplink *uplink = pt_network_uplink(s->net, path->uplink);
+
+	if (asked(path, uplink) != PT_MODE_REDIRECT)
+		return 0;
+	if (uplink->nat)
+		return pt_err_set(err, -EINVAL,
+			"%s: mode redirect passes by the address translation of uplink %s; "
+			"mode auto or mark",
+			path->id, uplink->id);
+	if (!s->firewall || !s->firewall->chains)
+		return 0;
+	for (uint32_t i = 0; i < s->net->n_policies; i++)
+		if (s->net->policies[i].firewall != PT_FIREWALL_BYPASS)
+			return pt_err_set(err, -EINVAL,
+				"%s: mode redirect passes by the firewall (%s), which policy %s "
+				"obeys; mode auto or mark, or firewall: bypass",
+				path->id, s->firewall->names, s->net->policies[i].id);
+	return 0;
 }

@@ -58,8 +58,8 @@ int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, stru
 		return ret;
 	now = pt_group_active(n->plane, o.site, o.policy);
 	if (now)
-		o.group.flags = now->flags & PT_GROUP_POLICY_DROP;
-	if (d->drop || o.group.flags)
+		o.group.flags = now->flags & PT_GROUP_POLICY;
+	if (d->drop || o.group.flags & PT_GROUP_POLICY_DROP)
 		o.group.flags |= PT_GROUP_DROP;
 	o.group.flags |= PT_GROUP_DECIDED;
 	*out = o;

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "plane/load.h"
+#include "plane/mode.h"
 #include "plane/table.h"
 #include "plane/ways.h"
 #include "plane/xdp.h"
@@ -70,7 +71,8 @@ static int check_path(const struct pt_setup *s, const struct pt_path *path, stru
 	if (!pt_link_is_l3(link) && !path->next_hop.family && !path->next_hop6.family && s->strict)
 		return pt_err_set(err, -EINVAL, "%s: device %s needs a next_hop or next_hop6",
 			path->id, path->device);
-	return check_rp_filter(path->id, path->device, err);
+	ret = pt_mode_check(s, path, err);
+	return ret ? ret : check_rp_filter(path->id, path->device, err);
 }
 
 int pt_setup_check(const struct pt_setup *s, struct pt_err *err)

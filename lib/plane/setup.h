@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "model/config.h"
 #include "model/network.h"
+#include "net/firewall.h"
 #include "net/link.h"
 #include "net/nexthop_auto.h"
 #include "plane/hook.h"
@@ -18,6 +19,7 @@ struct pt_setup {
 	const struct pt_site *self;
 	const struct pt_links *links;
 	const struct pt_gateways *gateways; // for next hops `auto` (pt_nexthop_read); NULL: none
+	const struct pt_firewall *firewall; // NULL: none
 	enum pt_hook_kind hook;
 	bool strict; // a missing device is an error; otherwise its paths wait for it
 };

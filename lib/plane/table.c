@@ -214,7 +214,7 @@ static int make_hop(struct pt_table *t, uint32_t at, struct pt_hop *hops, struct
 	pt_table_hop(t->setup, path, hop);
 	hop->site = INDEX_OF(t, site, sites, path->dest);
 	hop->uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
-	hop->flags |= pt_mode_of(t->setup, path) == PT_MODE_MARK ? PT_HOP_MARK : 0;
+	hop->flags |= pt_mode_flags(t->setup, path);
 	return 0;
 }
 
@@ -295,6 +295,17 @@ static void keep_decision(const struct pt_group *was, struct pt_group *to)
 	*to = kept;
 }
 
+static uint8_t flags_of(const struct pt_policy *policy)
+{
+	uint8_t flags = 0;
+
+	if (policy->none_inside == PT_NONE_DROP)
+		flags |= PT_GROUP_DROP | PT_GROUP_POLICY_DROP;
+	if (policy->firewall == PT_FIREWALL_BYPASS)
+		flags |= PT_GROUP_BYPASS;
+	return flags;
+}
+
 // `twins` are the site's as the network has them; those of the policies before are made.
 static void make_group(
 	const struct pt_table *t, uint32_t site, uint32_t policy, struct pt_group *twins)
@@ -305,9 +316,7 @@ static void make_group(
 	uint32_t n, twin = t->like[policy];
 
 	*out = twin < policy ? twins[twin] : (struct pt_group){};
-	out->flags = net->policies[policy].none_inside == PT_NONE_DROP
-		? PT_GROUP_DROP | PT_GROUP_POLICY_DROP
-		: 0;
+	out->flags = flags_of(&net->policies[policy]);
 	if (twin < policy)
 		return;
 	n = pt_network_candidates(net, t->setup->self, &net->sites[site], &net->policies[policy],

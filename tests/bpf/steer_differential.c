@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "plane/load.h"
 #include "plane/setup.h"
+#include "plane/ways.h"
 #include "select/classify.h"
 #include "tests/bpf/lanes.h"
 #include "tests/unit/test.h"
@@ -130,7 +131,8 @@ static int attach(void)
 
 	snprintf(dir, sizeof(dir), "/sys/fs/bpf/pt-test-%d-diff/1", getpid());
 	progs = PT_PROGRAMS_NONE;
-	if (load() || pt_setup_attach(dir, &setup, &done, &err) ||
+	// Without our rules and routes: the oracle is the kernel as it is by itself.
+	if (load() || pt_setup_attach(dir, &setup, &done, &err) || pt_ways_remove(&err) ||
 		pt_plane_open(dir, PT_PLANE_WRITE, &plane, &err) ||
 		pt_setup_load(plane, &setup, &progs, &err))
 		return -1;
@@ -300,6 +302,17 @@ static bool same_bytes(const uint8_t *ours, uint32_t hop)
 		fold(ours + l4, kernel.len - l4) == fold(kernel.data + l4, kernel.len - l4);
 }
 
+// From the broadcast address of a connected network: the kernel looks at sources so closely only
+// once there has been a policy rule, whoever made it. Nobody has such an address; the program does
+// not look.
+static bool from_broadcast(void)
+{
+	static const uint8_t lan[] = { 10, 1, 0, 255 }, wan[] = { 192, 0, 2, 255 };
+	const uint8_t *ip = packet.data + ETH_HLEN;
+
+	return !packet.v6 && (!memcmp(ip + 12, lan, 4) || !memcmp(ip + 12, wan, 4));
+}
+
 static int judge(uint32_t hop)
 {
 	if (verdict.act == TC_ACT_UNSPEC)
@@ -308,6 +321,8 @@ static int judge(uint32_t hop)
 				!memcmp(verdict.data, packet.data, packet.len)
 			? FAULT_COUNT
 			: FAULT_PASSED;
+	if (verdict.act == TC_ACT_REDIRECT && !kernel.n && from_broadcast())
+		return FAULT_COUNT;
 	if (verdict.act != TC_ACT_REDIRECT || kernel.n != 1)
 		return FAULT_FORWARDED;
 	if (steered.n != 1 || steered.len != kernel.len || steered.gso_size != kernel.gso_size ||
