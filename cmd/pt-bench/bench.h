@@ -57,3 +57,11 @@ struct bench_db_args {
 extern const struct argp_option bench_db_options[];
 int bench_db_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int bench_db(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+struct bench_health_args {
+	uint32_t runs, targets, rounds; // 0: the default
+	const char *tools;
+};
+extern const struct argp_option bench_health_options[];
+int bench_health_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int bench_health(struct pt_ctx *ctx, int argc, char **argv, void *opts);

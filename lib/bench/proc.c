@@ -52,7 +52,7 @@ static void default_signals(posix_spawnattr_t *attr)
 	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-static int spawn(const char *const argv[], int in, int words, pid_t *pid)
+static int spawn(const char *const argv[], int in, int out, int words, pid_t *pid)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -62,7 +62,10 @@ static int spawn(const char *const argv[], int in, int words, pid_t *pid)
 	default_signals(&attr);
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	if (out >= 0)
+		posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+	else
+		posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, words, STDERR_FILENO);
 	int code = -posix_spawnp(pid, argv[0], &files, &attr, args, environ);
 	posix_spawn_file_actions_destroy(&files);
@@ -73,13 +76,19 @@ static int spawn(const char *const argv[], int in, int words, pid_t *pid)
 int pt_proc_start(
 	const char *const argv[], const char *input, struct pt_proc *out, struct pt_err *err)
 {
+	return pt_proc_start_into(argv, input, -1, out, err);
+}
+
+int pt_proc_start_into(const char *const argv[], const char *input, int out_fd, struct pt_proc *out,
+	struct pt_err *err)
+{
 	struct pt_proc p = PT_PROC_NONE;
 
 	pt_autofd in = memory_file(input);
 	pt_autofd words = memory_file(NULL);
 	if (in < 0 || words < 0)
 		return pt_err_errno(err, in < 0 ? in : words, "%s", argv[0]);
-	int code = spawn(argv, in, words, &p.pid);
+	int code = spawn(argv, in, out_fd, words, &p.pid);
 	if (code)
 		return pt_err_errno(err, code, "%s", argv[0]);
 	p.pidfd = (int)syscall(SYS_pidfd_open, p.pid, 0);

@@ -23,6 +23,9 @@ struct pt_proc {
 // no standard output, default signals. argv[0] must outlive the process.
 int pt_proc_start(
 	const char *const argv[], const char *input, struct pt_proc *out, struct pt_err *err);
+// The same with out_fd, which stays the caller's, as its standard output.
+int pt_proc_start_into(const char *const argv[], const char *input, int out_fd, struct pt_proc *out,
+	struct pt_err *err);
 // Waits for its end. 0, or -EREMOTEIO with the last line it said where it failed; -ETIMEDOUT.
 int pt_proc_wait(struct pt_proc *p, int64_t timeout_ns, struct pt_err *err);
 // 0 while it runs; else as pt_proc_wait, and -ESRCH where it ended without a fault.
