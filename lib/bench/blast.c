@@ -48,6 +48,7 @@ struct pt_blast {
 	int socket; // where there are no live frames, -1
 	const struct pt_flow_row *rows;
 	uint32_t next, mask;
+	pid_t child; // the generator; 0 none
 };
 
 static int live(const struct pt_blast *b, uint32_t frames)
@@ -78,9 +79,9 @@ static int open_socket(void *ctx, struct pt_err *err)
 	return 0;
 }
 
-static void write_frame(struct pt_blast *b, uint8_t frame[PT_FLOWS_FRAME])
+static void write_frame(const struct pt_blast *b, uint32_t i, uint8_t frame[PT_FLOWS_FRAME])
 {
-	const struct pt_flow_row *row = &b->rows[b->next++ & b->mask];
+	const struct pt_flow_row *row = &b->rows[i & b->mask];
 	uint8_t *ip = frame + ETH_HLEN, *udp = ip + sizeof(struct iphdr);
 
 	memcpy(frame, b->frame, PT_FLOWS_FRAME);
@@ -98,7 +99,7 @@ static int burst(struct pt_blast *b)
 	struct iovec iov[BURST];
 
 	for (int i = 0; i < BURST; i++) {
-		write_frame(b, frame[i]);
+		write_frame(b, b->next++, frame[i]);
 		iov[i] = (struct iovec){ frame[i], PT_FLOWS_FRAME };
 		msg[i].msg_hdr.msg_iov = &iov[i];
 		msg[i].msg_hdr.msg_iovlen = 1;
@@ -144,30 +145,49 @@ static bool flows(const void *ctx)
 	return pt_blast_sunk(f->b) > f->sunk;
 }
 
-int pt_blast_run(struct pt_blast *b, int64_t ns, int64_t *rate, struct pt_err *err)
+int pt_blast_start(struct pt_blast *b, struct pt_err *err)
 {
 	struct flowing f = { b, pt_blast_sunk(b) };
 	const struct pt_rig_wait wait = { flows, &f, START_NS, "no packet arrives" };
-	pid_t parent = getpid(), child = fork();
-	int64_t start;
+	pid_t parent = getpid();
 	int ret;
 
-	if (child < 0)
+	b->child = fork();
+	if (b->child < 0)
 		return pt_err_errno(err, -errno, "generator");
-	if (!child)
+	if (!b->child)
 		generate(b, parent);
 	ret = pt_rig_wait(&wait, err);
+	if (ret)
+		pt_blast_stop(b);
+	return ret;
+}
+
+void pt_blast_stop(struct pt_blast *b)
+{
+	if (b->child <= 0)
+		return;
+	(void)kill(b->child, SIGKILL);
+	while (waitpid(b->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	b->child = 0;
+}
+
+int pt_blast_run(struct pt_blast *b, int64_t ns, int64_t *rate, struct pt_err *err)
+{
+	uint64_t sunk;
+	int64_t start;
+	int ret = pt_blast_start(b, err);
+
 	if (!ret)
 		ret = pt_rig_nap(WARM_NS, err);
-	f.sunk = pt_blast_sunk(b);
+	sunk = pt_blast_sunk(b);
 	start = pt_mono_now().ns;
 	if (!ret)
 		ret = pt_rig_nap(ns, err);
-	*rate = (int64_t)((double)(pt_blast_sunk(b) - f.sunk) * 1e9 /
+	*rate = (int64_t)((double)(pt_blast_sunk(b) - sunk) * 1e9 /
 		(double)(pt_mono_now().ns - start + 1));
-	(void)kill(child, SIGKILL);
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
+	pt_blast_stop(b);
 	return ret;
 }
 
@@ -274,6 +294,7 @@ void pt_blast_free(struct pt_blast *b)
 {
 	if (!b)
 		return;
+	pt_blast_stop(b);
 	if (b->sink >= 0)
 		(void)close(b->sink);
 	if (b->socket >= 0)

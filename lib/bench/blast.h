@@ -16,7 +16,10 @@ bool pt_blast_is_live(const struct pt_blast *b); // no packet socket
 
 // The program at the far end that counts and drops; without it the stack gets the packets.
 int pt_blast_sink(struct pt_blast *b, bool on, struct pt_err *err);
-// Sends for so long. *rate: packets that arrived, per second.
+// Sends, from a process of its own, until pt_blast_stop. Returns when the first packets arrive.
+int pt_blast_start(struct pt_blast *b, struct pt_err *err);
+void pt_blast_stop(struct pt_blast *b);
+// Both with so long between them. *rate: packets that arrived, per second.
 int pt_blast_run(struct pt_blast *b, int64_t ns, int64_t *rate, struct pt_err *err);
 uint64_t pt_blast_sunk(const struct pt_blast *b);
 

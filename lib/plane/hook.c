@@ -237,3 +237,20 @@ int pt_hook_sweep(struct pt_plane *p, pt_hook_keep_fn *keep, void *ctx, struct p
 			ret = pt_hook_remove(p, &keys[i], err);
 	return ret;
 }
+
+int pt_hook_sweep_filters(struct pt_err *err)
+{
+	pt_autolinks links = {};
+	int ret = pt_links_read(&links, err);
+
+	for (uint32_t i = 0; i < links.n_link; i++)
+		for (uint32_t dir = 0; dir <= PT_HOOK_WATCH_OUT; dir++) {
+			LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)links.link[i].ifindex,
+				.attach_point = hook_rows[dir].clsact);
+			LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE + dir,
+				.priority = CLSACT_PRIORITY);
+
+			(void)bpf_tc_detach(&tc, &opts); // most have none
+		}
+	return ret;
+}

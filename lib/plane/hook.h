@@ -20,3 +20,6 @@ int pt_hook_remove(struct pt_plane *p, const struct pt_hook_key *key, struct pt_
 // Removes all for which keep returns false (NULL: all).
 typedef bool pt_hook_keep_fn(void *ctx, const struct pt_hook_key *key, const struct pt_hook *hook);
 int pt_hook_sweep(struct pt_plane *p, pt_hook_keep_fn *keep, void *ctx, struct pt_err *err);
+// Removes our filters from all devices of this namespace, for a plane whose pt_hook cannot be read.
+// Links go with their pins; an empty clsact qdisc stays.
+int pt_hook_sweep_filters(struct pt_err *err);

@@ -100,6 +100,33 @@ int pt_pin_exists(const char *dir, struct pt_err *err)
 		err, -ENOENT, "%s: nothing is attached here; run pt-failover attach", dir);
 }
 
+static bool is_number(const char *name)
+{
+	return *name && !name[strspn(name, "0123456789")];
+}
+
+int pt_pin_other(const char *dir, char out[PT_PIN_PATH])
+{
+	const char *slash = strrchr(dir, '/'), *own = slash ? slash + 1 : dir;
+	char parent[PT_PIN_PATH], found[PT_PIN_PATH];
+	const struct dirent *e;
+	int ret = -ENOENT;
+	DIR *d;
+
+	if (!is_number(own) || !parent_of(dir, parent))
+		return -ENOENT;
+	d = opendir(parent);
+	while (d && ret && (e = readdir(d)))
+		if (is_number(e->d_name) && strcmp(e->d_name, own) != 0 &&
+			!pt_pin_path(parent, e->d_name, found))
+			ret = pt_pin_exists(found, NULL);
+	if (d)
+		(void)closedir(d);
+	if (!ret)
+		memcpy(out, found, sizeof(found));
+	return ret ? -ENOENT : 0;
+}
+
 int pt_pin_lock(const char *dir, enum pt_pin_lock which, int *fd, struct pt_err *err)
 {
 	static const char *const why[] = {

@@ -23,6 +23,9 @@ int pt_pin_path(const char *dir, const char *name, char out[PT_PIN_PATH]);
 int pt_pin_create(const char *dir, bool *created, struct pt_err *err);
 // 0: a pin directory with a plane in it; -ENOENT: none (err names the cure).
 int pt_pin_exists(const char *dir, struct pt_err *err);
+// Beside a directory named by its ABI (a number): the one of another ABI that holds a plane. 0 or
+// -ENOENT.
+int pt_pin_other(const char *dir, char out[PT_PIN_PATH]);
 // Takes the lock without waiting; the descriptor holds it. -EBUSY: somebody else does.
 int pt_pin_lock(const char *dir, enum pt_pin_lock which, int *fd, struct pt_err *err);
 // As above, but waits up to wait_ms.

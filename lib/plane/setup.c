@@ -335,9 +335,15 @@ int pt_setup_attach(
 {
 	struct pt_setup_result done = {};
 	pt_autofd watch = -1, lock = -1;
+	char other[PT_PIN_PATH];
 	bool created;
 	int ret = pt_setup_check(s, err);
 
+	if (!ret && !pt_pin_other(dir, other))
+		return pt_err_set(err, -EEXIST,
+			"%s: the plane of another version of Patronus; traffic follows the "
+			"kernel's routes between pt-failover detach --pin-dir %s and this attach",
+			other, other);
 	if (!ret)
 		ret = pt_pin_create(dir, &created, err);
 	if (!ret)
@@ -413,9 +419,12 @@ int pt_setup_detach(const char *dir, struct pt_err *err)
 		ret = pt_pin_lock_wait(dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
 	if (ret)
 		return ret;
-	// Pinned links go with their pins; only filters need the table of hooks.
+	// Pinned links go with their pins; only filters need the table of hooks, or a look
+	// everywhere.
 	if (!pt_plane_open(dir, PT_PLANE_WRITE, &p, NULL))
 		ret = pt_hook_sweep(p, NULL, NULL, err);
+	else
+		ret = pt_hook_sweep_filters(err);
 	// Those in another namespace belong to another plane.
 	if (!ret && (!p || p->meta->netns == this_netns()))
 		ret = pt_ways_remove(err);
