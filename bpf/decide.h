@@ -301,14 +301,11 @@ static __always_inline int pt_take_first(struct pt_choice *choice, __u16 family)
 	return 1;
 }
 
-static __always_inline enum pt_stat pt_take_best(struct pt_choice *choice, __u16 family)
+static __always_inline enum pt_stat pt_take_of(
+	const struct pt_group *group, struct pt_choice *choice, __u16 family)
 {
-	const struct pt_group *group = bpf_map_lookup_elem(&pt_group, &choice->group);
-	__u64 packed;
+	__u64 packed = pt_choose(group, family);
 
-	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
-		return PT_STAT_PASS_NO_GROUP;
-	packed = pt_choose(group, family);
 	choice->path = packed & 0xffff;
 	choice->rank = packed >> 16 & 0xffff;
 	choice->avoided = packed >> 32 & 0xffff;
@@ -321,6 +318,15 @@ static __always_inline enum pt_stat pt_take_best(struct pt_choice *choice, __u16
 	if (!choice->hop || !pt_carries(choice->hop, family)) // gone since it was chosen
 		return PT_STAT_PASS_NO_HOP;
 	return PT_STEER_ON;
+}
+
+static __always_inline enum pt_stat pt_take_best(struct pt_choice *choice, __u16 family)
+{
+	const struct pt_group *group = bpf_map_lookup_elem(&pt_group, &choice->group);
+
+	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
+		return PT_STAT_PASS_NO_GROUP;
+	return pt_take_of(group, choice, family);
 }
 
 // *choice begins as zero.

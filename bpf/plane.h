@@ -192,13 +192,14 @@ struct pt_rule {
 #define PT_RULE_PORT(page, port) ((__u32)(page)[(port) >> 8] << 8 | ((port)&0xff))
 PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICES + 2 * 65536));
 
-#define PT_HOP_USED    1 // the slot holds a path
-#define PT_HOP_L3      2 // the device has no link layer: no next hop, no MAC header
-#define PT_HOP_VIA4    4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
-#define PT_HOP_VIA6    8
-#define PT_HOP_MARK    16 // packets get the mark and go the kernel's way: conntrack, NAT, firewall
-#define PT_HOP_CLOCKED 32 // traffic clocks probes where pt-probe does not
-#define PT_HOP_GUARD   64 // as MARK, for the firewall's sake, unless their policy bypasses that
+#define PT_HOP_USED     1 // the slot holds a path
+#define PT_HOP_L3       2 // the device has no link layer: no next hop, no MAC header
+#define PT_HOP_VIA4     4 // via4 is set; without it no IPv4 goes here, unless PT_HOP_L3
+#define PT_HOP_VIA6     8
+#define PT_HOP_MARK     16 // packets get the mark and go the kernel's way: conntrack, NAT, firewall
+#define PT_HOP_CLOCKED  32 // traffic clocks probes where pt-probe does not
+#define PT_HOP_GUARD    64 // as MARK, for the firewall's sake, unless their policy bypasses that
+#define PT_HOP_INDIRECT 128 // it leads through another site's edge
 
 // Where a next hop was read, else the protocol of the kernel's route (RTPROT_*).
 #define PT_HOP_FROM_FILE    0
@@ -217,7 +218,8 @@ struct pt_hop {
 	__u32 site;
 	__u8 via6[16];
 	__u32 mark; // of the path's routing table, within pt_meta.mark_mask; 0 it has none
-	__u8 spare[20];
+	__u32 via;  // PT_HOP_INDIRECT: that site
+	__u8 spare[16];
 	// The second line: probes only.
 	__u32 threshold; // overdue probes that make a path down
 	__u32 up_count;  // replies in a row that make it up again
@@ -328,6 +330,7 @@ enum pt_hook_dir {
 	PT_HOOK_STEER,     // ingress of a LAN device
 	PT_HOOK_WATCH_IN,  // ingress of a path device
 	PT_HOOK_WATCH_OUT, // egress of a path device
+	PT_HOOK_ONWARD,    // ingress of a path device, at a hub
 	PT_HOOK_XDP,       // XDP of a LAN device, before the ingress
 	PT_HOOK_COUNT,
 };
@@ -362,7 +365,9 @@ struct pt_xdp_lan {
 };
 PT_ASSERT_SIZE(pt_xdp_lan, 16);
 
-// pt_rx: path device -> __u32 path, for devices that carry one path only.
+// pt_rx: path device -> __u32 path, for devices that carry one path only; at a hub also
+// device | PT_RX_SITE -> the one site whose edge is at the other end, if it is one.
+#define PT_RX_SITE (1u << 31)
 
 // pt_port[0], memory-mapped: bit n is set when a watched reflector listens on UDP port n, so that
 // other traffic costs the watch programs one load.
@@ -392,6 +397,7 @@ enum pt_direction { PT_TX, PT_RX, PT_DIRECTIONS };
 	X(MARKED, "steered_marked", "of these through the kernel, with the path's mark")         \
 	X(XDP, "steered_xdp", "of these by XDP")                                                 \
 	X(DROPPED, "dropped", "no usable candidate and the group says drop")                     \
+	X(DROPPED_BACK, "dropped_back", "of a hub: every way on would lead back")                \
 	X(PASS_TYPE, "passed_type", "to the kernel: not addressed to this host")                 \
 	X(PASS_VLAN, "passed_vlan", "to the kernel: VLAN tag")                                   \
 	X(PASS_NOT_IP, "passed_not_ip", "to the kernel: neither IPv4 nor IPv6")                  \

@@ -9,6 +9,7 @@
 
 #include "bpf/decide.h"
 #include "bpf/mss.h"
+#include "bpf/onward.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -208,8 +209,17 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 	return PT_STEER_ON;
 }
 
-SEC("tc")
-int pt_steer(struct __sk_buff *skb)
+// A layer-3 device's packets have no MAC header, and whatever sends them on wants to find one.
+static __always_inline int pt_head(struct __sk_buff *skb, struct pt_packet *p)
+{
+	if (bpf_skb_change_head(skb, ETH_HLEN, 0))
+		return -1;
+	p->net = (void *)(long)skb->data + ETH_HLEN;
+	return 0;
+}
+
+// onward: what enters by a path, at a hub.
+static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len, const int onward)
 {
 	const struct pt_meta *meta = pt_only(&pt_meta);
 	struct pt_packet packet = {};
@@ -221,17 +231,39 @@ int pt_steer(struct __sk_buff *skb)
 	if (!meta)
 		return act;
 	pt_banks(meta, &at);
-	why = pt_read(skb, ETH_HLEN, &packet);
+	why = pt_read(skb, l2_len, &packet);
 	if (why == PT_STEER_ON)
 		why = pt_site_of(&packet, &at);
 	if (why == PT_STEER_ON)
 		why = pt_policy_of(skb->ifindex, &packet, &at);
 	if (why == PT_STEER_ON)
-		why = pt_path_of(meta, &at, packet.family, &choice);
+		why = onward ? pt_path_onward(skb, meta, &at, &packet, &choice)
+			     : pt_path_of(meta, &at, packet.family, &choice);
+	if (why == PT_STEER_ON && !l2_len && !packet.handed && pt_head(skb, &packet))
+		why = PT_STAT_PASS_SHORT;
 	if (why == PT_STEER_ON)
 		why = pt_forward(skb, meta, &packet, &choice, &act);
 	if (why == PT_STEER_ON)
 		return act;
 	pt_tally(why);
-	return why == PT_STAT_DROPPED ? TC_ACT_SHOT : act;
+	return why == PT_STAT_DROPPED || why == PT_STAT_DROPPED_BACK ? TC_ACT_SHOT : act;
+}
+
+SEC("tc")
+int pt_steer(struct __sk_buff *skb)
+{
+	return pt_steer_in(skb, ETH_HLEN, 0);
+}
+
+// Ingress of path devices at a hub, after the watchdog's.
+SEC("tc")
+int pt_onward(struct __sk_buff *skb)
+{
+	return pt_steer_in(skb, ETH_HLEN, 1);
+}
+
+SEC("tc")
+int pt_onward_l3(struct __sk_buff *skb)
+{
+	return pt_steer_in(skb, 0, 1);
 }

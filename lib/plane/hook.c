@@ -35,6 +35,8 @@ static const struct hook_row hook_rows[PT_HOOK_COUNT] = {
 	[PT_HOOK_WATCH_IN] = { "in", TCX_INGRESS, BPF_TC_INGRESS, PT_PROGRAM_IN, PT_PROGRAM_IN_L3 },
 	[PT_HOOK_WATCH_OUT] = { "out", TCX_EGRESS, BPF_TC_EGRESS, PT_PROGRAM_OUT,
 		PT_PROGRAM_OUT_L3 },
+	[PT_HOOK_ONWARD] = { "onward", TCX_INGRESS, BPF_TC_INGRESS, PT_PROGRAM_ONWARD,
+		PT_PROGRAM_ONWARD_L3 },
 	[PT_HOOK_XDP] = { "xdp", BPF_XDP, BPF_TC_CUSTOM, PT_PROGRAM_XDP, PT_PROGRAM_XDP },
 };
 
@@ -83,7 +85,9 @@ static int clsact_attach(const struct pt_hook_key *key, int prog_fd, struct pt_h
 	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)key->ifindex,
 		.attach_point = hook_rows[key->dir].clsact);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = CLSACT_HANDLE + key->dir,
-		.priority = CLSACT_PRIORITY, .flags = BPF_TC_F_REPLACE);
+		// After the watchdog, which lets every packet pass.
+		.priority = CLSACT_PRIORITY + (key->dir == PT_HOOK_ONWARD),
+		.flags = BPF_TC_F_REPLACE);
 	int ret = bpf_tc_hook_create(&tc);
 
 	if (!ret)

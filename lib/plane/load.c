@@ -73,9 +73,9 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_peer", paths },
 		{ "pt_traffic", PT_DIRECTIONS * paths * cpus },
 		{ "pt_session", paths },
-		{ "pt_rx", paths },
+		{ "pt_rx", 2 * paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
-		{ "pt_hook", 2 * paths + 64 },
+		{ "pt_hook", 3 * paths + 64 },
 		{ "pt_mac", 2 * paths },
 		{ "pt_xdp_port", paths },
 		{ "pt_chunk", 2 * (HEAD_ROOM * s->chunks + CHUNKS_LEAST) },
@@ -158,6 +158,10 @@ static int load_steer(
 	ret = load_object(skel->obj, dir, sizes, err);
 	if (!ret)
 		ret = keep_program(skel->progs.pt_steer, &out->fd[PT_PROGRAM_STEER], err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_onward, &out->fd[PT_PROGRAM_ONWARD], err);
+	if (!ret)
+		ret = keep_program(skel->progs.pt_onward_l3, &out->fd[PT_PROGRAM_ONWARD_L3], err);
 	steer_bpf__destroy(skel);
 	return ret;
 }

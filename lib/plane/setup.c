@@ -176,8 +176,9 @@ static bool still_wanted(void *ctx, const struct pt_hook_key *key, const struct 
 		return true; // pt_xdp_put's
 	if (!link || strcmp(link->name, hook->device) != 0)
 		return false;
-	return key->dir == PT_HOOK_STEER ? pt_setup_is_lan(s, link->name)
-					 : is_path_device(s, link->name);
+	if (key->dir == PT_HOOK_STEER)
+		return pt_setup_is_lan(s, link->name);
+	return is_path_device(s, link->name) && (key->dir != PT_HOOK_ONWARD || s->self->transit);
 }
 
 static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
@@ -197,6 +198,8 @@ static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct 
 			ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_IN, s->hook, err);
 		if (path && !ret)
 			ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_OUT, s->hook, err);
+		if (path && s->self->transit && !ret)
+			ret = pt_hook_attach(p, progs, link, PT_HOOK_ONWARD, s->hook, err);
 		if (lan && !ret)
 			ret = pt_hook_attach(p, progs, link, PT_HOOK_STEER, s->hook, err);
 	}

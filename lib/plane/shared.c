@@ -6,7 +6,7 @@
 #include "model/network_shared.h"
 
 // Of the groups of its sites; who decided is of no matter here.
-#define KEPT (PT_GROUP_DROP | PT_GROUP_POLICY_DROP | PT_GROUP_DECIDED)
+#define KEPT (PT_GROUP_DROP | PT_GROUP_DECIDED | PT_GROUP_POLICY)
 
 bool pt_shared_name(const char *id)
 {

@@ -16,6 +16,7 @@
 #include "plane/mode.h"
 #include "plane/nexthop.h"
 #include "plane/rule.h"
+#include "plane/rx.h"
 #include "plane/session.h"
 #include "plane/shared.h"
 #include "plane/way.h"
@@ -156,6 +157,7 @@ void pt_table_done(struct pt_table *t)
 {
 	pt_names_done(&t->names);
 	pt_shared_done(&t->shared);
+	pt_onward_done(&t->onward);
 	free(t->set);
 	free(t->site);
 	free(t->path);
@@ -203,6 +205,7 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 static int make_hop(struct pt_table *t, uint32_t at, struct pt_hop *hops, struct pt_err *err)
 {
 	const struct pt_path *path = &t->setup->net->paths[at];
+	const char *via;
 	struct pt_hop *hop;
 	int ret = index_for(t, PT_NAME_PATH, path->id, &t->path[at], err);
 
@@ -215,6 +218,11 @@ static int make_hop(struct pt_table *t, uint32_t at, struct pt_hop *hops, struct
 	hop->site = INDEX_OF(t, site, sites, path->dest);
 	hop->uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
 	hop->flags |= pt_mode_flags(t->setup, path);
+	via = pt_onward_via(&t->onward, t->setup, path);
+	if (via) {
+		hop->flags |= PT_HOP_INDIRECT;
+		hop->via = INDEX_OF(t, site, sites, via);
+	}
 	return 0;
 }
 
@@ -224,7 +232,7 @@ static int put_hops(struct pt_table *t, struct pt_err *err)
 	struct pt_plane *p = t->plane;
 	pt_autoarena arena = {};
 	struct pt_hop *hops = pt_arena_alloc(&arena, p->meta->path_cap * sizeof(*hops));
-	int ret = 0;
+	int ret = pt_onward_init(&t->onward, t->setup, err);
 
 	for (uint32_t i = 0; i < net->n_paths && !ret; i++)
 		if (is_self(t->setup, net->paths[i].source))
@@ -453,41 +461,6 @@ static int retire_names(struct pt_table *t, const struct retired *r, struct pt_e
 	return ret;
 }
 
-struct path_on {
-	uint32_t ifindex, path;
-};
-
-static int by_ifindex(const void *a, const void *b)
-{
-	const struct path_on *x = a, *y = b;
-
-	return (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
-}
-
-// A device with one path tells whose the arriving traffic is; with several it cannot.
-static int put_rx(struct pt_plane *p, struct pt_err *err)
-{
-	int fd = p->fd[PT_MAP_RX], ret = 0;
-	uint32_t ifindex, n = 0, next;
-	pt_autoarena arena = {};
-	struct path_on *on = pt_arena_alloc(&arena, p->meta->path_cap * sizeof(*on));
-
-	while (!bpf_map_get_next_key(fd, NULL, &ifindex))
-		(void)bpf_map_delete_elem(fd, &ifindex);
-	for (uint32_t i = 1; i < p->meta->path_cap; i++)
-		if (p->hop[i].ifindex)
-			on[n++] = (struct path_on){ p->hop[i].ifindex, i };
-	if (n)
-		qsort(on, n, sizeof(*on), by_ifindex);
-	for (uint32_t i = 0; i < n && !ret; i = next) {
-		for (next = i + 1; next < n && on[next].ifindex == on[i].ifindex;)
-			next++;
-		if (next == i + 1)
-			ret = bpf_map_update_elem(fd, &on[i].ifindex, &on[i].path, BPF_ANY);
-	}
-	return ret ? pt_err_errno(err, ret, "pt_rx") : 0;
-}
-
 int pt_table_retire(struct pt_table *t, struct pt_err *err)
 {
 	const struct pt_network *net = t->setup->net;
@@ -503,5 +476,5 @@ int pt_table_retire(struct pt_table *t, struct pt_err *err)
 	if (ret)
 		return ret;
 	ret = pt_session_retire(t->plane, err);
-	return ret ? ret : put_rx(t->plane, err);
+	return ret ? ret : pt_rx_put(t->plane, err);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "model/network_shared.h"
 #include "plane/names.h"
+#include "plane/onward.h"
 #include "plane/setup.h"
 #include "plane/trie.h"
 
@@ -14,8 +15,9 @@ struct pt_table {
 	uint32_t *site, *path, *uplink; // by position in the network
 	struct pt_shared shared;        // prefixes that several sites hold
 	uint32_t *set;                  // by position there: a destination as if it were a site
-	uint32_t *old_policy;           // index that the policy of this position had before
-	uint32_t *like;                 // first policy with the same preference of uplinks
+	struct pt_onward onward;
+	uint32_t *old_policy; // index that the policy of this position had before
+	uint32_t *like;       // first policy with the same preference of uplinks
 };
 
 // Reads what is there and gives every object an index: its old one, or a new one. Nothing changes.

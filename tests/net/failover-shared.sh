@@ -9,7 +9,7 @@
 # shellcheck source=tests/net/lib-hub.sh
 . "$(dirname "$0")/lib-hub.sh"
 hub_up
-shared="10.7.0.0/16, 'fd00:7::/64']"
+shared=", 10.7.0.0/16, 'fd00:7::/64'"
 for x in b h; do # the same service at both
 	n=$(number $x)
 	must ip -n "$(ns h$x)" -batch - <<-END
@@ -22,7 +22,8 @@ for x in b h; do # the same service at both
 	END
 	edge_reflect $x
 done
-hub_config a ", $shared, preference: 20" ", $shared, preference: 10"
+MORE_PREFIXES=([b]=$shared [h]=$shared) MORE_KEYS=([b]=', preference: 20' [h]=', preference: 10')
+hub_config a
 hub_path a a-b1 a b b 'preference: 9'
 hub_path a a-h a h h
 # A second way to b: a tunnel around by h's router, past its hosts.
@@ -89,10 +90,10 @@ is "an order by hand reaches the shared prefix" "$(group 'paths | join(" ")')" "
 reap failover-a
 
 # Other preference, other site; an unshared prefix leaves nothing behind.
-sed -i 's/preference: 20 }/preference: 5 }/' "$SCRATCH/a/network.yaml"
+sed -i 's/preference: 20,/preference: 5,/' "$SCRATCH/a/network.yaml"
 edge_attach a || bail "attach a: $(cat "$SCRATCH/a/attach.err")"
 is "with the preference changed the other site has them" "$(asks)" "0 8"
-sed -i "s|, $shared, preference: 5 }|] }|" "$SCRATCH/a/network.yaml"
+sed -i "/preference: 5,/,+1s|$shared||" "$SCRATCH/a/network.yaml"
 edge_attach a || bail "attach a: $(cat "$SCRATCH/a/attach.err")"
 is "a prefix shared no longer is its last holder's" "$(asks)" "0 8"
 is "and the set is gone" "$(status a '[.groups[].site] | unique | join(" ")')" "b h"

@@ -79,8 +79,9 @@ hub_up() {
 	wait_until 5 test -S "$CONTROL" || bail "relay: $(cat "$SCRATCH/relay.err")"
 }
 
-hub_config() { # SIDE [MORE-OF-SITE-b [MORE-OF-SITE-h]]
-	local x y more
+declare -A MORE_PREFIXES=() MORE_KEYS=() # by site: ", 10.7.0.0/16" and ", transit: true"
+hub_config() { # SIDE
+	local x y n
 	mkdir -p "$SCRATCH/$1"
 	cat >"$SCRATCH/$1/config.yaml" <<-END
 		edge: $1
@@ -94,10 +95,9 @@ hub_config() { # SIDE [MORE-OF-SITE-b [MORE-OF-SITE-h]]
 	{
 		echo "sites:"
 		for x in "${SIDES[@]}"; do
-			more=''
-			[[ $x != b ]] || more=${2:-}
-			[[ $x != h ]] || more=${3:-}
-			echo "  - { id: $x, lan: [lan0], prefixes: [10.$(number "$x").0.0/24, 'fd00:$(number "$x")::/64'${more:-]} }"
+			n=$(number "$x")
+			echo "  - { id: $x, lan: [lan0]${MORE_KEYS[$x]:-},"
+			echo "      prefixes: [10.$n.0.0/24, 'fd00:$n::/64'${MORE_PREFIXES[$x]:-}] }"
 		done
 		echo "uplinks:"
 		for x in "${SIDES[@]}"; do
