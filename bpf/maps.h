@@ -33,6 +33,7 @@ PT_MAP(pt_peer, HASH, 16, struct pt_peer_key, __u32);
 PT_MAP(pt_dest, ARRAY, 2, __u32, struct pt_dest, PT_MMAP);
 PT_MAP(pt_chunk, ARRAY, 2, __u32, struct pt_chunk, PT_MMAP);
 PT_MAP(pt_fork, ARRAY, 2, __u32, struct pt_fork, PT_MMAP);
+PT_MAP(pt_flow, LRU_HASH, 1024, struct pt_flow_key, struct pt_flow_path);
 PT_MAP(pt_session, HASH, 16, struct pt_session_key, __u32);
 PT_MAP(pt_rx, HASH, 16, __u32, __u32);
 PT_MAP(pt_name, HASH, 16, struct pt_name_key, struct pt_name);

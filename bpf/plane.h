@@ -96,11 +96,12 @@ struct pt_penalty {
 PT_ASSERT_SIZE(pt_penalty, 24);
 
 #define PT_GROUP_DROP        1 // no usable candidate, or none at all: drop instead of the last resort
-#define PT_GROUP_POLICY_DROP 2 // the policy wants PT_GROUP_DROP whatever is decided; user space's
-#define PT_GROUP_DECIDED     4 // the order is a decision, not the file's; user space's
-#define PT_GROUP_BYPASS      8 // the policy lets packets bypass the firewall (PT_HOP_GUARD)
-#define PT_GROUP_POLICY      (PT_GROUP_POLICY_DROP | PT_GROUP_BYPASS) // no decision changes these
-#define PT_GROUP_WHOLE       PT_GROUP_BYPASS // a packet needs more than its first candidate
+#define PT_GROUP_POLICY_DROP 2  // the policy wants PT_GROUP_DROP whatever is decided; user space's
+#define PT_GROUP_DECIDED     4  // the order is a decision, not the file's; user space's
+#define PT_GROUP_BYPASS      8  // the policy lets packets bypass the firewall (PT_HOP_GUARD)
+#define PT_GROUP_FLOWS       16 // flows keep to their path while it is usable (pt_flow)
+#define PT_GROUP_POLICY      (PT_GROUP_POLICY_DROP | PT_GROUP_BYPASS | PT_GROUP_FLOWS) // not decided
+#define PT_GROUP_WHOLE       (PT_GROUP_BYPASS | PT_GROUP_FLOWS) // the first candidate is not enough
 
 // pt_group[PT_GROUP_KEY(...)], memory-mapped. Half a cache line and never across two; a policy's
 // groups lie together, for few policies carry most of the traffic.
@@ -200,6 +201,7 @@ PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICE
 #define PT_HOP_CLOCKED  32 // traffic clocks probes where pt-probe does not
 #define PT_HOP_GUARD    64 // as MARK, for the firewall's sake, unless their policy bypasses that
 #define PT_HOP_INDIRECT 128 // it leads through another site's edge
+#define PT_HOP_NAT      256 // the kernel translates source addresses there
 
 // Where a next hop was read, else the protocol of the kernel's route (RTPROT_*).
 #define PT_HOP_FROM_FILE    0
@@ -237,6 +239,19 @@ PT_ASSERT_SIZE(pt_hop, 128);
 _Static_assert(__builtin_offsetof(struct pt_hop, threshold) == 64, "cache line");
 
 #define PT_PROBE_ANSWERED (1ull << 63) // in sent_ns: no clock of nanoseconds gets there
+
+// pt_flow: flow -> path. LRU; only for groups with PT_GROUP_FLOWS. Written by the kernel only.
+struct pt_flow_key {
+	__u8 src[16], dst[16]; // IPv4 in the first four bytes
+	__u16 sport, dport;    // host order; 0 where the packet shows none
+	__u8 proto, family;
+	__u16 pad;
+};
+PT_ASSERT_SIZE(pt_flow_key, 40);
+
+struct pt_flow_path {
+	__u32 path;
+};
 
 struct pt_probe_slot {
 	__u64 value;   // sender timestamp as it stands on the wire; once answered, when that was

@@ -8,6 +8,7 @@
 #include <linux/pkt_cls.h>
 
 #include "bpf/decide.h"
+#include "bpf/flow.h"
 #include "bpf/mss.h"
 #include "bpf/onward.h"
 
@@ -239,6 +240,8 @@ static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len
 	if (why == PT_STEER_ON)
 		why = onward ? pt_path_onward(skb, meta, &at, &packet, &choice)
 			     : pt_path_of(meta, &at, packet.family, &choice);
+	if (why == PT_STEER_ON && !onward && choice.flags & PT_GROUP_FLOWS)
+		pt_flow_recall(&packet, &choice);
 	if (why == PT_STEER_ON && !l2_len && !packet.handed && pt_head(skb, &packet))
 		why = PT_STAT_PASS_SHORT;
 	if (why == PT_STEER_ON)

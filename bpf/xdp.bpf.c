@@ -193,7 +193,9 @@ static __always_inline int pt_forward(
 	__u32 *macs;
 	int act;
 
-	if (hop->flags & ~plain || p->len > hop->mtu || pt_opens(xdp, p))
+	// Flows that keep to a path: the tc program remembers.
+	if (hop->flags & ~plain || choice->flags & PT_GROUP_FLOWS || p->len > hop->mtu ||
+		pt_opens(xdp, p))
 		return XDP_PASS;
 	mac = pt_mac_of(xdp, choice, p->family);
 	if (!mac || !mac->ifindex)

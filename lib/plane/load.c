@@ -73,6 +73,7 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_peer", paths },
 		{ "pt_traffic", PT_DIRECTIONS * paths * cpus },
 		{ "pt_session", paths },
+		{ "pt_flow", s->nat ? PT_NAT_FLOWS : 0 },
 		{ "pt_rx", 2 * paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
 		{ "pt_hook", 3 * paths + 64 },

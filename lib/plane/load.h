@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Loads the kernel programs: the only module that knows the generated skeletons.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 struct pt_sizes {
 	uint32_t paths, sites, chunks, forks; // what the network needs; head room is added here
+	bool nat;                             // a NATed uplink: flows are remembered
 };
 
 enum pt_program {
@@ -24,6 +26,8 @@ enum pt_program {
 struct pt_programs {
 	int fd[PT_PROGRAM_COUNT];
 };
+
+#define PT_NAT_FLOWS 65536 // remembered where there is NAT: 7 MB
 
 #define PT_PROGRAMS_NONE                                    \
 	(struct pt_programs)                                \

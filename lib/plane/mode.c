@@ -2,6 +2,7 @@
 #include "plane/mode.h"
 
 #include <errno.h>
+#include <string.h>
 
 static enum pt_mode asked(const struct pt_path *path, const struct pt_uplink *uplink)
 {
@@ -11,18 +12,27 @@ static enum pt_mode asked(const struct pt_path *path, const struct pt_uplink *up
 uint32_t pt_mode_flags(const struct pt_setup *s, const struct pt_path *path)
 {
 	const struct pt_uplink *uplink = pt_network_uplink(s->net, path->uplink);
+	const uint32_t nat = uplink->nat ? PT_HOP_NAT : 0;
 
 	switch (asked(path, uplink)) {
 	case PT_MODE_MARK:
-		return PT_HOP_MARK;
+		return PT_HOP_MARK | nat;
 	case PT_MODE_REDIRECT:
 		return 0;
 	case PT_MODE_AUTO:
 		break;
 	}
 	if (uplink->nat)
-		return PT_HOP_MARK;
+		return PT_HOP_MARK | nat;
 	return s->firewall && s->firewall->chains ? PT_HOP_GUARD : 0;
+}
+
+bool pt_mode_any_nat(const struct pt_setup *s)
+{
+	for (uint32_t i = 0; i < s->net->n_uplinks; i++)
+		if (s->net->uplinks[i].nat && !strcmp(s->net->uplinks[i].site, s->self->id))
+			return true;
+	return false;
 }
 
 int pt_mode_check(const struct pt_setup *s, const struct pt_path *path, struct pt_err *err)

@@ -55,6 +55,8 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		MAPPED(chunk), false },
 	[PT_MAP_FORK] = { "pt_fork", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_fork), MAPPED(fork),
 		false },
+	[PT_MAP_FLOW] = { "pt_flow", BPF_MAP_TYPE_LRU_HASH, sizeof(struct pt_flow_key),
+		sizeof(struct pt_flow_path), NOT_MAPPED, false },
 	[PT_MAP_SESSION] = { "pt_session", BPF_MAP_TYPE_HASH, sizeof(struct pt_session_key), 4,
 		NOT_MAPPED, false },
 	[PT_MAP_RX] = { "pt_rx", BPF_MAP_TYPE_HASH, 4, 4, NOT_MAPPED, false },

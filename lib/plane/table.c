@@ -119,6 +119,11 @@ static int fits(const struct pt_table *t, struct pt_err *err)
 			"%s: the prefixes need %u + %u tables of %u + %u; "
 			"detach, then attach to make more",
 			p->dir, need.chunks, need.forks, chunks, forks);
+	if (pt_mode_any_nat(s) && p->entries[PT_MAP_FLOW] < PT_NAT_FLOWS)
+		return pt_err_set(err, -ENOSPC,
+			"%s: a NATed uplink needs a larger memory of flows; "
+			"detach, then attach to make it",
+			p->dir);
 	return 0;
 }
 
@@ -325,12 +330,16 @@ static void make_group(
 
 	*out = twin < policy ? twins[twin] : (struct pt_group){};
 	out->flags = flags_of(&net->policies[policy]);
+	out->flags |= twin < policy ? twins[twin].flags & PT_GROUP_FLOWS : 0;
 	if (twin < policy)
 		return;
 	n = pt_network_candidates(net, t->setup->self, &net->sites[site], &net->policies[policy],
 		path, PT_GROUP_PATHS);
 	for (uint32_t i = 0; i < n && i < PT_GROUP_PATHS; i++)
 		out->path[out->count++] = (uint16_t)t->path[path[i] - net->paths];
+	for (uint32_t i = 0; i < out->count; i++)
+		if (t->plane->hop[out->path[i]].flags & PT_HOP_NAT)
+			out->flags |= PT_GROUP_FLOWS;
 }
 
 static void put_groups(const struct pt_table *t, const struct pt_bank *bank, uint32_t site)

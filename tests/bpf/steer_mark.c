@@ -135,8 +135,54 @@ static void test_mark_mode(void)
 	T_EQ(pkt.mark, OTHERS);
 }
 
+// Which path the packet of this source port takes.
+static int path_of(uint16_t port)
+{
+	uint64_t before = rig_tx(1);
+
+	rig_ipv4(&pkt, "10.2.0.7", IPPROTO_UDP, port, 6000, 100);
+	rig_run(PT_PROGRAM_STEER, &pkt);
+	return rig_tx(1) > before ? 1 : 2;
+}
+
+static void order(uint16_t first, uint16_t second)
+{
+	rig.plane->group[PT_GROUP_KEY(rig.plane->meta->site_cap, 0, SITE, 0)] =
+		(struct pt_group){ .path = { first, second }, .count = 2, .flags = PT_GROUP_FLOWS };
+}
+
+static void test_flows(void)
+{
+	reset();
+	order(1, 2);
+	T_EQ(path_of(7000), 1);
+	order(2, 1);
+	T_EQ(path_of(7000), 1); // used to it
+	T_EQ(path_of(7001), 2); // new
+	rig_set_down(1, 1);
+	T_EQ(path_of(7000), 2);
+	rig_set_down(1, 0);
+	T_EQ(path_of(7000), 2); // used to that now
+	order(1, 2);
+	T_EQ(path_of(7000), 2);
+	T_EQ(path_of(7002), 1);
+	rig.plane->block->path[2] = PT_BLOCK_DAMPED; // alive: no reason to leave
+	T_EQ(path_of(7000), 2);
+	rig.plane->block->path[2] = PT_BLOCK_MANUAL;
+	T_EQ(path_of(7000), 1);
+	rig.plane->block->path[2] = 0;
+	order(2, 2); // no candidate any more
+	T_EQ(path_of(7000), 2);
+	order(1, 2);
+	rig.plane->hop[2].flags |= PT_HOP_MARK; // what it is used to counts, not what is best
+	T_EQ(path_of(7000), 2);
+	T_EQ(pkt.act, TC_ACT_UNSPEC);
+	T_EQ(pkt.mark, 2 * MARK);
+}
+
 RIG_MAIN({ "TTL used up: the path's mark, others' bits stay", test_ttl },
 	{ "too big: the path's mark", test_too_big },
 	{ "options: the path's mark, by the addresses", test_options },
 	{ "nobody's packets and paths without a mark stay unmarked", test_not_ours },
-	{ "mode mark: marked, counted, untouched", test_mark_mode })
+	{ "mode mark: marked, counted, untouched", test_mark_mode },
+	{ "flows keep to their path while it is usable", test_flows })
