@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/ours.h"
 #include "net/route.h"
+#include "plane/nat.h"
 #include "plane/ways.h"
 #include "watch.h"
 
@@ -19,6 +20,7 @@ struct watch_ways {
 	struct pt_ways *ways;
 	struct pt_route_monitor *monitor;
 	struct pt_firewall_monitor *firewall;
+	struct pt_nat nat;
 	struct pt_timer *stir, *check;
 	bool stirred;
 	char complaint[sizeof(((struct pt_err *)NULL)->msg)]; // told last
@@ -58,6 +60,18 @@ void watch_ways_stir(struct watch *w)
 	(void)pt_loop_timer_set(w->ways->stir, pt_mono_add(pt_mono_now(), STIR_NS), 0);
 }
 
+// Translated flows of a path that has died get an address of the one they go by now.
+static void forget_dead(struct watch *w)
+{
+	struct pt_err err = {};
+	uint32_t n;
+
+	if (pt_nat_look(&w->ways->nat, &w->devices.links, &n, &err))
+		pt_log(PT_LOG_WARN, "%s", err.msg);
+	if (n)
+		pt_log(PT_LOG_INFO, "forgot %u translated flows of dead paths", n);
+}
+
 void watch_ways_follow(struct watch *w)
 {
 	struct pt_err err = {};
@@ -68,6 +82,7 @@ void watch_ways_follow(struct watch *w)
 		watch_ways_stir(w);
 	if (moved)
 		pt_log(PT_LOG_DEBUG, "the kernel's routes: %u moved", moved);
+	forget_dead(w);
 }
 
 // Devices are read anew, because the kernel takes no route by one that has no carrier; those in
@@ -137,7 +152,9 @@ int watch_ways_init(struct watch *w, struct pt_err *err)
 	w->ways = v;
 	if (!v)
 		return pt_err_set(err, -ENOMEM, "out of memory");
-	ret = pt_ways_new(&v->ways, err);
+	ret = pt_nat_init(&v->nat, w->plane, err);
+	if (!ret)
+		ret = pt_ways_new(&v->ways, err);
 	if (!ret) // changes are subscribed to before the present is read
 		ret = pt_route_monitor_new(&v->monitor, err);
 	if (ret)
@@ -163,5 +180,6 @@ void watch_ways_done(struct watch *w)
 	pt_route_monitor_free(w->ways->monitor);
 	pt_firewall_monitor_free(w->ways->firewall);
 	pt_ways_free(w->ways->ways);
+	pt_nat_done(&w->ways->nat);
 	free(w->ways);
 }
