@@ -15,6 +15,34 @@ static int add_glob(struct pt_ctx *ctx, const char *list[], unsigned *n, const c
 	return 0;
 }
 
+static int parse_time(struct pt_ctx *ctx, const char *name, const char *arg, int64_t *out)
+{
+	if (pt_parse_duration_ns(arg, PT_NS_PER_S, out) < 0 || *out < 0)
+		return pt_err_set(
+			&ctx->err, -EINVAL, "%s: --%s %s: not a time", ctx->verb, name, arg);
+	return 0;
+}
+
+static int parse_scope(struct pt_ctx *ctx, const char *arg, struct tune_opts *o)
+{
+	o->netns_only = strcmp(arg, "netns") == 0;
+	if (o->netns_only || strcmp(arg, "host") == 0)
+		return 0;
+	return pt_err_set(&ctx->err, -EINVAL, "%s: --scope %s: host or netns", ctx->verb, arg);
+}
+
+// A rule is set aside with a reason, or not at all.
+static int parse_allow(struct pt_ctx *ctx, char *arg, struct tune_opts *o)
+{
+	char *eq = strchr(arg, '=');
+
+	if (!eq || !eq[1] || eq == arg)
+		return pt_err_set(
+			&ctx->err, -EINVAL, "%s: --allow %s: needs RULE=REASON", ctx->verb, arg);
+	*eq = '\0';
+	return add_glob(ctx, o->allow, &o->n_allow, arg);
+}
+
 int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 {
 	struct tune_opts *o = opts;
@@ -44,6 +72,31 @@ int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 		return 0;
 	case TUNE_OPT_HERE:
 		o->here = true;
+		return 0;
+	case TUNE_OPT_STATE:
+		o->state = arg;
+		return 0;
+	case TUNE_OPT_SCOPE:
+		return parse_scope(ctx, arg, o);
+	case TUNE_OPT_TIMEOUT:
+		return parse_time(ctx, "confirm-timeout", arg, &o->timeout_ns);
+	case TUNE_OPT_EXTEND:
+		return parse_time(ctx, "extend", arg, &o->extend_ns);
+	case TUNE_OPT_SETTLE:
+		o->settle_given = true;
+		return parse_time(ctx, "settle", arg, &o->settle_ns);
+	case TUNE_OPT_PROBE:
+		return add_glob(ctx, o->probe, &o->n_probe, arg);
+	case TUNE_OPT_ALLOW:
+		return parse_allow(ctx, arg, o);
+	case TUNE_OPT_NO_CONFIRM:
+		o->no_confirm = true;
+		return 0;
+	case TUNE_OPT_RUNTIME_ONLY:
+		o->runtime_only = true;
+		return 0;
+	case TUNE_OPT_FORCE:
+		o->force = true;
 		return 0;
 	case TUNE_OPT_BPF:
 		o->bpf = true;

@@ -61,7 +61,10 @@ int tune_job_profile(
 		.n_only = o->n_only,
 		.skip = o->skip,
 		.n_skip = o->n_skip,
-		.device = o->device };
+		.device = o->device,
+		.allow = o->allow,
+		.n_allow = o->n_allow,
+		.netns = o->netns_only };
 	return 0;
 }
 

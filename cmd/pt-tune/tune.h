@@ -29,6 +29,16 @@ enum {
 	TUNE_OPT_MAN,
 	TUNE_OPT_HERE,
 	TUNE_OPT_BPF,
+	TUNE_OPT_STATE,
+	TUNE_OPT_SCOPE,
+	TUNE_OPT_TIMEOUT,
+	TUNE_OPT_EXTEND,
+	TUNE_OPT_PROBE,
+	TUNE_OPT_SETTLE,
+	TUNE_OPT_ALLOW,
+	TUNE_OPT_NO_CONFIRM,
+	TUNE_OPT_RUNTIME_ONLY,
+	TUNE_OPT_FORCE,
 };
 
 #define TUNE_MAX_GLOBS 32
@@ -39,6 +49,11 @@ struct tune_opts {
 	unsigned n_only, n_skip;
 	int64_t window_ns;
 	bool man, here, bpf;
+	const char *state;
+	const char *probe[TUNE_MAX_GLOBS], *allow[TUNE_MAX_GLOBS]; // ids alone
+	unsigned n_probe, n_allow;
+	int64_t timeout_ns, extend_ns, settle_ns; // 0: not given
+	bool settle_given, netns_only, no_confirm, runtime_only, force;
 };
 int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 
@@ -76,20 +91,34 @@ int tune_measure(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_advise(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 extern const struct argp_option tune_check_options[], tune_measure_options[], tune_advise_options[];
 void tune_sleep(int64_t ns);
+int tune_apply(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_confirm(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_rollback(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_verify(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_drift(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_persist(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_unpersist(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_history(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+extern const struct argp_option tune_apply_options[], tune_confirm_options[],
+	tune_rollback_options[], tune_state_options[];
 extern const struct argp_option tune_plan_options[], tune_lint_options[], tune_profile_options[];
 
-#define TUNE_HOST_OPTIONS                                                                        \
-	{                                                                                        \
-		"root", TUNE_OPT_ROOT, "DIR", 0, "Look at this directory instead of the host", 0 \
-	}
-#define TUNE_PLAN_OPTIONS                                                                       \
-	TUNE_HOST_OPTIONS,                                                                      \
-		{ "profile", TUNE_OPT_PROFILE, "NAME|FILE", 0, "Profile (default: by --scale)", \
-			0 },                                                                    \
-		{ "scale", TUNE_OPT_SCALE, "SCALE", 0,                                          \
-			"auto (default), small, medium, large or very-large", 0 },              \
-		{ "only", TUNE_OPT_ONLY, "PATTERN", 0, "Only keys like this; repeatable", 0 },  \
-		{ "skip", TUNE_OPT_SKIP, "PATTERN", 0, "No keys like this; repeatable", 0 },    \
-	{                                                                                       \
-		"if", TUNE_OPT_IF, "DEVICE", 0, "This device, whatever the profile matches", 0  \
-	}
+// Rows of options; each list ends with a row without a comma.
+// clang-format off
+#define TUNE_HOST_OPTIONS \
+	{ "root", TUNE_OPT_ROOT, "DIR", 0, "Look at this directory instead of the host", 0 }
+#define TUNE_STATE_OPTIONS \
+	TUNE_HOST_OPTIONS, \
+	{ "state", TUNE_OPT_STATE, "DIR", 0, "Journals (default /var/lib/patronus/tune)", 0 }
+#define TUNE_PLAN_OPTIONS \
+	TUNE_HOST_OPTIONS, \
+	{ "profile", TUNE_OPT_PROFILE, "NAME|FILE", 0, "Profile (default: by --scale)", 0 }, \
+	{ "scale", TUNE_OPT_SCALE, "SCALE", 0, \
+	  "auto (default), small, medium, large or very-large", 0 }, \
+	{ "only", TUNE_OPT_ONLY, "PATTERN", 0, "Only keys like this; repeatable", 0 }, \
+	{ "skip", TUNE_OPT_SKIP, "PATTERN", 0, "No keys like this; repeatable", 0 }, \
+	{ "if", TUNE_OPT_IF, "DEVICE", 0, "This device, whatever the profile matches", 0 }, \
+	{ "scope", TUNE_OPT_SCOPE, "SCOPE", 0, \
+	  "host (default), or netns: only what each network namespace has", 0 }, \
+	{ "allow", TUNE_OPT_ALLOW, "RULE=REASON", 0, "This rule may not refuse; repeatable", 0 }
+// clang-format on

@@ -16,20 +16,18 @@
 
 #define MAX_QUEUES 1024
 
-// The guide speaks ethtool(8)'s old names; one of them may stand for several bits.
+// The guide speaks ethtool(8)'s old names; one of them may stand for several bits, and for more
+// with each kernel.
 static const struct {
-	const char *key, *bit;
+	const char *key, *bits;
 } features[] = {
-	{ "features.tso", "tx-tcp-segmentation" },
+	{ "features.tso", "tx-tcp*-segmentation" },
 	{ "features.gso", "tx-generic-segmentation" },
 	{ "features.gro", "rx-gro" },
 	{ "features.lro", "rx-lro" },
-	{ "features.sg", "tx-scatter-gather" },
-	{ "features.tx-checksumming", "tx-checksum-ip-generic" },
-	{ "features.tx-checksumming", "tx-checksum-ipv4" },
+	{ "features.sg", "tx-scatter-gather*" },
+	{ "features.tx-checksumming", "tx-checksum-*" },
 	{ "features.rx-checksumming", "rx-checksum" },
-	{ "features.rx-udp-gro-forwarding", "rx-udp-gro-forwarding" },
-	{ "features.rx-gro-list", "rx-gro-list" },
 };
 
 static struct pt_nic_setting *put(struct pt_nic *n, const char *key, const char *value)
@@ -52,13 +50,40 @@ const struct pt_nic_setting *pt_nic_get(const struct pt_nic *n, const char *key)
 	return NULL;
 }
 
-static const struct pt_ethtool_feature *kernel_feature(const struct pt_ethtool *e, const char *bit)
+// On where one of its bits is, fixed where all are.
+static void put_group(
+	struct pt_nic *n, const struct pt_ethtool *e, const char *key, const char *bits)
 {
+	struct pt_nic_setting *s = NULL;
+
 	for (unsigned i = 0; i < e->n_feature; i++) {
-		if (strcmp(e->feature[i].name, bit) == 0)
-			return &e->feature[i];
+		const struct pt_ethtool_feature *f = &e->feature[i];
+		if (fnmatch(bits, f->name, 0) != 0)
+			continue;
+		if (!s && (s = put(n, key, "off")))
+			s->fixed = true;
+		if (!s)
+			return;
+		if (f->active)
+			(void)snprintf(s->value, sizeof(s->value), "on");
+		s->fixed = s->fixed && f->fixed;
 	}
-	return NULL;
+}
+
+// Each bit stands beside its group by its own name, so that what a group pulls along can be put
+// back.
+static void put_features(struct pt_nic *n, const struct pt_ethtool *e)
+{
+	char key[PT_NIC_KEY];
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(features); i++)
+		put_group(n, e, features[i].key, features[i].bits);
+	for (unsigned i = 0; i < e->n_feature; i++) {
+		(void)snprintf(key, sizeof(key), "features.%s", e->feature[i].name);
+		struct pt_nic_setting *s = put(n, key, e->feature[i].active ? "on" : "off");
+		if (s)
+			s->fixed = e->feature[i].fixed;
+	}
 }
 
 static int read_kernel(const struct pt_nics *all, struct pt_nic *n, struct pt_err *err)
@@ -87,14 +112,7 @@ static int read_kernel(const struct pt_nics *all, struct pt_nic *n, struct pt_er
 		if (s && v->max)
 			s->max = v->max;
 	}
-	for (size_t i = 0; i < PT_ARRAY_LEN(features); i++) {
-		const struct pt_ethtool_feature *f = kernel_feature(e, features[i].bit);
-		if (!f || pt_nic_get(n, features[i].key))
-			continue;
-		struct pt_nic_setting *s = put(n, features[i].key, f->active ? "on" : "off");
-		if (s)
-			s->fixed = f->fixed;
-	}
+	put_features(n, e);
 	return 0;
 }
 
@@ -102,14 +120,14 @@ static int read_kernel(const struct pt_nics *all, struct pt_nic *n, struct pt_er
 static int read_fixture(const struct pt_nics *all, struct pt_nic *n)
 {
 	pt_autobuf text = { 0 };
-	char path[64], key[32], value[64], word[16];
+	char path[64], key[PT_NIC_KEY], value[64], word[16];
 	double max;
 
 	(void)snprintf(path, sizeof(path), "ethtool/%s", n->name);
 	if (pt_host_read(all->host, path, &text) < 0 || !text.data)
 		return 0;
 	for (char *at = text.data, *line; (line = strsep(&at, "\n"));) {
-		int got = sscanf(line, "%31s %63s %15s %lf", key, value, word, &max);
+		int got = sscanf(line, "%47s %63s %15s %lf", key, value, word, &max);
 		struct pt_nic_setting *s = got >= 2 ? put(n, key, value) : NULL;
 		if (s && got >= 3 && strcmp(word, "fixed") == 0)
 			s->fixed = true;
@@ -330,11 +348,19 @@ static int write_queues(const struct pt_nics *all, const char *device, const cha
 static int write_feature(
 	const struct pt_nics *all, const char *device, const char *key, bool on, struct pt_err *err)
 {
-	int rc = -EOPNOTSUPP;
+	pt_autofree struct pt_ethtool *e = calloc(1, sizeof(*e));
+	int rc = e ? pt_ethtool_read(all->sock, device, e, err)
+		   : pt_err_set(err, -ENOMEM, "out of memory");
+	const char *bits = key + strlen("features.");
 
-	for (size_t i = 0; i < PT_ARRAY_LEN(features) && rc == -EOPNOTSUPP; i++) {
+	for (size_t i = 0; i < PT_ARRAY_LEN(features); i++) {
 		if (strcmp(features[i].key, key) == 0)
-			rc = pt_ethtool_set_feature(all->sock, device, features[i].bit, on, err);
+			bits = features[i].bits;
+	}
+	for (unsigned i = 0; rc == 0 && i < e->n_feature; i++) {
+		const struct pt_ethtool_feature *f = &e->feature[i];
+		if (fnmatch(bits, f->name, 0) == 0 && !f->fixed && f->active != on)
+			rc = pt_ethtool_set_feature(all->sock, device, f->name, on, err);
 	}
 	return rc;
 }

@@ -8,11 +8,12 @@
 #include "tune/host.h"
 #include "tune/profile.h"
 
-#define PT_NIC_SETTINGS 32
+#define PT_NIC_SETTINGS 160
+#define PT_NIC_KEY      48
 #define PT_NIC_DEVICES  256
 
 struct pt_nic_setting {
-	char key[32]; // "rings.rx"
+	char key[PT_NIC_KEY]; // "rings.rx"
 	char value[PT_KNOB_VALUE];
 	double max; // NaN: none
 	bool fixed;

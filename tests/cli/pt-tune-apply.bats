@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# pt-tune apply, confirm, rollback, verify, drift: on a host made of files, every exit status.
+
+# shellcheck disable=SC2154 # set by bats and tune.bash
+bats_require_minimum_version 1.5.0
+load tune.bash
+
+setup() {
+	tune_setup
+	at=(--root "$ROOT" --state "$STATE")
+	quick=(--settle 0 --confirm-timeout 60s)
+}
+
+teardown() { # no watchdog outlives its test
+	cat "$STATE"/tx/*/watchdog 2>/dev/null | while read -r pid; do kill -9 "$pid" 2>/dev/null || true; done
+}
+
+whole() { (cd "$ROOT" && find . \( -type f -o -type l \) | sort | xargs md5sum 2>/dev/null); }
+result() { pt-tune history "${at[@]}" --json | jq -r '.transactions[-1].result'; }
+
+until_ok() { # SECONDS CMD...: waits for it
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+result_is() { [ "$(result)" = "$1" ]; }
+
+three='sysctl: {net.ipv4.tcp_fin_timeout: 15, vm.swappiness: 10, net.ipv4.ip_forward: 1}
+nic: [{match: {role: wan}, rings: {rx: 1024}}]'
+
+@test "apply, confirm: values, files and records; plan then has nothing to do" {
+	profile "$three"
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" --json >"$BATS_TEST_TMPDIR/out"
+	jq -se 'length == 4 and all(.after == .want) and map(.type) == ["tune", "tune", "tune", "tune"]' "$BATS_TEST_TMPDIR/out"
+	[ "$(sysctl_of net.ipv4.tcp_fin_timeout)" = 15 ]
+	grep -qx 'rings.rx 1024 max 4096' "$ROOT/ethtool/eth0"
+	[ ! -e "$ROOT/etc/sysctl.d/zz-patronus.conf" ]
+	pt-tune confirm "${at[@]}"
+	grep -qx 'vm.swappiness = 10' "$ROOT/etc/sysctl.d/zz-patronus.conf"
+	[ "$(result)" = confirmed ]
+	pt-tune plan --root "$ROOT" --profile "$P"
+	pt-tune verify "${at[@]}"
+	pt-tune apply "${at[@]}" --profile "$P" # nothing to do, no new transaction
+	[ "$(pt-tune history "${at[@]}" --json | jq '.transactions | length')" -eq 1 ]
+}
+
+@test "rollback: everything as it was, byte by byte, files too; twice is harmless" {
+	profile "$three"
+	whole >"$BATS_TEST_TMPDIR/before"
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	pt-tune confirm "${at[@]}"
+	whole >"$BATS_TEST_TMPDIR/applied"
+	run cmp -s "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/applied"
+	[ "$status" -eq 1 ]
+	pt-tune rollback "${at[@]}"
+	whole | diff "$BATS_TEST_TMPDIR/before" -
+	[ "$(result)" = restored ]
+	run pt-tune rollback "${at[@]}"
+	[ "$status" -eq 1 ]
+	whole | diff "$BATS_TEST_TMPDIR/before" -
+}
+
+@test "only what the plan names is written" {
+	profile 'sysctl: {net.ipv4.tcp_fin_timeout: 15}'
+	whole >"$BATS_TEST_TMPDIR/before"
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" --no-confirm --runtime-only >/dev/null
+	[ "$(whole | diff "$BATS_TEST_TMPDIR/before" - | grep -c '^>')" -eq 1 ]
+	whole | diff "$BATS_TEST_TMPDIR/before" - | grep -q '> .*tcp_fin_timeout'
+}
+
+@test "the timeout puts it back, with the one who applied long gone and its input closed" {
+	profile "$three"
+	whole >"$BATS_TEST_TMPDIR/before"
+	pt-tune apply "${at[@]}" --settle 0 --confirm-timeout 1s --profile "$P" >/dev/null <&-
+	[ "$(sysctl_of vm.swappiness)" = 10 ]
+	until_ok 10 result_is restored
+	whole | diff "$BATS_TEST_TMPDIR/before" -
+}
+
+@test "confirm --extend gives more time" {
+	profile "$three"
+	pt-tune apply "${at[@]}" --settle 0 --confirm-timeout 1s --profile "$P" >/dev/null
+	pt-tune confirm "${at[@]}" --extend 60s
+	sleep 1.3
+	[ "$(result)" = open ]
+	[ "$(sysctl_of vm.swappiness)" = 10 ]
+	pt-tune confirm "${at[@]}"
+	[ "$(result)" = confirmed ]
+}
+
+@test "exit 3: a rule refuses, and nothing at all is written; --allow with a reason lets it" {
+	profile 'sysctl: {vm.swappiness: 10, net.ipv4.tcp_syncookies: 0}'
+	whole >"$BATS_TEST_TMPDIR/before"
+	run pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P"
+	[ "$status" -eq 3 ]
+	[[ $output == *SYS-COOKIES* ]]
+	whole | diff "$BATS_TEST_TMPDIR/before" -
+	run pt-tune apply "${at[@]}" --allow SYS-COOKIES --profile "$P"
+	[ "$status" -eq 64 ]
+	pt-tune apply "${at[@]}" "${quick[@]}" --allow SYS-COOKIES=test --no-confirm --profile "$P" >/dev/null
+	[ "$(sysctl_of net.ipv4.tcp_syncookies)" = 0 ]
+}
+
+@test "exit 6: a write that is not permitted; what was written before it is put back" {
+	profile 'sysctl: {vm.swappiness: 10, net.core.somaxconn: 8192, net.core.default_qdisc: fq_codel}'
+	put proc/net/netstat $'TcpExt: ListenOverflows\nTcpExt: 3'
+	# refuses to take what is written to it, as a driver may
+	chattr +i "$ROOT/proc/sys/net/core/default_qdisc" 2>/dev/null || skip "no immutable files here"
+	whole >"$BATS_TEST_TMPDIR/before"
+	run --separate-stderr pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P"
+	chattr -i "$ROOT/proc/sys/net/core/default_qdisc"
+	[ "$status" -eq 6 ]
+	whole | diff "$BATS_TEST_TMPDIR/before" -
+	[ "$(result)" = restored ]
+}
+
+@test "exit 4: a probe does not answer; a guard's counter moves" {
+	profile 'sysctl: {vm.swappiness: 10}
+guards: {regress: {softnet_dropped: 0}}'
+	run pt-tune apply "${at[@]}" "${quick[@]}" --probe exec:false --profile "$P"
+	[ "$status" -eq 4 ]
+	[[ $output == *"probe exec:false: failed (1)"* ]]
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+	run pt-tune apply "${at[@]}" "${quick[@]}" --probe tcp:127.0.0.1:1 --profile "$P"
+	[ "$status" -eq 4 ]
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+	(
+		sleep 0.4
+		put proc/net/softnet_stat '00001000 00000007 00000000 00000000'
+	) &
+	run pt-tune apply "${at[@]}" --settle 1s --profile "$P"
+	wait
+	[ "$status" -eq 4 ]
+	[[ $output == *"guard: softnet_dropped moved by 7"* ]]
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+	pt-tune apply "${at[@]}" "${quick[@]}" --probe exec:true --no-confirm --profile "$P" >/dev/null
+	[ "$(sysctl_of vm.swappiness)" = 10 ]
+}
+
+@test "exit 5: what cannot be put back is told, with the command to paste" {
+	profile 'sysctl: {vm.swappiness: 10, net.ipv4.tcp_fin_timeout: 15}'
+	file=$ROOT/proc/sys/vm/swappiness
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	rm "$file"
+	run pt-tune rollback "${at[@]}"
+	[ "$status" -eq 5 ]
+	[[ $output == *"sysctl -w 'vm.swappiness=60'"* ]]
+	[ "$(sysctl_of net.ipv4.tcp_fin_timeout)" = 60 ] # the others are back
+	[ "$(result)" = incomplete ]
+}
+
+@test "exit 7: while one waits, or one is at work, another is refused" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	profile 'sysctl: {net.ipv4.tcp_fin_timeout: 15}'
+	run pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P"
+	[ "$status" -eq 7 ]
+	[ "$(sysctl_of net.ipv4.tcp_fin_timeout)" = 60 ]
+	pt-tune rollback "${at[@]}"
+	run flock "$STATE/lock" pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P"
+	[ "$status" -eq 7 ]
+	[ "$output" = "pt-tune: another pt-tune is at work here" ]
+}
+
+@test "two applies at once: one is done, one is refused with 7" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	for i in 1 2; do
+		(
+			rc=0
+			pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null 2>&1 || rc=$?
+			echo $rc >"$BATS_TEST_TMPDIR/rc$i"
+		) &
+	done
+	wait
+	[ "$(sort "$BATS_TEST_TMPDIR"/rc? | xargs)" = "0 7" ]
+	[ "$(pt-tune history "${at[@]}" --json | jq '.transactions | length')" -eq 1 ]
+}
+
+@test "exit 8: a value that somebody else changed since is left alone, and told; --force takes it back" {
+	profile 'sysctl: {vm.swappiness: 10, net.ipv4.tcp_fin_timeout: 15}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	put proc/sys/vm/swappiness 33
+	run pt-tune confirm "${at[@]}"
+	[ "$status" -eq 8 ]
+	[ "$(result)" = open ]
+	run pt-tune rollback "${at[@]}"
+	[ "$status" -eq 8 ]
+	[[ $output == *"vm.swappiness: changed by somebody else since"* ]]
+	[ "$(sysctl_of vm.swappiness)" = 33 ]
+	[ "$(sysctl_of net.ipv4.tcp_fin_timeout)" = 60 ]
+	id=$(pt-tune history "${at[@]}" --json | jq -r '.transactions[-1].id')
+	pt-tune rollback "${at[@]}" --force "$id"
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+}
+
+@test "confirm: a file with the last word is told by line, ours is taken back, nothing is confirmed" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	put etc/sysctl.d/zzz-last.conf $'# distribution\nvm.swappiness=60'
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	run pt-tune confirm "${at[@]}"
+	[ "$status" -eq 1 ]
+	[ "$output" = "pt-tune: vm.swappiness: etc/sysctl.d/zzz-last.conf:2 has the last word (60)" ]
+	[ ! -e "$ROOT/etc/sysctl.d/zz-patronus.conf" ]
+	[ "$(result)" = open ]
+}
+
+@test "verify and drift: a later file, a lost file, a changed value, each with who did it" {
+	profile 'sysctl: {vm.swappiness: 10, net.ipv4.tcp_fin_timeout: 15}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
+	pt-tune verify "${at[@]}"
+	# sorts before ours, so ours wins; 99-sysctl.conf of the distribution too
+	put etc/sysctl.conf 'vm.swappiness=60'
+	ln -s ../sysctl.conf "$ROOT/etc/sysctl.d/99-sysctl.conf"
+	pt-tune verify "${at[@]}"
+	put run/sysctl.d/zzz.conf 'vm/swappiness = 60'
+	run --separate-stderr pt-tune verify "${at[@]}" --json
+	[ "$status" -eq 1 ]
+	jq -se 'map(select(.action != "same")) | length == 1 and .[0].action == "shadowed"
+		and (.[0].why | contains("run/sysctl.d/zzz.conf:1"))' <<<"$output"
+	pt-tune drift "${at[@]}" # in force all the same
+	put proc/sys/vm/swappiness 60
+	run --separate-stderr pt-tune drift "${at[@]}" --json
+	[ "$status" -eq 1 ]
+	jq -se 'map(select(.action == "set")) | .[0].before == "60" and .[0].want == "10"
+		and (.[0].why == "run/sysctl.d/zzz.conf:1 says 60")' <<<"$output"
+	pt-tune unpersist "${at[@]}"
+	run --separate-stderr pt-tune verify "${at[@]}" --json
+	jq -se 'map(select(.key == "net.ipv4.tcp_fin_timeout")) | .[0].why == "in no file: gone after a restart"' <<<"$output"
+}
+
+@test "runtime-only keeps no file; persist does so later" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --runtime-only --no-confirm --profile "$P" >/dev/null
+	[ ! -e "$ROOT/etc/sysctl.d/zz-patronus.conf" ]
+	pt-tune persist "${at[@]}"
+	grep -qx 'vm.swappiness = 10' "$ROOT/etc/sysctl.d/zz-patronus.conf"
+}
+
+@test "a second transaction keeps the first one's lines, and its rollback leaves them" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
+	profile 'sysctl: {net.ipv4.tcp_fin_timeout: 15}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
+	[ "$(grep -c = "$ROOT/etc/sysctl.d/zz-patronus.conf")" -eq 2 ]
+	pt-tune verify "${at[@]}"
+	pt-tune rollback "${at[@]}"
+	[ "$(grep "=" "$ROOT/etc/sysctl.d/zz-patronus.conf")" = "vm.swappiness = 10" ]
+	pt-tune verify "${at[@]}"
+}
+
+@test "history shows what one transaction changed" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
+	pt-tune history "${at[@]}" --json | jq -e '.transactions[0].settings == 1'
+	id=$(pt-tune history "${at[@]}" --json | jq -r '.transactions[-1].id')
+	pt-tune history "${at[@]}" "$id" --json | jq -e '.items == [{"key": "vm.swappiness", "device": null,
+		"before": "60", "want": "10", "after": "10", "rule": null, "trouble": null}]'
+}
+
+@test "apply --dry-run writes nothing; exit 2 for a bad profile" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	run pt-tune apply "${at[@]}" --dry-run --profile "$P"
+	[ "$status" -eq 1 ]
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+	[ ! -e "$STATE" ]
+	run pt-tune apply "${at[@]}" --profile nosuch
+	[ "$status" -eq 2 ]
+}
