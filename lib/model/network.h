@@ -12,6 +12,9 @@
 #define PT_MAX_PRIORITY 65535 // of a policy: matched last
 #define PT_STAMP_PORT   862
 
+#define PT_SITE_INTERNET \
+	"internet" // id of the site that has 0.0.0.0/0 and ::/0 where it names none
+
 // Who made a row: apply changes only rows of its own file.
 enum pt_origin { PT_ORIGIN_FILE, PT_ORIGIN_API, PT_ORIGIN_CLI };
 enum pt_path_status { PT_STATUS_UNKNOWN, PT_STATUS_UP, PT_STATUS_DOWN, PT_STATUS_MAINTENANCE };
@@ -33,11 +36,11 @@ struct pt_uplink {
 	const char *id;
 	const char *site;
 	const char *device;
-	int64_t cost;     // for the `cheapest` strategy; lower is cheaper
-	int64_t rate_bps; // PT_NULL: unknown
+	int64_t cost;         // for the `cheapest` strategy; lower is cheaper
+	int64_t rate_bps;     // PT_NULL: unknown
 	const char *underlay; // uplink of the same site that it rides on; NULL: none
-	bool nat;         // source addresses are translated on the way out
-	int mode;         // enum pt_mode, for paths whose own is auto
+	bool nat;             // source addresses are translated on the way out
+	int mode;             // enum pt_mode, for paths whose own is auto
 };
 
 // How a packet gets from the program to the path's device.

@@ -420,6 +420,21 @@ static int check_all(struct pt_check *c)
 	return rc == 0 ? check_policies(c) : rc;
 }
 
+// The internet is every address that is nobody else's; whoever names prefixes for it means those.
+static void fill_internet(struct pt_network *n, struct pt_arena *a)
+{
+	for (uint32_t i = 0; i < n->n_sites; i++) {
+		struct pt_site *s = &n->sites[i];
+
+		if (strcmp(s->id, PT_SITE_INTERNET) != 0 || s->n_prefixes)
+			continue;
+		s->prefixes = pt_arena_alloc(a, 2 * sizeof(*s->prefixes));
+		s->prefixes[0].addr.family = AF_INET;
+		s->prefixes[1].addr.family = AF_INET6;
+		s->n_prefixes = 2;
+	}
+}
+
 int pt_network_check(
 	struct pt_network *n, struct pt_arena *a, const struct pt_marks *marks, struct pt_err *err)
 {
@@ -432,8 +447,10 @@ int pt_network_check(
 		.paths = TABLE(n, paths),
 		.policies = TABLE(n, policies),
 	};
-	int rc = check_all(&c);
+	int rc;
 
+	fill_internet(n, a);
+	rc = check_all(&c);
 	if (rc == 0)
 		settle(n, a, &c.uplinks);
 	pt_arena_done(&c.scratch);

@@ -198,6 +198,29 @@ static void example_loads(void)
 	T_EQ(n.policies[0].match.dscp, 46);
 }
 
+static void the_internet_is_the_rest(void)
+{
+	pt_autoarena a = { 0 };
+	struct pt_network n;
+	const struct pt_site *s;
+	char text[PT_PREFIX_LEN];
+	struct pt_err err = { 0 };
+
+	T_EQ(load(SITES "  - {id: internet}\n", &a, &n, &err), 0);
+	s = pt_network_site(&n, "internet");
+	T_NEED(s && s->n_prefixes == 2);
+	pt_prefix_format(&s->prefixes[0], text);
+	T_STR(text, "0.0.0.0/0");
+	pt_prefix_format(&s->prefixes[1], text);
+	T_STR(text, "::/0");
+	T_EQ(load(SITES "  - {id: internet, prefixes: [192.0.2.0/24]}\n", &a, &n, &err), 0);
+	s = pt_network_site(&n, "internet");
+	T_OK(s && s->n_prefixes == 1);
+	T_EQ(load(SITES "  - {id: internet}\n  - {id: c, prefixes: [0.0.0.0/0]}\n", &a, &n, &err),
+		-EINVAL);
+	T_HAS(err.msg, "0.0.0.0/0 is also site \"");
+}
+
 static void equal_prefixes_with_a_preference(void)
 {
 	pt_autoarena a = { 0 };
@@ -550,6 +573,7 @@ static void a_fleet_is_not_quadratic(void)
 }
 
 T_MAIN({ "what is refused, and where", refuses }, { "the example loads", example_loads },
+	{ "the internet is the rest", the_internet_is_the_rest },
 	{ "equal prefixes with a preference", equal_prefixes_with_a_preference },
 	{ "no policy means one for all", no_policy_means_one_for_all },
 	{ "policies by priority, then id", policies_by_priority_then_id },
