@@ -18,6 +18,8 @@ static const struct pt_column path_columns[] = {
 	{ "next_hop", "NEXT HOP", false },
 	{ "next_hop6", "NEXT HOP 6", false },
 	{ "uplink", "UPLINK", false },
+	{ "mode", "MODE", false },
+	{ "mark", "MARK", false },
 	{ "status", "STATUS", false },
 	{ "blocked", "BLOCKED", false },
 	{ "since_ns", "SINCE", true },
@@ -88,6 +90,18 @@ static void emit_next_hop(struct pt_emit *e, const struct pt_hop *hop, uint16_t 
 	pt_emit_str(e, pt_nexthop_format(hop, family, &text) ? pt_buf_str(&text) : NULL);
 }
 
+static void emit_way(struct pt_emit *e, const struct pt_hop *hop)
+{
+	char text[16];
+
+	pt_emit_str(e, hop->flags & (PT_HOP_MARK | PT_HOP_GUARD) ? "mark" : "redirect");
+	(void)snprintf(text, sizeof(text), "0x%08x", hop->mark);
+	if (hop->mark)
+		pt_emit_i64_as(e, hop->mark, text);
+	else
+		pt_emit_null(e);
+}
+
 static int emit_path(struct pt_emit *e, const struct pt_plane *p, const struct pt_names *n,
 	uint32_t path, struct pt_err *err)
 {
@@ -106,6 +120,7 @@ static int emit_path(struct pt_emit *e, const struct pt_plane *p, const struct p
 	emit_next_hop(e, &p->hop[path], AF_INET);
 	emit_next_hop(e, &p->hop[path], AF_INET6);
 	pt_emit_str(e, pt_names_id(n, PT_NAME_UPLINK, p->hop[path].uplink));
+	emit_way(e, &p->hop[path]);
 	pt_emit_str(e, pt_path_status_names[s.status]);
 	pt_emit_str(e, why.len ? pt_buf_str(&why) : NULL);
 	emit_age(e, s.watch.changed_ns, now);

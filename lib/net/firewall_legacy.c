@@ -76,9 +76,8 @@ void pt_firewall_legacy_read(struct pt_firewall *f)
 {
 	for (size_t i = 0; i < PT_ARRAY_LEN(families); i++) {
 		pt_autofile FILE *names = fopen(families[i].names, "re");
-		pt_autofd sock = names
-			? socket(families[i].family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)
-			: -1;
+		pt_autofd sock = names ? socket(families[i].family, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+				       : -1;
 		char name[XT_TABLE_MAXNAMELEN];
 
 		while (sock >= 0 && fgets(name, sizeof(name), names)) {
