@@ -138,6 +138,8 @@ static int apply(struct pt_ctx *ctx, const char *path, const struct pt_config *c
 	pt_autopublish file = { .dir_fd = -1 };
 	int code = pt_store_open(path, PT_SQL_WRITE, config, &db, &ctx->err);
 	if (!code)
+		code = pt_store_durable(db, &ctx->err);
+	if (!code)
 		code = pt_sql_begin(db, &ctx->err);
 	if (code)
 		return code;

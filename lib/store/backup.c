@@ -111,6 +111,23 @@ static bool is_backup(const char *name, const char *stem)
 		strcmp(name + n + 1 + STAMP_LEN, ".db") == 0;
 }
 
+// Halves of runs that were killed: nobody else is at it while we hold the directory.
+static void drop_halves(int dir_fd, const char *dir, const char *stem)
+{
+	struct dirent **names;
+	size_t len = strlen(stem);
+	int n = scandir(dir, &names, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		const char *name = names[i]->d_name;
+		if (strncmp(name, stem, len) == 0 && name[len] == '-' && strstr(name, ".db.new"))
+			(void)unlinkat(dir_fd, name, 0); // the next run tries again
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+}
+
 // By name is by time.
 static int drop_oldest(int dir_fd, const char *dir, const char *stem, unsigned keep,
 	unsigned *dropped, struct pt_err *err)
@@ -143,6 +160,7 @@ int pt_backup_make(struct pt_sql *db, const struct pt_backup_opts *o, char out[P
 		return code;
 	stem_of(pt_sql_path(db), stem, sizeof(stem));
 	stamp(when);
+	drop_halves(dir, o->dir, stem);
 	int n = snprintf(out, PT_BACKUP_PATH, "%s/%s-%s.db", o->dir, stem, when);
 	if (n >= PT_BACKUP_PATH)
 		return pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", o->dir);
@@ -225,6 +243,14 @@ static int make_fresh(const char *from, const char *fresh, const struct pt_confi
 	return code;
 }
 
+// A name that is free: a run that was killed may have taken that of this second.
+static void name_old(const char *path, const char *when, char old[PT_BACKUP_PATH])
+{
+	(void)snprintf(old, PT_BACKUP_PATH, "%s.before-%s", path, when);
+	for (unsigned n = 2; access(old, F_OK) == 0; n++)
+		(void)snprintf(old, PT_BACKUP_PATH, "%s.before-%s-%u", path, when, n);
+}
+
 int pt_backup_restore(const char *from, const char *path, const struct pt_config *config,
 	const struct pt_backup_opts *o, char old[PT_BACKUP_PATH], struct pt_err *err)
 {
@@ -235,9 +261,10 @@ int pt_backup_restore(const char *from, const char *path, const struct pt_config
 	parent_of(path, dir, sizeof(dir));
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
 	*old = '\0';
-	if (access(path, F_OK) == 0 &&
-		snprintf(old, PT_BACKUP_PATH, "%s.before-%s", path, when) >= PT_BACKUP_PATH)
+	if (strlen(path) + sizeof(when) + 32 > PT_BACKUP_PATH)
 		return pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", path);
+	if (access(path, F_OK) == 0)
+		name_old(path, when, old);
 	int code = open_dir(dir, &lock, err);
 	if (!code)
 		code = need_nobody(path, err);

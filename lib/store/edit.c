@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "model/schema.h"
-#include "store/sql.h"
+#include "store/open.h"
 
 static int unknown_key(
 	const struct pt_schema *s, const char *parent, const char *key, struct pt_err *err)
@@ -182,7 +182,10 @@ int pt_edit_run(struct pt_sql *db, const struct pt_edit *e, struct pt_buf *line,
 		.entity = e->entity,
 		.id = e->id,
 		.origin = pt_origin_names[e->origin] };
-	int code = pt_sql_begin(db, err);
+	int code = pt_store_durable(db, err);
+
+	if (!code)
+		code = pt_sql_begin(db, err);
 
 	if (code)
 		return code;

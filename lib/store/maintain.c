@@ -127,10 +127,11 @@ static int analyze(const struct pt_maintain *m, struct pt_maintain_report *out, 
 	return code;
 }
 
+// In a transaction that begins as a writer: one that turns into one is refused when somebody else
+// has written meanwhile.
 static int optimize(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
 {
-	(void)out;
-	return pt_sql_exec(m->db, "PRAGMA analysis_limit=400; PRAGMA optimize", err);
+	return write_shortly(m, "PRAGMA analysis_limit=400; PRAGMA optimize", out, err);
 }
 
 static int vacuum(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)

@@ -105,6 +105,11 @@ static int lock_parent(const char *path, int *fd, struct pt_err *err)
 	return 0;
 }
 
+int pt_store_durable(struct pt_sql *db, struct pt_err *err)
+{
+	return pt_sql_exec(db, "PRAGMA synchronous=FULL", err);
+}
+
 // page_size and auto_vacuum count only before the first page is written, so they come before the
 // journal mode, which writes it.
 static int fill_empty(struct pt_sql *db, const struct pt_config *c, struct pt_err *err)
@@ -113,10 +118,14 @@ static int fill_empty(struct pt_sql *db, const struct pt_config *c, struct pt_er
 		"PRAGMA page_size=%" PRId64 "; PRAGMA auto_vacuum=INCREMENTAL",
 		c->database.page_size);
 	if (!code)
+		code = pt_store_durable(db, err);
+	if (!code)
 		code = set_journal_mode(db, c, err);
 	if (!code)
 		code = pt_store_migrate(db, NULL, err);
-	return code;
+	return code ? code
+		    : pt_sql_execf(db, err, "PRAGMA synchronous=%s",
+			      pt_synchronous_names[c->database.synchronous]);
 }
 
 int pt_store_create(const char *path, const struct pt_config *config, bool *created,
@@ -151,6 +160,8 @@ static int open_for_upgrade(const char *path, const struct pt_config *config, st
 		code = pt_store_state(db, state, version, err);
 	if (!code && *state == PT_STORE_EMPTY)
 		code = need_current(db, err);
+	if (!code)
+		code = pt_store_durable(db, err);
 	if (!code)
 		*out = pt_take(&db);
 	return code;

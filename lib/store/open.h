@@ -19,6 +19,10 @@ int pt_store_open(const char *path, enum pt_sql_mode mode, const struct pt_confi
 int pt_store_create(const char *path, const struct pt_config *config, bool *created,
 	struct pt_sql **out, struct pt_err *err);
 
+// From here on a commit is on the disk when it returns, whatever database.synchronous says: what a
+// person changed, and network.json with it, outlives a power cut.
+int pt_store_durable(struct pt_sql *db, struct pt_err *err);
+
 // Brings an existing database to this program's version; *applied counts the migrations. Where any
 // is needed a verified copy is made first, PATH.before-version-N, its name in `copy` (may be NULL;
 // "" where none was).

@@ -158,9 +158,12 @@ days() { # N
 	[ "$(digest "$db")" = "$want" ]
 	[ "$(sql 'PRAGMA integrity_check')" = ok ]
 	# An old one is brought to this version.
-	sqlite3 "$BATS_TEST_TMPDIR/old.db" 'PRAGMA application_id=0x50544442; PRAGMA user_version=0'
-	sqlite3 "$copy" .dump >/dev/null
-	run -2 pt restore "$BATS_TEST_TMPDIR/old.db"
+	version=$(sql 'PRAGMA user_version')
+	sqlite3 "$BATS_TEST_TMPDIR/old.db" '.read tests/golden/database-1.sql'
+	sqlite3 "$BATS_TEST_TMPDIR/old.db" "INSERT INTO sites (id) VALUES ('old')"
+	run -0 pt restore "$BATS_TEST_TMPDIR/old.db"
+	[ "$(sql 'PRAGMA user_version; SELECT id FROM sites')" = "$version"$'\nold' ]
+	[ "$(sqlite3 "$BATS_TEST_TMPDIR/old.db" 'PRAGMA user_version')" -eq 1 ]
 	want=$(digest "$db")
 	for bad in /etc/passwd "$BATS_TEST_TMPDIR/none"; do
 		run -2 pt restore "$bad"
