@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <net/if.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,38 +8,16 @@
 #include "base/cleanup.h"
 #include "ping.h"
 
-static int resolve(struct ping *p, const char *name, struct pt_stream_opts *out)
-{
-	struct addrinfo hints = { .ai_family = p->o->family, .ai_socktype = SOCK_DGRAM }, *found;
-	if (pt_addr_parse(name, &out->target) == 0 && out->target.family == AF_INET &&
-		p->o->family != AF_INET6)
-		return 0;
-	int code = getaddrinfo(name, NULL, &hints, &found);
-	if (code)
-		return pt_err_set(&p->ctx->err, -ENOENT, "%s: %s", name,
-			code == EAI_SYSTEM ? strerrordesc_np(errno) : gai_strerror(code));
-	code = pt_addr_from_sockaddr(found->ai_addr, &out->target, NULL);
-	if (found->ai_family == AF_INET6) {
-		struct sockaddr_in6 sin6;
-		memcpy(&sin6, found->ai_addr, sizeof(sin6));
-		out->scope = sin6.sin6_scope_id;
-		if (!out->scope && p->o->device)
-			out->scope = if_nametoindex(p->o->device);
-	}
-	freeaddrinfo(found);
-	return code;
-}
-
 static int add_target(struct ping *p, const char *name)
 {
 	const struct probe_ping_opts *o = p->o;
 	struct target *t = &p->targets[p->n];
 	struct pt_stream_opts so = {
 		.port = (uint16_t)o->stamp_port,
-		.device = o->device,
-		.source = o->source,
-		.mark = o->mark,
-		.dscp = o->dscp,
+		.device = o->way.device,
+		.source = o->way.source,
+		.mark = o->way.mark,
+		.dscp = o->way.dscp,
 		.ttl = (uint8_t)o->ttl,
 		.icmp_errors = true,
 		.probe = o->stamp_port ? PT_PROBE_STAMP : PT_PROBE_ICMP,
@@ -51,7 +26,7 @@ static int add_target(struct ping *p, const char *name)
 		.timeout_ns = o->timeout_ns,
 		.period_ns = o->interval_ns,
 	};
-	int code = resolve(p, name, &so);
+	int code = probe_resolve(p->ctx, name, &o->way, &so.target, &so.scope);
 	if (code)
 		return code;
 	*t = (struct target){ .ping = p, .name = name };

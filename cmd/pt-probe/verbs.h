@@ -4,21 +4,18 @@
 #include "base/addr.h"
 #include "base/cli.h"
 #include "probe/reflect_kernel.h"
+#include "way.h"
 
 extern const struct argp_option probe_ping_options[], probe_watch_options[],
-	probe_reflect_options[];
+	probe_reflect_options[], probe_mtu_options[], probe_trace_options[];
 
 struct probe_ping_opts {
-	int family;     // 0: either
+	struct probe_way way;
 	uint64_t count; // 0: until interrupted
 	int64_t interval_ns, timeout_ns;
 	uint32_t size;
 	bool size_given;
-	uint8_t dscp;
-	uint32_t ttl; // 0: the protocol's usual one
-	const char *device;
-	struct pt_addr source; // family 0: as routed
-	uint32_t mark;
+	uint32_t ttl;        // 0: the protocol's usual one
 	const char *file;    // of hosts
 	uint32_t stamp_port; // 0: ICMP
 };
@@ -38,6 +35,22 @@ struct probe_reflect_opts {
 	const char *spool;
 };
 
+struct probe_mtu_opts {
+	struct probe_way way;
+	uint32_t most, tries; // 0: the default
+	int64_t timeout_ns;
+};
+
+struct probe_trace_opts {
+	struct probe_way way;
+	uint32_t hops, rounds; // 0: the default
+	int64_t interval_ns, timeout_ns;
+};
+
+int probe_mtu_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int probe_mtu(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int probe_trace_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int probe_trace(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int probe_ping_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_ping(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
