@@ -225,6 +225,18 @@ static __always_inline int pt_carries(const struct pt_hop *hop, __u16 family)
 
 #define PT_RANK_IS_DOWN 0x100 // the watchdog says so, whatever else blocks the path
 
+// Without the reasons that nobody is left to take back.
+static __always_inline __u8 pt_in_force(const struct pt_block *block, __u8 why)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (block->lease_ns && now > block->lease_ns)
+		why &= (__u8)~PT_BLOCK_LEASED;
+	if (now > block->drill_until_ns)
+		why &= (__u8)~PT_BLOCK_DRILL;
+	return why;
+}
+
 // How good a candidate is for packets of this family: enum pt_rank, and PT_RANK_IS_DOWN.
 __attribute__((noinline)) __u32 pt_rank(__u32 path, __u32 family)
 {
@@ -241,8 +253,8 @@ __attribute__((noinline)) __u32 pt_rank(__u32 path, __u32 family)
 	if (!pt_carries(hop, (__u16)family))
 		return PT_RANK_NONE | down;
 	why = block->path[i] | block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
-	if (why & PT_BLOCK_LEASED && block->lease_ns && bpf_ktime_get_ns() > block->lease_ns)
-		why &= (__u8)~PT_BLOCK_LEASED; // nobody is left to take it back
+	if (why & (PT_BLOCK_LEASED | PT_BLOCK_DRILL))
+		why = pt_in_force(block, why);
 	if (why & PT_BLOCK_HARD)
 		return PT_RANK_BLOCKED | down;
 	if (down)

@@ -28,6 +28,7 @@ PT_MAP(pt_group, ARRAY, 2 * PT_MAX_POLICY, __u32, struct pt_group, PT_MMAP);
 PT_MAP(pt_first, ARRAY, 2 * PT_MAX_POLICY / PT_FIRSTS, __u32, struct pt_first, PT_MMAP);
 PT_MAP(pt_hop, ARRAY, 2, __u32, struct pt_hop, PT_MMAP);
 PT_MAP(pt_watch, ARRAY, 2, __u32, struct pt_watch);
+PT_MAP(pt_trace, ARRAY, 1, __u32, struct pt_trace);
 PT_MAP(pt_clock, ARRAY, 2, __u32, struct pt_clock);
 PT_MAP(pt_peer, HASH, 16, struct pt_peer_key, __u32);
 PT_MAP(pt_dest, ARRAY, 2, __u32, struct pt_dest, PT_MMAP);

@@ -48,8 +48,29 @@ struct pt_meta {
 	__u8 boot_id[16];
 	__u8 edge[PT_NAME_LEN];
 	__u64 committed_ns; // when user space last changed what packets use
+	__u64 trace_key;    // while `why` asks: skb->cb of the packet that it asks about; else 0
 };
-PT_ASSERT_SIZE(pt_meta, 144);
+PT_ASSERT_SIZE(pt_meta, 152);
+
+// How far a traced packet got.
+enum pt_trace_step {
+	PT_TRACE_READ,
+	PT_TRACE_SITE,
+	PT_TRACE_POLICY,
+	PT_TRACE_PATH,
+	PT_TRACE_DONE,
+};
+
+// pt_trace[0]: what became of the packet with that key. Written by the kernel only.
+struct pt_trace {
+	__u64 key;
+	__u32 step; // enum pt_trace_step that said `stat`
+	__u32 stat; // enum pt_stat
+	__u32 site, policy;
+	__u32 path, rank, avoided;
+	__u32 pad;
+};
+PT_ASSERT_SIZE(pt_trace, 40);
 
 // pt_live[0], memory-mapped. Written by the kernel programs only.
 struct pt_live {
@@ -71,10 +92,12 @@ enum pt_block_why {
 	PT_BLOCK_DAMPED = 1 << 3,
 	PT_BLOCK_UNDERLAY = 1 << 4, // an uplink beneath is out of use
 	PT_BLOCK_DRAINED = 1 << 5,
+	PT_BLOCK_DRILL = 1 << 6, // a rehearsal, until drill_until_ns at most
 };
 
-#define PT_BLOCK_HARD \
-	(PT_BLOCK_CARRIER | PT_BLOCK_MAINTENANCE | PT_BLOCK_MANUAL | PT_BLOCK_UNDERLAY)
+#define PT_BLOCK_HARD                                                                    \
+	(PT_BLOCK_CARRIER | PT_BLOCK_MAINTENANCE | PT_BLOCK_MANUAL | PT_BLOCK_UNDERLAY | \
+		PT_BLOCK_DRILL)
 // These need somebody who takes them back: they hold while the lease runs.
 #define PT_BLOCK_LEASED (PT_BLOCK_CARRIER | PT_BLOCK_DAMPED | PT_BLOCK_UNDERLAY)
 
@@ -84,6 +107,7 @@ struct pt_block {
 	__u8 path[PT_MAX_PATH];     // set of enum pt_block_why
 	__u8 uplink[PT_MAX_UPLINK]; // set of enum pt_block_why
 	__u64 lease_ns;             // PT_BLOCK_LEASED holds until then; 0: for ever
+	__u64 drill_until_ns;       // PT_BLOCK_DRILL holds until then
 };
 
 // pt_penalty[path], memory-mapped. Written by pt-failover only.

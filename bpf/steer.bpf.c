@@ -219,6 +219,48 @@ static __always_inline int pt_head(struct __sk_buff *skb, struct pt_packet *p)
 	return 0;
 }
 
+static __always_inline __u64 pt_trace_key(const struct __sk_buff *skb)
+{
+	return (__u64)skb->cb[1] << 32 | skb->cb[0];
+}
+
+// A packet that never was: the same steps, but it is counted nowhere and goes nowhere.
+static __always_inline int pt_trace_packet(struct __sk_buff *skb, const struct pt_meta *meta)
+{
+	struct pt_trace *trace = pt_only(&pt_trace);
+	struct pt_packet packet = {};
+	struct pt_choice choice = {};
+	struct pt_cell at = {};
+	__u32 step = PT_TRACE_READ;
+	enum pt_stat why;
+
+	pt_banks(meta, &at);
+	why = pt_read(skb, ETH_HLEN, &packet);
+	if (why == PT_STEER_ON) {
+		step = PT_TRACE_SITE;
+		why = pt_site_of(&packet, &at);
+	}
+	if (why == PT_STEER_ON) {
+		step = PT_TRACE_POLICY;
+		why = pt_policy_of(skb->ifindex, &packet, &at);
+	}
+	if (why == PT_STEER_ON) {
+		step = PT_TRACE_PATH;
+		why = pt_path_of(meta, &at, packet.family, &choice);
+	}
+	if (!trace)
+		return TC_ACT_UNSPEC;
+	trace->step = why == PT_STEER_ON ? PT_TRACE_DONE : step;
+	trace->stat = why == PT_STEER_ON && packet.handed ? packet.handed : why;
+	trace->site = at.site;
+	trace->policy = at.policy;
+	trace->path = choice.path;
+	trace->rank = choice.rank;
+	trace->avoided = choice.avoided;
+	trace->key = pt_trace_key(skb);
+	return TC_ACT_UNSPEC;
+}
+
 // onward: what enters by a path, at a hub.
 static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len, const int onward)
 {
@@ -231,6 +273,8 @@ static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len
 
 	if (!meta)
 		return act;
+	if (!onward && meta->trace_key && pt_trace_key(skb) == meta->trace_key)
+		return pt_trace_packet(skb, meta);
 	pt_banks(meta, &at);
 	why = pt_read(skb, l2_len, &packet);
 	if (why == PT_STEER_ON)

@@ -44,6 +44,10 @@ int failover_detach(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_status(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_switch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_drain(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_undrain(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_drill(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int failover_why(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_events(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 
 struct attach_opts {
@@ -65,3 +69,16 @@ struct events_opts {
 };
 extern const struct argp_option events_options[];
 int events_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+
+struct why_opts {
+	const char *if_down;
+};
+extern const struct argp_option why_options[];
+int why_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+
+struct drain_opts {
+	uint64_t seconds;
+	bool force;
+};
+extern const struct argp_option drain_options[], drill_options[];
+int drain_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);

@@ -258,3 +258,8 @@ int pt_hook_sweep_filters(struct pt_err *err)
 		}
 	return ret;
 }
+
+int pt_hook_next(const struct pt_plane *p, const struct pt_hook_key *after, struct pt_hook_key *out)
+{
+	return bpf_map_get_next_key(p->fd[PT_MAP_HOOK], after, out) ? -ENOENT : 0;
+}

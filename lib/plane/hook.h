@@ -23,3 +23,6 @@ int pt_hook_sweep(struct pt_plane *p, pt_hook_keep_fn *keep, void *ctx, struct p
 // Removes our filters from all devices of this namespace, for a plane whose pt_hook cannot be read.
 // Links go with their pins; an empty clsact qdisc stays.
 int pt_hook_sweep_filters(struct pt_err *err);
+// The hook after this one, NULL: the first. -ENOENT: there is none.
+int pt_hook_next(
+	const struct pt_plane *p, const struct pt_hook_key *after, struct pt_hook_key *out);

@@ -45,6 +45,8 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		false },
 	[PT_MAP_WATCH] = { "pt_watch", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_watch), NOT_MAPPED,
 		true },
+	[PT_MAP_TRACE] = { "pt_trace", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_trace), NOT_MAPPED,
+		true },
 	[PT_MAP_CLOCK] = { "pt_clock", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_clock), NOT_MAPPED,
 		true },
 	[PT_MAP_PEER] = { "pt_peer", BPF_MAP_TYPE_HASH, sizeof(struct pt_peer_key), 4, NOT_MAPPED,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "plane/block.h"
 
 #ifndef BPF_F_LOCK
@@ -36,6 +37,8 @@ uint8_t pt_state_why(const struct pt_plane *p, uint32_t path)
 
 	if (why & PT_BLOCK_LEASED && pt_block_lapsed(p))
 		why &= (uint8_t)~PT_BLOCK_LEASED;
+	if (why & PT_BLOCK_DRILL && (uint64_t)pt_mono_now().ns > p->block->drill_until_ns)
+		why &= (uint8_t)~PT_BLOCK_DRILL;
 	return why;
 }
 
@@ -83,6 +86,7 @@ void pt_block_format(uint8_t why, struct pt_buf *out)
 		{ PT_BLOCK_DAMPED, "damped" },
 		{ PT_BLOCK_UNDERLAY, "underlay" },
 		{ PT_BLOCK_DRAINED, "drained" },
+		{ PT_BLOCK_DRILL, "drill" },
 	};
 	const char *comma = "";
 

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Out of use on purpose: drained without losing a packet, kept over a restart; a drill that ends by
+# itself, also when it is killed; and neither where nothing else is usable.
+# shellcheck source=tests/net/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/net/lib-edge.sh
+. "$(dirname "$0")/lib-edge.sh"
+edges_up
+stream_start
+hold 0.3
+# shellcheck disable=SC2046 # words
+drain() { "$BIN/pt-failover" "$1" --pin-dir "$(pin_dir a)" $(state_opts a) "${@:2}" 2>&1; echo "status $?"; }
+blocked_is() { [[ $(status a ".paths[] | select(.path == \"$1\") | .blocked") = "$2" ]]; } # PATH REASON
+
+stream_mark
+like "drain waits until no packet leaves" "$(drain drain a-fibre)" $'^a-fibre: drained, no packet leaves by it\nstatus 0$'
+is "users are elsewhere" "$(status a '.groups[0] | .uses')" a-lte
+hold 0.1
+stream_mark
+is "and lost nothing" "$(mark_of ab lost) $(mark_of ab duplicated)" "0 0"
+check "the path is still watched" path_is a a-fibre up
+like "the last one is not drained" "$(drain drain a-lte)" 'refused: nothing else is usable to b for default.*status 1$'
+is "and nothing changed" "$(status a '[.paths[].blocked] | join(",")')" 'drained,'
+reap failover-a
+service_start a failover
+wait_until 5 path_is a a-lte up
+is "a restart keeps it" "$(status a '[.paths[].blocked] | join(",")')" 'drained,'
+sever lte
+check "drained is better than dead" wait_until 3 uses a a-fibre
+heal lte
+wait_until 10 uses a a-lte
+like "undrain" "$(drain undrain a-fibre)" $'^a-fibre: free\nstatus 0$'
+check "and back" wait_until 5 uses a a-fibre
+
+drill() { "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" "$@"; }
+spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 1 a-fibre
+check "a drill moves users" wait_until 2 uses a a-lte
+like "and says so in status" "$(status a '[.paths[].blocked] | join(",")')" drill
+like "nothing else would be usable" "$(drill a-lte 2>&1)" 'refused: nothing else is usable'
+check "it ends by itself" wait_until 5 uses a a-fibre
+check "well" reap drill
+
+spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-fibre
+check "the next drill" wait_until 2 uses a a-lte
+slay drill
+check "killed, it is over within its lease" wait_until 3 uses a a-fibre
+
+spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-fibre
+wait_until 2 uses a a-lte
+stream_mark
+sever lte
+ended_badly() { finished drill && ! reap drill; }
+check "what carries the users dies: the drill is over" wait_until 5 ended_badly
+check "and they are back" wait_until 3 uses a a-fibre
+hold 0.2
+felt_clean "a cut in a drill" 500000
+done_testing
