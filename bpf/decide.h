@@ -181,7 +181,8 @@ static __always_inline __u64 pt_by_source(const struct pt_packet *p, const struc
 
 static __always_inline __u64 pt_by_port(const __u64 *word, const __u8 *page, __u16 port)
 {
-	return word[(__u32)page[pt_index(port >> 8, 0xff)] << 8 | pt_index(port, 0xff)];
+	// Verifiers before Linux 6.6 know nothing of what two variables OR to.
+	return word[pt_index((__u32)page[pt_index(port >> 8, 0xff)] << 8 | (port & 0xff), 0xffff)];
 }
 
 static __always_inline __u64 pt_by_device(__u32 ifindex, const struct pt_rule *rule)

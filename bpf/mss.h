@@ -63,6 +63,7 @@ static __always_inline void pt_clamp_mss(
 	len = (__u32)tcp->doff * 4 - sizeof(*tcp);
 	if (len < PT_OPT_MSS_LEN || len > PT_TCP_OPTIONS || mtu <= header)
 		return;
+	len = (__u32)pt_index(len - 1, 63) + 1; // verifiers before Linux 6.6 have lost "not 0"
 	if (bpf_skb_load_bytes(skb, tcp_at + sizeof(*tcp), options.byte, len))
 		return;
 	options.len = len;
