@@ -50,7 +50,7 @@ DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev linux-libc-dev
 DEPS_TEST  := bats jq iproute2 iputils-ping fping iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
-DEPS_LANE  := qemu-system-x86 busybox-static cpio
+DEPS_LANE  := qemu-system-x86 busybox-static cpio kmod
 deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
 
@@ -100,7 +100,7 @@ check-san:
 # that attaches over clsact.
 check-long: check check-san lint
 	$QDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_LANE)
-	$QPT_LANES=1 PT_TEST_TIMEOUT=600 tests/run $(BUILD) lane/
+	$QPT_LANES=1 PT_TEST_TIMEOUT=2700 tests/run $(BUILD) lane/
 	$QPT_KILLS=200 PT_TEST_TIMEOUT=1800 tests/run $(BUILD) cli/pt-db-kills
 	$QPT_DIFF_COUNT=1000000 tests/run $(BUILD) bpf/steer_differential
 	$QPT_HOOKS=clsact tests/run $(BUILD) bpf/ net/
