@@ -6,6 +6,7 @@
 
 #include "base/emit.h"
 #include "base/log.h"
+#include "model/network_shared.h"
 #include "select/explain.h"
 #include "verbs.h"
 
@@ -136,12 +137,44 @@ static void put_rules(
 	printf("%s\n", pt_buf_str(&b));
 }
 
+static const struct pt_column shared_columns[] = {
+	{ .key = "prefix", .heading = "SHARED PREFIX" },
+	{ .key = "sites", .heading = "SITES, EACH WHEN NO PATH TO THOSE BEFORE IS USABLE" },
+	{ .key = NULL },
+};
+
+// What the kernel makes of decisions for this site beyond the site itself.
+static void put_shared(struct pt_emit *e, const struct pt_network *net,
+	const struct pt_shared *shared, const struct pt_site *site)
+{
+	for (uint32_t i = 0; i < shared->n_prefixes; i++) {
+		const struct pt_shared_set *set = &shared->set[shared->prefix[i].set];
+		const char *sites[PT_SHARED_SITES];
+		bool holds = false;
+		char text[PT_PREFIX_LEN];
+
+		for (uint32_t k = 0; k < set->n; k++) {
+			sites[k] = net->sites[set->site[k]].id;
+			holds |= strcmp(sites[k], site->id) == 0;
+		}
+		if (!holds)
+			continue;
+		pt_prefix_format(&shared->prefix[i].prefix, text);
+		pt_emit_row(e);
+		pt_emit_str(e, text);
+		pt_emit_strs(e, sites, set->n);
+	}
+}
+
 static int show(struct pt_ctx *ctx, const struct select_setup *setup, const struct explain *e)
 {
 	struct pt_select_view v;
 	struct pt_emit *emit;
+	pt_autoshared shared = { 0 };
 	int rc = find(setup, e, &v, &ctx->err);
 
+	if (rc == 0)
+		rc = pt_shared_find(&setup->network, setup->self, &shared, &ctx->err);
 	if (rc < 0)
 		return PT_EXIT_FAIL;
 	if (!ctx->json)
@@ -152,6 +185,10 @@ static int show(struct pt_ctx *ctx, const struct select_setup *setup, const stru
 	pt_emit_table(emit, "candidates", columns);
 	for (uint32_t i = 0; i < v.standing->n; i++)
 		put_row(emit, &v, i);
+	if (shared.n_prefixes || ctx->json) {
+		pt_emit_table(emit, "shared", shared_columns);
+		put_shared(emit, &setup->network, &shared, v.site);
+	}
 	return pt_emit_end(emit) < 0 ? PT_EXIT_FAIL : PT_EXIT_OK;
 }
 

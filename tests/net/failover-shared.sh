@@ -65,6 +65,13 @@ is "the preferred site has the users, both families" "$(asks)" "8 0"
 is "classify says so" "$("$BIN/pt-select" classify --json $(files_of a) 'icmp 10.1.0.2 > 10.7.0.9' |
 	jq -c '.flows[0] | [.site, .then, .paths]')" '["b",["h"],["a-b1","a-b2","a-h"]]'
 
+measured() { records a probe | grep -q '"type":"health"'; }
+wait_until 5 measured
+# shellcheck disable=SC2046 # words
+is "and explain" "$("$BIN/pt-select" explain --json $(files_of a) \
+	--from "$SCRATCH/a/spool/probe" b default | jq -c '.shared')" \
+	'[{"prefix":"10.7.0.0/16","sites":["b","h"]},{"prefix":"fd00:7::/64","sites":["b","h"]}]'
+
 cut a b
 check "one path to it is dead: the other serves" wait_until 3 group_is uses a-b2
 is "still the preferred site" "$(asks)" "8 0"
