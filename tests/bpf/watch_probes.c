@@ -468,6 +468,81 @@ static void test_new_program_takes_timers_over(void)
 	T_OK(rig_wait_down(PATH, 1, 1000));
 }
 
+// A million lies, drawn at random from all ways to lie: not one byte of state changes.
+#define LIES 1000000
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static void make_lie(uint64_t dice, uint32_t answered, uint32_t outstanding)
+{
+	uint32_t noise = (uint32_t)(dice >> 16);
+
+	make_reply(outstanding);
+	switch (dice % 8) {
+	case 0: // a replay
+		put_reply(ETH_HLEN + 28, answered, SSID, stamp_of(answered));
+		break;
+	case 1: // a wrong stamp
+		put_reply(ETH_HLEN + 28, outstanding, SSID, stamp_of(outstanding) ^ (noise | 1));
+		break;
+	case 2: // a wrong number
+		put_reply(ETH_HLEN + 28, outstanding + 1 + noise % 0x7fffffff, SSID,
+			stamp_of(outstanding));
+		break;
+	case 3:                                       // truncated
+		pkt.len = ETH_HLEN + 20 + noise % 52; // the kernel runs nothing shorter
+		break;
+	case 4: // not from the target
+		pkt.v4.saddr ^= noise | 1;
+		rig_seal(&pkt);
+		break;
+	case 5: // of another session, or none on this device
+		put_reply(ETH_HLEN + 28, outstanding, (uint16_t)(SSID ^ (noise % 0xffff + 1)),
+			stamp_of(outstanding));
+		break;
+	case 6: // from another port
+		pkt.udp4.source ^= htons((uint16_t)(noise % 0xffff + 1));
+		break;
+	default: // a request instead of a reply, all else being right
+		pkt.udp4.dest = pkt.udp4.source;
+		pkt.udp4.source = htons((uint16_t)(noise | 1024));
+	}
+}
+
+static void test_a_million_lies(void)
+{
+	static struct pt_watch before, after;
+	static struct pt_live live;
+	uint64_t state = 20261123, accepted;
+
+	reset();
+	rig.plane->hop[PATH].threshold = 0; // time itself is to change nothing
+	for (uint32_t seq = 1000; seq < 1004; seq++)
+		probe(seq);
+	for (uint32_t seq = 1000; seq < 1002; seq++)
+		reply(seq);
+	before = watch_of(PATH);
+	live = *rig.plane->live;
+	accepted = rig_stat(PT_STAT_REPLY_OK);
+	for (uint32_t i = 0; i < LIES; i++) {
+		make_lie(next_random(&state), 1000 + i % 2, 1002 + i % 2);
+		if (rig_run(PT_PROGRAM_IN, &pkt) == TC_ACT_SHOT)
+			T_FAIL("lie %u was taken for the kernel's own", i);
+	}
+	after = watch_of(PATH);
+	T_OK(!memcmp(&before, &after, sizeof(before)));
+	T_OK(!memcmp(&live.down, &rig.plane->live->down, sizeof(live.down)));
+	T_EQ(rig_stat(PT_STAT_REPLY_OK), accepted);
+	reply(1002); // and the truth is believed as before
+	reply(1003);
+}
+
 RIG_MAIN({ "a probe is recorded, its reply accepted", test_recorded_and_accepted },
 	{ "the same over IPv6, from the target only", test_ipv6_session },
 	{ "other traffic is no probe", test_other_traffic_is_no_probe },
@@ -484,4 +559,5 @@ RIG_MAIN({ "a probe is recorded, its reply accepted", test_recorded_and_accepted
 	{ "no probes, no verdict", test_frozen_without_probes },
 	{ "a restarted sender begins anew, the state stays", test_epoch_forgets },
 	{ "one reply to a newer probe saves the path", test_reply_in_time_saves },
+	{ "a million lies change no byte", test_a_million_lies },
 	{ "a new program takes over running timers", test_new_program_takes_timers_over })
