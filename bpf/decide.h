@@ -4,6 +4,7 @@
 #pragma once
 #include "bpf/maps.h"
 #include "bpf/parse.h"
+#include "bpf/share.h"
 
 // A step's answer: go on, or what the packet is to be counted as, and not be steered.
 #define PT_STEER_ON PT_STAT_STEERED
@@ -24,6 +25,7 @@ struct pt_choice {
 	__u32 group;   // its index
 	__u32 flags;   // PT_GROUP_*; none of PT_GROUP_WHOLE where they were not needed
 	const struct pt_hop *hop;
+	const struct pt_treat *treat; // of the packet's policy
 };
 
 // What a packet belongs to, and the banks it goes by.
@@ -31,6 +33,7 @@ struct pt_cell {
 	__u32 bank, class; // of groups, of what classifies
 	__u32 site;
 	__u32 policy;
+	const struct pt_treat *treat; // of the policy
 };
 
 // An address in host order; IPv4 in the highest 32 bits.
@@ -134,32 +137,16 @@ static __always_inline enum pt_stat pt_site_of(const struct pt_packet *p, struct
 	return at->site == PT_SITE_LOCAL ? PT_STAT_PASS_LOCAL : PT_STEER_ON;
 }
 
-// The position of the lowest bit of a non-zero word: BPF has no instruction for it.
+static const __u8 pt_bit[64] = { 0, 1, 2, 53, 3, 7, 54, 27, 4, 38, 41, 8, 34, 55, 48, 28, 62, 5, 39,
+	46, 44, 42, 22, 9, 24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6, 26, 37, 40, 33, 47, 61, 45,
+	43, 21, 23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12 };
+
+// The position of the lowest bit of a non-zero word: BPF has no instruction for it. By a de Bruijn
+// sequence, for what comes from a table is a number that the verifier knows nothing of: with
+// branches it followed all that comes after for each of 64 policies.
 static __always_inline __u32 pt_lowest_bit(__u64 word)
 {
-	__u32 n = 0;
-
-	if (!(__u32)word) {
-		word >>= 32;
-		n += 32;
-	}
-	if (!(word & 0xffff)) {
-		word >>= 16;
-		n += 16;
-	}
-	if (!(word & 0xff)) {
-		word >>= 8;
-		n += 8;
-	}
-	if (!(word & 0xf)) {
-		word >>= 4;
-		n += 4;
-	}
-	if (!(word & 3)) {
-		word >>= 2;
-		n += 2;
-	}
-	return n + !(word & 1);
+	return pt_bit[((word & -word) * 0x022fdd63cc95386dULL) >> 58];
 }
 
 static __always_inline __u64 pt_by_source(const struct pt_packet *p, const struct pt_rule *rule)
@@ -209,6 +196,7 @@ static __always_inline enum pt_stat pt_policy_of(
 	if (!left)
 		return PT_STAT_PASS_NO_RULE;
 	at->policy = pt_lowest_bit(left);
+	at->treat = &rule->treat[pt_index(at->policy, PT_MAX_POLICY - 1)];
 	return PT_STEER_ON;
 }
 
@@ -288,6 +276,68 @@ __attribute__((noinline)) __u64 pt_choose(const struct pt_group *group, __u32 fa
 	return avoided << 32 | least << 16 | best;
 }
 
+// The same for a weighted group: among the best, the cheapest for this flow. A dead path counts as
+// avoided by its own flows alone.
+__attribute__((noinline)) __u64 pt_share(const struct pt_group *group, __u32 family, __u32 flow)
+{
+	__u64 best = 0, least = PT_RANK_NONE, wish = 0;
+	__u32 cost = 0, weight = 0, wish_cost = 0, wish_weight = 0, wish_down = 0;
+
+	if (!group)
+		return least << 16;
+	for (int i = 0; i < PT_GROUP_PATHS; i++) {
+		__u32 path = group->path[i], w = group->weight[i], rank, down, c;
+		const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &path);
+
+		if (i >= group->count || !hop)
+			break;
+		c = pt_share_cost(flow, hop->salt);
+		rank = pt_rank(group->path[i], family);
+		down = rank & PT_RANK_IS_DOWN;
+		rank &= 0xff;
+		if (w && (!wish_weight || pt_share_cheaper(c, w, wish_cost, wish_weight))) {
+			wish = group->path[i];
+			wish_cost = c;
+			wish_weight = w;
+			wish_down = down;
+		}
+		if (rank < least ||
+			(rank == least && rank != PT_RANK_NONE && w &&
+				(!weight || pt_share_cheaper(c, w, cost, weight)))) {
+			best = group->path[i];
+			least = rank;
+			cost = c;
+			weight = w;
+		}
+	}
+	return (wish_down && wish != best ? wish : 0) << 32 | least << 16 | best;
+}
+
+// Both directions of a flow are one; so are, by hosts alone, whole packets and fragments.
+static __always_inline __u32 pt_flow_of(const struct pt_packet *p, const struct pt_treat *treat)
+{
+	struct pt_share_end src = {}, dst = {};
+
+	if (p->family == PT_AF_INET) {
+		const struct iphdr *ip = p->net;
+
+		src.addr[0] = bpf_ntohl(ip->saddr);
+		dst.addr[0] = bpf_ntohl(ip->daddr);
+	} else {
+		const struct ipv6hdr *ip = p->net;
+
+		for (int i = 0; i < 4; i++) {
+			src.addr[i] = bpf_ntohl(ip->saddr.in6_u.u6_addr32[i]);
+			dst.addr[i] = bpf_ntohl(ip->daddr.in6_u.u6_addr32[i]);
+		}
+	}
+	if (p->has_port && treat && treat->flags & PT_TREAT_PORTS) {
+		src.port = p->sport;
+		dst.port = p->dport;
+	}
+	return pt_share_flow(&src, &dst);
+}
+
 // The common case in as few loads as there can be: the first candidate is usable, and nothing else
 // of its group matters.
 static __always_inline int pt_take_first(struct pt_choice *choice, __u16 family)
@@ -315,9 +365,11 @@ static __always_inline int pt_take_first(struct pt_choice *choice, __u16 family)
 }
 
 static __always_inline enum pt_stat pt_take_of(
-	const struct pt_group *group, struct pt_choice *choice, __u16 family)
+	const struct pt_group *group, const struct pt_packet *p, struct pt_choice *choice)
 {
-	__u64 packed = pt_choose(group, family);
+	__u64 packed = group->flags & PT_GROUP_WEIGHTED
+		? pt_share(group, p->family, pt_flow_of(p, choice->treat))
+		: pt_choose(group, p->family);
 
 	choice->path = packed & 0xffff;
 	choice->rank = packed >> 16 & 0xffff;
@@ -328,28 +380,30 @@ static __always_inline enum pt_stat pt_take_of(
 	if (!choice->path)
 		return PT_STAT_PASS_NO_HOP;
 	choice->hop = bpf_map_lookup_elem(&pt_hop, &choice->path);
-	if (!choice->hop || !pt_carries(choice->hop, family)) // gone since it was chosen
+	if (!choice->hop || !pt_carries(choice->hop, p->family)) // gone since it was chosen
 		return PT_STAT_PASS_NO_HOP;
 	return PT_STEER_ON;
 }
 
-static __always_inline enum pt_stat pt_take_best(struct pt_choice *choice, __u16 family)
+static __always_inline enum pt_stat pt_take_best(
+	const struct pt_packet *p, struct pt_choice *choice)
 {
 	const struct pt_group *group = bpf_map_lookup_elem(&pt_group, &choice->group);
 
 	if (!group || (!group->count && !(group->flags & PT_GROUP_DROP)))
 		return PT_STAT_PASS_NO_GROUP;
-	return pt_take_of(group, choice, family);
+	return pt_take_of(group, p, choice);
 }
 
 // *choice begins as zero.
 static __always_inline enum pt_stat pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
-	__u16 family, struct pt_choice *choice)
+	const struct pt_packet *p, struct pt_choice *choice)
 {
 	if (at->site >= meta->site_cap)
 		return PT_STAT_PASS_NO_GROUP;
 	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
-	return pt_take_first(choice, family) ? PT_STEER_ON : pt_take_best(choice, family);
+	choice->treat = at->treat;
+	return pt_take_first(choice, p->family) ? PT_STEER_ON : pt_take_best(p, choice);
 }
 
 // The packet goes through the kernel, with the path's mark.

@@ -70,7 +70,7 @@ static __always_inline void pt_onward_group(const struct pt_group *group, __u32 
 		if (pt_is_back(group->path[i], family, from->ifindex, from->site, from->neighbour))
 			continue;
 		out->path[at] = group->path[i];
-		out->spare[at] = group->spare[i];
+		out->weight[at] = group->weight[i];
 		n++;
 	}
 	out->count = (__u8)n;
@@ -118,11 +118,12 @@ static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb,
 	if (at->site >= meta->site_cap)
 		return PT_STAT_PASS_NO_GROUP;
 	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
+	choice->treat = at->treat;
 	group = bpf_map_lookup_elem(&pt_group, &choice->group);
 	if (!group)
 		return PT_STAT_PASS_NO_GROUP;
 	pt_onward_group(group, p->family, &from, &left);
-	why = left.count || left.flags & PT_GROUP_DROP ? pt_take_of(&left, choice, p->family)
+	why = left.count || left.flags & PT_GROUP_DROP ? pt_take_of(&left, p, choice)
 						       : PT_STAT_PASS_NO_HOP;
 	if (why == PT_STAT_PASS_NO_HOP && pt_kernel_is_back(skb, p, from.ifindex))
 		return PT_STAT_DROPPED_BACK;

@@ -124,14 +124,16 @@ PT_ASSERT_SIZE(pt_penalty, 24);
 #define PT_GROUP_DECIDED     4  // the order is a decision, not the file's; user space's
 #define PT_GROUP_BYPASS      8  // the policy lets packets bypass the firewall (PT_HOP_GUARD)
 #define PT_GROUP_FLOWS       16 // flows keep to their path while it is usable (pt_flow)
+#define PT_GROUP_WEIGHTED    32 // flows are shared out by weight (bpf/share.h)
 #define PT_GROUP_POLICY      (PT_GROUP_POLICY_DROP | PT_GROUP_BYPASS | PT_GROUP_FLOWS) // not decided
-#define PT_GROUP_WHOLE       (PT_GROUP_BYPASS | PT_GROUP_FLOWS) // the first candidate is not enough
+// The first candidate is not enough.
+#define PT_GROUP_WHOLE (PT_GROUP_BYPASS | PT_GROUP_FLOWS | PT_GROUP_WEIGHTED)
 
 // pt_group[PT_GROUP_KEY(...)], memory-mapped. Half a cache line and never across two; a policy's
 // groups lie together, for few policies carry most of the traffic.
 struct pt_group {
-	__u16 path[PT_GROUP_PATHS]; // first choice first
-	__u8 spare[PT_GROUP_PATHS];
+	__u16 path[PT_GROUP_PATHS];  // first choice first
+	__u8 weight[PT_GROUP_PATHS]; // PT_GROUP_WEIGHTED; 0: only where no other is as usable
 	__u8 count;
 	__u8 flags; // PT_GROUP_*
 	__u16 pad;
@@ -196,6 +198,19 @@ PT_ASSERT_SIZE(pt_rule_device, 16);
 #define PT_RULE_SLOT(ifindex, factor) \
 	(((__u32)(ifindex) * (factor)) >> 22) // of 1024; the factor is such that none collide
 
+#define PT_TREAT_DSCP  1 // packets leave with that code point
+#define PT_TREAT_CLASS 2 // and that priority
+#define PT_TREAT_PORTS 4 // flows of a weighted group are told apart by ports, too
+
+// What becomes of a policy's packets, whatever path they take.
+struct pt_treat {
+	__u32 priority; // class of a queueing discipline, major << 16 | minor
+	__u8 dscp;
+	__u8 flags; // PT_TREAT_*
+	__u16 pad;
+};
+PT_ASSERT_SIZE(pt_treat, 8);
+
 // pt_rule[bank], memory-mapped. Bit n of a word: policy n accepts this value of the field. The
 // policy of a packet is the lowest bit left after AND over its fields.
 struct pt_rule {
@@ -208,6 +223,7 @@ struct pt_rule {
 	__u32 pad;
 	__u64 source[PT_SOURCES];
 	struct pt_rule_device device[PT_RULE_DEVICES];
+	struct pt_treat treat[PT_MAX_POLICY];
 	// Ports by pages of 256: equal pages are kept once, so that packets touch little memory.
 	__u8 sport_page[256];
 	__u8 dport_page[256];
@@ -215,7 +231,8 @@ struct pt_rule {
 	__u64 dport[65536];
 };
 #define PT_RULE_PORT(page, port) ((__u32)(page)[(port) >> 8] << 8 | ((port)&0xff))
-PT_ASSERT_SIZE(pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICES + 2 * 65536));
+PT_ASSERT_SIZE(
+	pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICES + 64 + 2 * 65536));
 
 #define PT_HOP_USED     1 // the slot holds a path
 #define PT_HOP_L3       2 // the device has no link layer: no next hop, no MAC header
@@ -245,7 +262,8 @@ struct pt_hop {
 	__u8 via6[16];
 	__u32 mark; // of the path's routing table, within pt_meta.mark_mask; 0 it has none
 	__u32 via;  // PT_HOP_INDIRECT: that site
-	__u8 spare[16];
+	__u32 salt; // of its costs in weighted groups
+	__u8 spare[12];
 	// The second line: probes only.
 	__u32 threshold; // overdue probes that make a path down
 	__u32 up_count;  // replies in a row that make it up again

@@ -197,6 +197,8 @@ static __always_inline int pt_forward(
 	if (hop->flags & ~plain || choice->flags & PT_GROUP_FLOWS || p->len > hop->mtu ||
 		pt_opens(xdp, p))
 		return XDP_PASS;
+	if (choice->treat && choice->treat->flags & (PT_TREAT_DSCP | PT_TREAT_CLASS))
+		return XDP_PASS; // the program behind this one sees to it
 	mac = pt_mac_of(xdp, choice, p->family);
 	if (!mac || !mac->ifindex)
 		return XDP_PASS;
@@ -234,7 +236,7 @@ int pt_xdp(struct xdp_md *xdp)
 	if (pt_read(xdp, ifindex, &packet) != PT_STEER_ON ||
 		pt_site_of(&packet, &at) != PT_STEER_ON ||
 		pt_policy_of(ifindex, &packet, &at) != PT_STEER_ON ||
-		pt_path_of(meta, &at, packet.family, &choice) != PT_STEER_ON)
+		pt_path_of(meta, &at, &packet, &choice) != PT_STEER_ON)
 		return XDP_PASS;
 	return pt_forward(xdp, &packet, &choice);
 }

@@ -144,6 +144,59 @@ static uint32_t prefer_rank(const struct pt_policy *policy, const char *uplink)
 	return i;
 }
 
+uint32_t pt_network_weight(
+	const struct pt_network *n, const struct pt_policy *policy, const struct pt_path *path)
+{
+	uint32_t rank = prefer_rank(policy, path->uplink);
+	const struct pt_uplink *uplink;
+
+	if (rank < policy->n_weights)
+		return (uint32_t)policy->weights[rank];
+	if (path->weight != PT_NULL)
+		return (uint32_t)path->weight;
+	uplink = pt_network_uplink(n, path->uplink);
+	return uplink ? (uint32_t)uplink->weight : 1;
+}
+
+bool pt_policy_by_ports(const struct pt_policy *policy)
+{
+	if (policy->flow_hash != PT_FLOW_HASH_AUTO)
+		return policy->flow_hash == PT_FLOW_HASH_PORTS;
+	return policy->match.n_src_ports || policy->match.n_dst_ports;
+}
+
+uint32_t pt_path_salt(const char *id)
+{
+	uint32_t hash = 2166136261; // FNV-1a
+
+	for (; *id; id++)
+		hash = (hash ^ (uint8_t)*id) * 16777619;
+	return hash;
+}
+
+static int half_class(const char **text, uint32_t *out)
+{
+	uint32_t n = 0;
+
+	for (*out = 0; isxdigit((unsigned char)**text); (*text)++, n++) {
+		uint32_t c = (uint32_t)tolower((unsigned char)**text);
+
+		*out = *out << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return n && n <= 4 ? 0 : -EINVAL;
+}
+
+int pt_tc_class_parse(const char *text, uint32_t *out)
+{
+	uint32_t major, minor;
+
+	if (half_class(&text, &major) || *text++ != ':' || half_class(&text, &minor) || *text ||
+		!major)
+		return -EINVAL;
+	*out = major << 16 | minor;
+	return 0;
+}
+
 static bool ranks_before(
 	const struct pt_policy *policy, const struct pt_path *a, const struct pt_path *b)
 {

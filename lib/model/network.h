@@ -9,6 +9,7 @@
 #define PT_MAX_UPLINKS  1024
 #define PT_MAX_PATHS    16384 // index 0 means none
 #define PT_MAX_POLICIES 64
+#define PT_MAX_WEIGHT   255
 #define PT_MAX_PRIORITY 65535 // of a policy: matched last
 #define PT_STAMP_PORT   862
 
@@ -37,6 +38,7 @@ struct pt_uplink {
 	const char *site;
 	const char *device;
 	int64_t cost;         // for the `cheapest` strategy; lower is cheaper
+	int64_t weight;       // for the `weighted` strategy: share of flows
 	int64_t rate_bps;     // PT_NULL: unknown
 	const char *underlay; // uplink of the same site that it rides on; NULL: none
 	bool nat;             // source addresses are translated on the way out
@@ -65,6 +67,7 @@ struct pt_path {
 	int64_t ssid;       // RFC 8972 session id; PT_NULL in the file: chosen by pt_network_check
 	int64_t mtu;        // PT_NULL: the device's
 	int64_t preference; // order where a policy names none: higher first
+	int64_t weight;     // PT_NULL: the uplink's
 	bool maintenance;
 	int mode; // enum pt_mode; auto: the uplink's
 };
@@ -102,6 +105,12 @@ enum pt_strategy {
 	PT_STRATEGY_WEIGHTED,
 	PT_STRATEGY_PINNED
 };
+// What a weighted policy's flows are told apart by.
+enum pt_flow_hash {
+	PT_FLOW_HASH_AUTO, // ports where the match names some, for then it meets no fragment
+	PT_FLOW_HASH_HOSTS,
+	PT_FLOW_HASH_PORTS,
+};
 enum pt_heed { PT_FIREWALL_OBEY, PT_FIREWALL_BYPASS };
 enum pt_none_inside { PT_NONE_BEST_OF_WORST, PT_NONE_BACKUP, PT_NONE_DROP };
 extern const char *const pt_strategy_names[];
@@ -118,6 +127,11 @@ struct pt_policy {
 	int64_t margin_percent; // a challenger must beat the incumbent's score by this much
 	int64_t cooldown_secs;  // PT_NULL: failover.cooldown_period_secs
 	int firewall;           // enum pt_heed
+	const int64_t *weights; // of the uplinks in `prefer`, in that order
+	uint32_t n_weights;
+	int flow_hash;        // enum pt_flow_hash
+	int64_t set_dscp;     // PT_NULL: packets keep theirs
+	const char *tc_class; // NULL: packets keep their priority
 };
 
 struct pt_network {
@@ -144,6 +158,17 @@ int pt_network_load(
 // marks may be NULL.
 int pt_network_check(
 	struct pt_network *n, struct pt_arena *a, const struct pt_marks *marks, struct pt_err *err);
+
+// A path's share under a policy: as the policy gives its uplink, else its own, else the uplink's.
+uint32_t pt_network_weight(
+	const struct pt_network *n, const struct pt_policy *policy, const struct pt_path *path);
+// Whether a weighted policy tells flows of the same two hosts apart.
+bool pt_policy_by_ports(const struct pt_policy *policy);
+// What sets a path's costs for flows apart from another's (bpf/share.h): its name alone, so that it
+// is the same wherever and whenever it is made.
+uint32_t pt_path_salt(const char *id);
+// "1:10", two hexadecimal numbers as tc(8) writes them, to what a packet's priority has to be.
+int pt_tc_class_parse(const char *text, uint32_t *out);
 
 // The site whose edge is `edge` (NULL: this host's name), and NULL when there is none.
 const struct pt_site *pt_network_self(const struct pt_network *n, const char *edge);

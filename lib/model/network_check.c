@@ -290,9 +290,35 @@ static bool has_ports(int protocol)
 	return protocol == PT_PROTO_TCP || protocol == PT_PROTO_UDP || protocol == PT_PROTO_SCTP;
 }
 
+static int check_treatment(struct pt_check *c, uint32_t i)
+{
+	const struct pt_policy *p = &c->n->policies[i];
+	uint32_t priority;
+
+	if (p->n_weights > p->n_prefer)
+		return pt_check_bad(c, &p->weights, p,
+			"policies[%" PRIu32 "].weights: more than uplinks in prefer", i);
+	for (uint32_t k = 0; k < p->n_weights; k++)
+		if (p->weights[k] < 1 || p->weights[k] > PT_MAX_WEIGHT)
+			return pt_check_bad(c, &p->weights, p,
+				"policies[%" PRIu32 "].weights[%" PRIu32
+				"]: has to be from 1 to %d",
+				i, k, PT_MAX_WEIGHT);
+	if (p->tc_class && pt_tc_class_parse(p->tc_class, &priority))
+		return pt_check_bad(c, &p->tc_class, p,
+			"policies[%" PRIu32
+			"].class: two hexadecimal numbers such as 1:10, not \"%s\"",
+			i, p->tc_class);
+	return 0;
+}
+
 static int check_policy(struct pt_check *c, uint32_t i)
 {
 	const struct pt_policy *p = &c->n->policies[i];
+	int bad = check_treatment(c, i);
+
+	if (bad < 0)
+		return bad;
 
 	if ((p->match.n_src_ports || p->match.n_dst_ports) && !has_ports(p->match.protocol))
 		return pt_check_bad(c,

@@ -209,6 +209,12 @@ static const struct pt_field decision_fields[] = {
 		.flags = PT_FIELD_REQUIRED,
 		.doc = "Policy id" },
 	TEXTS(decision, paths, n_paths, "Path ids, best first"),
+	{ .key = "weights",
+		.kind = PT_KIND_LIST,
+		.item = PT_KIND_I64,
+		PT_FIELD_LIST_AT(struct pt_decision, weights, n_weights),
+		.doc = "Shares of these paths, of a weighted policy; 0: none while another is "
+		       "fit" },
 	TEXTS(decision, previous, n_previous, "The order before"),
 	TEXT(decision, reason, "Why this order"),
 	{ .key = "rejected",

@@ -48,6 +48,8 @@ struct pt_decision {
 	const char *site, *policy;
 	const char *const *paths; // best first
 	uint32_t n_paths;
+	const int64_t *weights; // of paths, 0: takes part only when no other is usable
+	uint32_t n_weights;     // 0: no shares, the first usable path takes all
 	const char *const *previous;
 	uint32_t n_previous;
 	const char *reason;

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "model/network.h"
 #include "plane/bank.h"
 #include "plane/shared.h"
 
@@ -21,8 +22,8 @@ static int find(const struct pt_names *n, enum pt_name_kind kind, const char *wh
 	return 0;
 }
 
-static int add_path(
-	const struct pt_names *n, struct pt_order *o, const char *id, struct pt_err *err)
+static int add_path(const struct pt_names *n, struct pt_order *o, const char *id, int64_t weight,
+	struct pt_err *err)
 {
 	uint32_t path;
 	int ret = find(n, PT_NAME_PATH, "path", id, &path, err);
@@ -36,6 +37,9 @@ static int add_path(
 			return pt_err_set(err, -EINVAL, "path %s: named twice", id);
 	if (o->group.count == PT_GROUP_PATHS)
 		return 0; // the best of them serve; attach leaves out the others likewise
+	if (weight < 0 || weight > PT_MAX_WEIGHT)
+		return pt_err_set(err, -EINVAL, "path %s: no such weight", id);
+	o->group.weight[o->group.count] = (uint8_t)weight;
 	o->group.path[o->group.count++] = (uint16_t)path;
 	return 0;
 }
@@ -49,8 +53,13 @@ int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, stru
 
 	if (!ret)
 		ret = find(n, PT_NAME_POLICY, "policy", d->policy, &o.policy, err);
+	if (d->n_weights && d->n_weights != d->n_paths)
+		ret = pt_err_set(err, -EINVAL, "site %s, policy %s: %u weights for %u paths",
+			d->site, d->policy, d->n_weights, d->n_paths);
 	for (uint32_t i = 0; i < d->n_paths && !ret && !d->drop; i++)
-		ret = add_path(n, &o, d->paths[i], err);
+		ret = add_path(n, &o, d->paths[i], d->n_weights ? d->weights[i] : 0, err);
+	if (d->n_weights)
+		o.group.flags = PT_GROUP_WEIGHTED;
 	if (!ret && !o.group.count && !d->drop)
 		ret = pt_err_set(
 			err, -EINVAL, "site %s, policy %s: no paths given", d->site, d->policy);
@@ -58,7 +67,7 @@ int pt_order_resolve(const struct pt_names *n, const struct pt_decision *d, stru
 		return ret;
 	now = pt_group_active(n->plane, o.site, o.policy);
 	if (now)
-		o.group.flags = now->flags & PT_GROUP_POLICY;
+		o.group.flags |= now->flags & PT_GROUP_POLICY;
 	if (d->drop || o.group.flags & PT_GROUP_POLICY_DROP)
 		o.group.flags |= PT_GROUP_DROP;
 	o.group.flags |= PT_GROUP_DECIDED;

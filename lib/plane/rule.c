@@ -223,6 +223,19 @@ static void fill_ports(const struct pt_network *net, struct pt_rule *out)
 	out->no_port = sany & dany;
 }
 
+static struct pt_treat treatment(const struct pt_policy *policy)
+{
+	struct pt_treat t = { .flags = pt_policy_by_ports(policy) ? PT_TREAT_PORTS : 0 };
+
+	if (policy->set_dscp != PT_NULL) {
+		t.dscp = (__u8)policy->set_dscp;
+		t.flags |= PT_TREAT_DSCP;
+	}
+	if (policy->tc_class && !pt_tc_class_parse(policy->tc_class, &t.priority))
+		t.flags |= PT_TREAT_CLASS;
+	return t;
+}
+
 static void fill_packet(const struct pt_network *net, struct pt_rule *out)
 {
 	fill_ports(net, out);
@@ -236,6 +249,7 @@ static void fill_packet(const struct pt_network *net, struct pt_rule *out)
 			set_range(out->dscp, 0, 63, bit);
 		else
 			out->dscp[m->dscp & 63] |= bit;
+		out->treat[i] = treatment(&net->policies[i]);
 	}
 }
 

@@ -74,8 +74,13 @@ static bool kept(const char *id, uint32_t index, const uint32_t *indexes, const 
 
 static bool same_preference(const struct pt_policy *a, const struct pt_policy *b)
 {
-	if (a->n_prefer != b->n_prefer)
+	if (a->n_prefer != b->n_prefer ||
+		(a->strategy == PT_STRATEGY_WEIGHTED) != (b->strategy == PT_STRATEGY_WEIGHTED) ||
+		a->n_weights != b->n_weights)
 		return false;
+	for (uint32_t i = 0; i < a->n_weights; i++)
+		if (a->weights[i] != b->weights[i])
+			return false;
 	for (uint32_t i = 0; i < a->n_prefer; i++)
 		if (strcmp(a->prefer[i], b->prefer[i]) != 0)
 			return false;
@@ -193,6 +198,7 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 		hop.ifindex = link->ifindex;
 		hop.flags |= pt_link_is_l3(link) ? PT_HOP_L3 : 0;
 	}
+	hop.salt = pt_path_salt(path->id);
 	hop.mtu = pt_table_mtu(path, link);
 	pt_nexthop_fill(s, path, link, &hop);
 	hop.family = path->target.family;
@@ -288,6 +294,25 @@ static bool holds(const struct pt_group *g, uint32_t path)
 	return false;
 }
 
+static void add_to(struct pt_group *to, const struct pt_group *from, uint32_t i)
+{
+	to->weight[to->count] = from->weight[i];
+	to->path[to->count++] = from->path[i];
+}
+
+// Its weight is the new one, but for a path that the decision gave none.
+static void keep_place(
+	const struct pt_group *was, uint32_t i, const struct pt_group *to, struct pt_group *kept)
+{
+	for (uint32_t k = 0; k < to->count; k++) {
+		if (to->path[k] != was->path[i])
+			continue;
+		add_to(kept, to, k);
+		if (was->flags & PT_GROUP_WEIGHTED && !was->weight[i])
+			kept->weight[kept->count - 1] = 0;
+	}
+}
+
 // A decided order survives: of the new candidates, those it knew keep their places before the rest.
 // So does a decision to drop, as long as the policy asks for such.
 static void keep_decision(const struct pt_group *was, struct pt_group *to)
@@ -298,13 +323,14 @@ static void keep_decision(const struct pt_group *was, struct pt_group *to)
 	if (!was->count && to->flags & PT_GROUP_POLICY_DROP)
 		*to = kept;
 	for (uint32_t i = 0; i < was->count && i < PT_GROUP_PATHS; i++)
-		if (holds(to, was->path[i]))
-			kept.path[kept.count++] = was->path[i];
+		keep_place(was, i, to, &kept);
 	if (!kept.count)
 		return;
 	for (uint32_t i = 0; i < to->count; i++)
 		if (!holds(was, to->path[i]))
-			kept.path[kept.count++] = to->path[i];
+			add_to(&kept, to, i);
+	if (was->by_hand_cs && !(was->flags & PT_GROUP_WEIGHTED))
+		kept.flags &= (__u8)~PT_GROUP_WEIGHTED; // a person wants one path for all
 	*to = kept;
 }
 
@@ -316,6 +342,8 @@ static uint8_t flags_of(const struct pt_policy *policy)
 		flags |= PT_GROUP_DROP | PT_GROUP_POLICY_DROP;
 	if (policy->firewall == PT_FIREWALL_BYPASS)
 		flags |= PT_GROUP_BYPASS;
+	if (policy->strategy == PT_STRATEGY_WEIGHTED)
+		flags |= PT_GROUP_WEIGHTED;
 	return flags;
 }
 
@@ -324,19 +352,23 @@ static void make_group(
 	const struct pt_table *t, uint32_t site, uint32_t policy, struct pt_group *twins)
 {
 	const struct pt_network *net = t->setup->net;
+	const struct pt_policy *p = &net->policies[policy];
 	const struct pt_path *path[PT_GROUP_PATHS];
 	struct pt_group *out = &twins[policy];
+	bool weighted = p->strategy == PT_STRATEGY_WEIGHTED;
 	uint32_t n, twin = t->like[policy];
 
 	*out = twin < policy ? twins[twin] : (struct pt_group){};
-	out->flags = flags_of(&net->policies[policy]);
+	out->flags = flags_of(p);
 	out->flags |= twin < policy ? twins[twin].flags & PT_GROUP_FLOWS : 0;
 	if (twin < policy)
 		return;
-	n = pt_network_candidates(net, t->setup->self, &net->sites[site], &net->policies[policy],
-		path, PT_GROUP_PATHS);
-	for (uint32_t i = 0; i < n && i < PT_GROUP_PATHS; i++)
-		out->path[out->count++] = (uint16_t)t->path[path[i] - net->paths];
+	n = pt_network_candidates(net, t->setup->self, &net->sites[site], p, path, PT_GROUP_PATHS);
+	for (uint32_t i = 0; i < n && i < PT_GROUP_PATHS; i++) {
+		out->path[i] = (uint16_t)t->path[path[i] - net->paths];
+		out->weight[i] = weighted ? (__u8)pt_network_weight(net, p, path[i]) : 0;
+		out->count++;
+	}
 	for (uint32_t i = 0; i < out->count; i++)
 		if (t->plane->hop[out->path[i]].flags & PT_HOP_NAT)
 			out->flags |= PT_GROUP_FLOWS;

@@ -18,6 +18,7 @@ static const struct pt_migration {
 	{ .sql = pt_schema_sql_3, .doc = "modes, NAT, firewall" },
 	{ .sql = pt_schema_sql_4, .doc = "rollups, windows, maintenance, tune, bench, keys" },
 	{ .sql = pt_schema_sql_5, .doc = "hubs, underlays" },
+	{ .sql = pt_schema_sql_6, .doc = "weights, code points and classes to set" },
 };
 
 int64_t pt_store_version(void)

@@ -208,3 +208,11 @@ const char pt_schema_sql_5[] = "ALTER TABLE sites ADD COLUMN transit INTEGER NOT
 			       "ALTER TABLE uplinks ADD COLUMN underlay TEXT;"
 			       "ALTER TABLE paths ADD COLUMN underlay TEXT;"
 			       "ALTER TABLE paths ADD COLUMN via TEXT;";
+
+const char pt_schema_sql_6[] = "ALTER TABLE uplinks ADD COLUMN weight INTEGER NOT NULL DEFAULT 1;"
+			       "ALTER TABLE paths ADD COLUMN weight INTEGER;"
+			       "ALTER TABLE policies ADD COLUMN weights TEXT;"
+			       "ALTER TABLE policies ADD COLUMN flow_hash TEXT;"
+			       "ALTER TABLE policies ADD COLUMN set_dscp INTEGER;"
+			       "ALTER TABLE policies ADD COLUMN class TEXT;"
+			       "ALTER TABLE decisions ADD COLUMN weights TEXT;";

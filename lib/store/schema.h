@@ -7,3 +7,4 @@ extern const char pt_schema_sql_2[];
 extern const char pt_schema_sql_3[];
 extern const char pt_schema_sql_4[];
 extern const char pt_schema_sql_5[];
+extern const char pt_schema_sql_6[];

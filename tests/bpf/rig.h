@@ -147,6 +147,7 @@ static inline void rig_match_all(struct pt_rule *r)
 	memset(r, 0xff, sizeof(*r));
 	r->source4 = 0;
 	r->source6 = 0;
+	memset(r->treat, 0, sizeof(r->treat));
 }
 
 // The shortcut to a group's first candidate, or none: the outcome must be the same.

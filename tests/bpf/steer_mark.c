@@ -20,6 +20,7 @@ static void reset(void)
 	memset(rule, 0xff, sizeof(*rule)); // everything is policy 0
 	memset(rule->sport_page, 0, sizeof(rule->sport_page));
 	memset(rule->dport_page, 0, sizeof(rule->dport_page));
+	memset(rule->treat, 0, sizeof(rule->treat));
 	rule->source4 = rule->source6 = 0;
 	rig.plane->meta->bank = 0;
 	rig.plane->meta->mark_mask = MASK;
