@@ -2,7 +2,8 @@
 // XDP of LAN devices: the same decision as tc's, before there is an skb. It takes the plain packets
 // alone; whatever else there is passes on to the tc program behind it, which also counts why: what
 // the kernel must answer, the first packet of a TCP connection (its MSS may need a clamp, and it
-// keeps the neighbour entries in use), marks, devices without a link layer, groups that drop.
+// keeps the neighbour entries in use), marks, flows that are remembered, devices without a link
+// layer, groups that drop, packets that are to clock a probe.
 #include <linux/bpf.h>
 
 #include "bpf/decide.h"
@@ -82,6 +83,15 @@ static __always_inline int pt_opens(const struct xdp_md *xdp, const struct pt_pa
 
 	return p->has_port && p->l4_proto == IPPROTO_TCP &&
 		((void *)(tcp + 1) > (void *)(long)xdp->data_end || tcp->syn);
+}
+
+// A probe is to be made of the packet, which takes a clone.
+static __always_inline int pt_is_wanted(const struct pt_choice *choice)
+{
+	const struct pt_live *live = pt_only(&pt_live);
+
+	return !live || live->want[choice->path & (PT_MAX_PATH - 1)] ||
+		(choice->avoided && live->want[choice->avoided & (PT_MAX_PATH - 1)]);
 }
 
 static __always_inline void pt_via(const struct pt_hop *hop, __u16 family, __u64 via[2])
@@ -184,7 +194,8 @@ static __always_inline int pt_age(struct ethhdr *eth, void *end, __u16 family)
 static __always_inline int pt_forward(
 	struct xdp_md *xdp, const struct pt_packet *p, const struct pt_choice *choice)
 {
-	const __u32 plain = PT_HOP_USED | PT_HOP_VIA4 | PT_HOP_VIA6;
+	const __u32 plain = PT_HOP_USED | PT_HOP_VIA4 | PT_HOP_VIA6 | PT_HOP_CLOCKED |
+		PT_HOP_INDIRECT | PT_HOP_GUARD;
 	void *data = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
 	__s64 frame = end - data, want = ETH_HLEN + (__s64)p->len;
 	const struct pt_hop *hop = choice->hop;
@@ -194,8 +205,8 @@ static __always_inline int pt_forward(
 	int act;
 
 	// Flows that keep to a path: the tc program remembers.
-	if (hop->flags & ~plain || choice->flags & PT_GROUP_FLOWS || p->len > hop->mtu ||
-		pt_opens(xdp, p))
+	if (hop->flags & ~plain || pt_by_kernel(choice) || choice->flags & PT_GROUP_FLOWS ||
+		p->len > hop->mtu || pt_opens(xdp, p) || pt_is_wanted(choice))
 		return XDP_PASS;
 	if (choice->treat && choice->treat->flags & (PT_TREAT_DSCP | PT_TREAT_CLASS))
 		return XDP_PASS; // the program behind this one sees to it

@@ -220,37 +220,38 @@ static int nothing(void *ctx, struct pt_err *err)
 static const struct contender {
 	int (*up)(void *ctx, struct pt_err *err), (*down)(void *ctx, struct pt_err *err);
 	bool steers;
+	enum pt_stat by; // what counts its packets
 } contenders[SIDE_COUNT] = {
-	[SIDE_TC] = { steer_up, steer_down, true },
-	[SIDE_BARE_TC] = { bare_tc_up, bare_tc_down, false },
-	[SIDE_KERNEL] = { nothing, nothing, false },
-	[SIDE_MARK] = { mark_on, mark_off, false },
-	[SIDE_XDP] = { xdp_up, steer_down, true },
-	[SIDE_BARE_XDP] = { bare_xdp_up, bare_xdp_down, false },
+	[SIDE_TC] = { steer_up, steer_down, true, PT_STAT_STEERED },
+	[SIDE_BARE_TC] = { bare_tc_up, bare_tc_down, false, PT_STAT_STEERED },
+	[SIDE_KERNEL] = { nothing, nothing, false, PT_STAT_STEERED },
+	[SIDE_MARK] = { mark_on, mark_off, false, PT_STAT_STEERED },
+	[SIDE_XDP] = { xdp_up, steer_down, true, PT_STAT_XDP },
+	[SIDE_BARE_XDP] = { bare_xdp_up, bare_xdp_down, false, PT_STAT_STEERED },
 };
 
 // ---- a turn ----
 
-static uint64_t steered(const struct bench *b)
+static uint64_t steered(const struct bench *b, enum pt_stat by)
 {
 	uint64_t stats[PT_STAT_COUNT] = { 0 };
 
-	return pt_stat_read(b->plane, stats) ? 0 : stats[PT_STAT_STEERED];
+	return pt_stat_read(b->plane, stats) ? 0 : stats[by];
 }
 
-static int blast(struct bench *b, bool steers, int64_t *rate, struct pt_err *err)
+static int blast(struct bench *b, const struct contender *c, int64_t *rate, struct pt_err *err)
 {
-	uint64_t sunk = pt_blast_sunk(b->blast), ours = steered(b);
+	uint64_t sunk = pt_blast_sunk(b->blast), ours = steered(b, c->by);
 	int ret = pt_blast_run(b->blast, b->o->turn_ns, rate, err);
 
 	if (ret)
 		return ret;
 	sunk = pt_blast_sunk(b->blast) - sunk;
-	ours = steered(b) - ours;
+	ours = steered(b, c->by) - ours;
 	if (!sunk)
 		return pt_err_set(err, -EPROTO, "no packet arrived");
-	// Whatever came another way would measure something else.
-	if (steers ? ours < sunk : ours != 0)
+	// Whatever came another way would measure something else; a few of XDP's are tc's.
+	if (c->steers ? ours < sunk - sunk / 100 : ours != 0)
 		return pt_err_set(err, -EPROTO,
 			"%" PRIu64 " packets arrived, %" PRIu64 " were steered", sunk, ours);
 	return 0;
@@ -268,7 +269,7 @@ static int packets_once(void *ctx, unsigned side, int64_t *value, struct pt_err 
 	int ret = in_router(b, c->up, err), down;
 
 	if (!ret)
-		ret = blast(b, c->steers, value, err);
+		ret = blast(b, c, value, err);
 	down = in_router(b, c->down, ret ? NULL : err);
 	return ret ? ret : down;
 }
@@ -277,12 +278,12 @@ static int tcp_once(void *ctx, unsigned side, int64_t *value, struct pt_err *err
 {
 	struct bench *b = ctx;
 	bool steers = side == TCP_TC;
-	uint64_t ours = steered(b);
+	uint64_t ours = steered(b, PT_STAT_STEERED);
 	int ret = steers ? in_router(b, steer_up, err) : 0, down;
 
 	if (!ret)
 		ret = pt_tcp_run(&b->lane, b->o->turn_ns, value, err);
-	if (!ret && steers != (steered(b) != ours))
+	if (!ret && steers != (steered(b, PT_STAT_STEERED) != ours))
 		ret = pt_err_set(err, -EPROTO, "TCP took the other way");
 	down = in_router(b, steer_down, ret ? NULL : err);
 	return ret ? ret : down;

@@ -198,6 +198,17 @@ static void the_kernels_part_is_passed(void)
 	is_passed(&p);
 }
 
+// As a clock that struck: the next packet is to become a probe.
+static void set_want(uint8_t want)
+{
+	static struct pt_live live;
+	uint32_t zero = 0;
+
+	live = *rig.plane->live;
+	live.want[PATH] = want;
+	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_LIVE], &zero, &live, BPF_ANY), 0);
+}
+
 static void what_tc_does_better_is_passed(void)
 {
 	struct rig_packet p;
@@ -223,6 +234,19 @@ static void what_tc_does_better_is_passed(void)
 	v4(&p, 20);
 	is_passed(&p);
 	rig.plane->hop[PATH].flags &= ~(__u32)PT_HOP_MARK;
+	rig.plane->hop[PATH].flags |= PT_HOP_GUARD;
+	v4(&p, 20);
+	is_passed(&p);
+	rig.plane->hop[PATH].flags &= ~(__u32)PT_HOP_GUARD;
+	rig.plane->hop[PATH].flags |= PT_HOP_CLOCKED;
+	v4(&p, 20);
+	is_sent(&p, ETH_HLEN + 48);
+	set_want(1);
+	v4(&p, 20);
+	is_passed(&p);
+	set_want(0);
+	v4(&p, 20);
+	is_sent(&p, ETH_HLEN + 48);
 }
 
 static void a_next_hop_must_be_known(void)
