@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "net/ours.h"
+#include "plane/ways_object.h"
 #include "plane/ways_want.h"
 
 static const uint8_t families[] = { AF_INET, AF_INET6 };
@@ -15,10 +16,9 @@ static const uint8_t families[] = { AF_INET, AF_INET6 };
 struct pt_ways {
 	struct pt_rtnl *rtnl;
 	// As of the last sync.
-	struct pt_nexthop *now; // by 2 * site + (IPv6); id 0: none
-	uint32_t objects;       // 2 * site_cap
-	uint32_t policy;        // that sites' objects follow
-	uint8_t *usable;        // by path
+	struct pt_ways_objects objects;
+	uint32_t policy; // that sites' objects follow
+	uint8_t *usable; // by path
 };
 
 int pt_ways_new(struct pt_ways **out, struct pt_err *err)
@@ -42,7 +42,7 @@ void pt_ways_free(struct pt_ways *w)
 	if (!w)
 		return;
 	pt_rtnl_free(w->rtnl);
-	free(w->now);
+	pt_ways_objects_done(&w->objects);
 	free(w->usable);
 	free(w);
 }
@@ -315,25 +315,6 @@ static void apply(struct pt_rtnl *n, struct pt_ways_set *want, struct pt_ways_se
 
 // ---- the whole ----
 
-static int remember(struct pt_ways *w, const struct pt_plane *p, const struct pt_ways_set *want,
-	uint32_t policy, struct pt_err *err)
-{
-	if (w->objects != 2 * p->meta->site_cap) {
-		free(w->now);
-		w->objects = 2 * p->meta->site_cap;
-		w->now = calloc(w->objects, sizeof(*w->now));
-	}
-	if (!w->now) {
-		w->objects = 0;
-		return pt_err_set(err, -ENOMEM, "out of memory");
-	}
-	memset(w->now, 0, w->objects * sizeof(*w->now));
-	for (uint32_t i = 0; i < want->n_nexthop; i++)
-		w->now[want->nexthop[i].id - PT_NET_NEXTHOP] = want->nexthop[i];
-	w->policy = policy;
-	return 0;
-}
-
 static void drop_ipv6(uint8_t *usable, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -356,9 +337,11 @@ int pt_ways_sync(struct pt_ways *w, struct pt_plane *p, const struct pt_setup *s
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	if (!ipv6)
 		drop_ipv6(w->usable, p->meta->path_cap);
-	ret = pt_ways_want(p, s, w->usable, &want, err);
+	w->policy = s->net->n_policies - 1;
+	pt_ways_objects_done(&w->objects);
+	ret = pt_ways_objects_make(p, w->usable, w->policy, &w->objects, err);
 	if (!ret)
-		ret = remember(w, p, &want, s->net->n_policies - 1, err);
+		ret = pt_ways_want(p, s, w->usable, &w->objects, &want, err);
 	if (ret)
 		return ret;
 	apply(w->rtnl, &want, &have, &did);
@@ -369,32 +352,31 @@ int pt_ways_sync(struct pt_ways *w, struct pt_plane *p, const struct pt_setup *s
 
 int pt_ways_follow(struct pt_ways *w, const struct pt_plane *p, uint32_t *moved, struct pt_err *err)
 {
-	bool incomplete = false;
+	pt_autofree struct pt_nexthop *to = calloc(w->objects.n + 1, sizeof(*to));
+	bool parted;
 	int ret;
 
 	*moved = 0;
-	for (uint32_t i = 0; i < w->objects; i++) {
-		struct pt_nexthop h = pt_ways_nexthop(
-			p, w->usable, i / 2, families[i % 2], w->policy);
-
-		if (same_nexthop(&h, &w->now[i]))
+	if (!to)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	parted = pt_ways_objects_move(&w->objects, p, w->usable, w->policy, to);
+	for (uint32_t i = 0; i < w->objects.n; i++) {
+		if (same_nexthop(&to[i], &w->objects.object[i]))
 			continue;
-		incomplete |= !h.id || !w->now[i].id;
-		if (h.id && w->now[i].id) {
-			pt_nexthop_put(w->rtnl, &h);
-			w->now[i] = h;
-			++*moved;
-		}
+		pt_nexthop_put(w->rtnl, &to[i]);
+		w->objects.object[i] = to[i];
+		++*moved;
 	}
 	ret = pt_rtnl_flush(w->rtnl, err);
-	return ret ? ret : incomplete;
+	return ret ? ret : parted;
 }
 
 bool pt_ways_expects(const struct pt_ways *w, const struct pt_nexthop *h)
 {
-	uint32_t object = h->id - PT_NET_NEXTHOP;
-
-	return object < w->objects && same_nexthop(h, &w->now[object]);
+	for (uint32_t i = 0; i < w->objects.n; i++)
+		if (w->objects.object[i].id == h->id)
+			return same_nexthop(h, &w->objects.object[i]);
+	return false;
 }
 
 int pt_ways_remove(struct pt_err *err)

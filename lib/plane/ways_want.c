@@ -13,11 +13,11 @@
 #include "base/cleanup.h"
 #include "model/network_shared.h"
 #include "net/ours.h"
-#include "plane/bank.h"
 #include "plane/names.h"
 #include "plane/state.h"
 #include "plane/trie.h"
 #include "plane/way.h"
+#include "plane/ways_object.h"
 
 #define TABLE_METRIC 1 // named, because IPv6 would put 1024 for 0
 
@@ -162,14 +162,13 @@ static void want_ways(const struct pt_plane *p, const struct pt_setup *s, const 
 // ---- sites ----
 
 // As the kernel program chooses, except that a device that takes no routes does not count.
-struct pt_nexthop pt_ways_nexthop(const struct pt_plane *p, const uint8_t *usable, uint32_t site,
-	uint8_t family, uint32_t policy)
+bool pt_ways_nexthop(const struct pt_plane *p, const uint8_t *usable, const struct pt_group *g,
+	uint8_t family, struct pt_nexthop *out)
 {
-	const struct pt_group *g = pt_group_active(p, site, policy);
 	enum pt_choice_rank best = PT_CHOICE_NONE;
 	const struct pt_hop *to = NULL;
 
-	for (uint32_t i = 0; g && i < g->count && i < PT_GROUP_PATHS; i++) {
+	for (uint32_t i = 0; i < g->count && i < PT_GROUP_PATHS; i++) {
 		enum pt_choice_rank rank = pt_choice_rank_of(p, g->path[i]);
 
 		if (rank >= best || !takes(p, usable, g->path[i], family) ||
@@ -179,15 +178,15 @@ struct pt_nexthop pt_ways_nexthop(const struct pt_plane *p, const uint8_t *usabl
 		to = &p->hop[g->path[i]];
 	}
 	if (!to)
-		return (struct pt_nexthop){};
-	return (struct pt_nexthop){
-		.id = PT_NET_NEXTHOP + 2 * site + (family == AF_INET6),
+		return false;
+	*out = (struct pt_nexthop){
 		.family = family,
 		.protocol = PT_NET_PROTOCOL,
 		.onlink = !(to->flags & PT_HOP_L3),
 		.ifindex = to->ifindex,
 		.via = via_of(to, family),
 	};
+	return true;
 }
 
 static struct pt_prefix prefix_of(const struct pt_trie_item *item)
@@ -233,39 +232,32 @@ static uint32_t room_for_prefixes(const struct pt_setup *s)
 	return n;
 }
 
-static int want_sites(struct pt_plane *p, const struct pt_setup *s, const uint8_t *usable,
-	struct pt_ways_set *out, struct pt_err *err)
+static int want_sites(struct pt_plane *p, const struct pt_setup *s,
+	const struct pt_ways_objects *objects, struct pt_ways_set *out, struct pt_err *err)
 {
-	const uint32_t policy = s->net->n_policies - 1, objects = 2 * p->meta->site_cap;
 	uint32_t prefixes = room_for_prefixes(s);
 	pt_autonames names = {};
 	pt_autoshared shared = {};
 	pt_autofree struct pt_trie_item *items = calloc(prefixes + 1, sizeof(*items));
-	pt_autofree bool *has = calloc(objects, sizeof(*has));
-	int ret = items && has ? pt_names_read(p, &names, err)
-			       : pt_err_set(err, -ENOMEM, "out of memory");
+	int ret = items ? pt_names_read(p, &names, err) : pt_err_set(err, -ENOMEM, "out of memory");
 
 	if (!ret)
 		ret = pt_shared_find(s->net, s->self, &shared, err);
 	if (ret)
 		return ret;
-	for (uint32_t i = 0; i < objects; i++) {
-		struct pt_nexthop h = pt_ways_nexthop(p, usable, i / 2, families[i % 2], policy);
-
-		has[i] = h.id != 0;
-		if (h.id)
-			out->nexthop[out->n_nexthop++] = h;
-	}
+	if (objects->n)
+		memcpy(out->nexthop, objects->object, objects->n * sizeof(*out->nexthop));
+	out->n_nexthop = objects->n;
 	prefixes = list_prefixes(s, &names, &shared, items);
 	for (uint32_t i = 0; i < prefixes; i++) {
-		uint32_t object = 2 * items[i].value + (items[i].family == AF_INET6);
+		uint32_t object = objects->of[2 * items[i].value + (items[i].family == AF_INET6)];
 
-		if (items[i].value && has[object])
+		if (items[i].value && object != PT_WAYS_NONE)
 			out->route[out->n_route++] = (struct pt_route){
 				.dst = prefix_of(&items[i]),
 				.table = RT_TABLE_MAIN,
 				.metric = (uint32_t)s->cfg->failover.route_metric,
-				.nexthop = PT_NET_NEXTHOP + object,
+				.nexthop = objects->object[object].id,
 				.protocol = PT_NET_PROTOCOL,
 			};
 	}
@@ -273,7 +265,7 @@ static int want_sites(struct pt_plane *p, const struct pt_setup *s, const uint8_
 }
 
 int pt_ways_want(struct pt_plane *p, const struct pt_setup *s, const uint8_t *usable,
-	struct pt_ways_set *out, struct pt_err *err)
+	const struct pt_ways_objects *objects, struct pt_ways_set *out, struct pt_err *err)
 {
 	uint32_t paths = p->meta->path_cap;
 	pt_autoways set = {};
@@ -281,11 +273,11 @@ int pt_ways_want(struct pt_plane *p, const struct pt_setup *s, const uint8_t *us
 
 	set.route = calloc(2 * (size_t)paths + room_for_prefixes(s), sizeof(*set.route));
 	set.rule = calloc(2 * (size_t)paths + 4, sizeof(*set.rule));
-	set.nexthop = calloc(2 * (size_t)p->meta->site_cap, sizeof(*set.nexthop));
+	set.nexthop = calloc(objects->n + 1, sizeof(*set.nexthop));
 	if (!set.route || !set.rule || !set.nexthop)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	want_ways(p, s, usable, &set);
-	ret = want_sites(p, s, usable, &set, err);
+	ret = want_sites(p, s, objects, &set, err);
 	if (ret)
 		return ret;
 	*out = set;

@@ -20,9 +20,10 @@ void pt_ways_set_done(struct pt_ways_set *set);
 #define PT_WAYS_V6 2
 uint8_t *pt_ways_usable(const struct pt_plane *p, const struct pt_links *links);
 
+struct pt_ways_objects;
 int pt_ways_want(struct pt_plane *p, const struct pt_setup *s, const uint8_t *usable,
-	struct pt_ways_set *out, struct pt_err *err);
+	const struct pt_ways_objects *objects, struct pt_ways_set *out, struct pt_err *err);
 
-// The object of a site for one family, as its traffic goes now; id 0 where it has no way.
-struct pt_nexthop pt_ways_nexthop(const struct pt_plane *p, const uint8_t *usable, uint32_t site,
-	uint8_t family, uint32_t policy);
+// Where a group's traffic of one family goes now, without id. False: nowhere that takes routes.
+bool pt_ways_nexthop(const struct pt_plane *p, const uint8_t *usable, const struct pt_group *g,
+	uint8_t family, struct pt_nexthop *out);

@@ -84,7 +84,8 @@ spoil "a nexthop object moved" ip -n "$(ns ea)" nexthop replace id "$id" via 10.
 
 carrier 0 down # the kernel drops objects and routes of that device
 check "carrier lost: the routes go by the other path" wait_until 3 goes_by 10.102.3.4 wan1
-is "all of them" "$(routes -4 | grep -c nhid)" $((PREFIXES + 1))
+all_routes() { (($(routes -4 | grep -c nhid) == PREFIXES + 1)); }
+check "all of them" wait_until 2 all_routes
 carrier 0 up
 check "carrier back: as before" wait_until 10 as_before
 ip -n "$(ns ea)" link set wan0 down
