@@ -65,3 +65,10 @@ struct bench_health_args {
 extern const struct argp_option bench_health_options[];
 int bench_health_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int bench_health(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+struct bench_tune_args {
+	uint32_t runs, devices; // 0: the default
+};
+extern const struct argp_option bench_tune_options[];
+int bench_tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int bench_tune(struct pt_ctx *ctx, int argc, char **argv, void *opts);

@@ -48,6 +48,14 @@ static const struct pt_verb verbs[] = {
 		.args = "",
 		.need = PT_NEED_JSON,
 		.doc = "Store records and ask about a long history: how fast is the database?" },
+	{ .name = "tune",
+		.run = bench_tune,
+		.options = bench_tune_options,
+		.parse = bench_tune_parse,
+		.opts_size = sizeof(struct bench_tune_args),
+		.args = "",
+		.need = PT_NEED_ROOT | PT_NEED_JSON,
+		.doc = "Plan the tuning of a host with many devices: how long does it take?" },
 	{ .name = NULL },
 };
 

@@ -57,7 +57,7 @@ static void put_evidence(struct pt_emit *e, const struct pt_finding *f, const st
 
 struct show {
 	struct pt_ctx *ctx;
-	const struct pt_reading *r;
+	struct pt_reading r;
 	bool lists[PT_LIST_COUNT];
 	bool all; // those that are good too
 	unsigned bad;
@@ -69,7 +69,7 @@ static int put_findings(struct show *s, struct pt_emit *e)
 		enum pt_state state;
 		if (!s->lists[f->list])
 			continue;
-		int rc = pt_finding_judge(f, s->r, &state, &s->ctx->err);
+		int rc = pt_finding_judge(f, &s->r, &state, &s->ctx->err);
 		if (rc < 0)
 			return rc;
 		s->bad += state == PT_STATE_BAD;
@@ -80,7 +80,7 @@ static int put_findings(struct show *s, struct pt_emit *e)
 		pt_emit_str(e, f->id);
 		pt_emit_str(e, pt_finding_list_names[f->list]);
 		pt_emit_str(e, f->what);
-		put_evidence(e, f, s->r);
+		put_evidence(e, f, &s->r);
 		pt_emit_str(e, state == PT_STATE_GOOD ? NULL : f->cure);
 	}
 	return 0;
@@ -96,21 +96,20 @@ void tune_sleep(int64_t ns)
 
 static int run(struct show *s, const struct tune_opts *o, struct tune_job *j)
 {
-	struct pt_reading r = { .now = &j->facts };
-	struct pt_facts first;
 	struct pt_emit *e;
 
 	if (tune_job_host(s->ctx, o, j) < 0)
 		return PT_EXIT_FAIL;
+	s->r.now = &j->facts;
 	if (o->window_ns) {
-		first = j->facts;
+		struct pt_facts *first = pt_arena_alloc(&j->arena, sizeof(*first));
+		*first = j->facts;
 		tune_sleep(o->window_ns);
 		pt_facts_read(&j->host, &j->facts);
-		r.first = &first;
-		r.seconds = (double)o->window_ns / 1e9;
+		s->r.first = first;
+		s->r.seconds = (double)o->window_ns / 1e9;
 	}
-	r.scale = scale_of(&j->facts, o->scale);
-	s->r = &r;
+	s->r.scale = scale_of(&j->facts, o->scale);
 	if (pt_emit_new(s->ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, stdout, &e) < 0)
 		return PT_EXIT_FAIL;
 	pt_emit_table(e, "findings", columns);

@@ -2,7 +2,7 @@
 // pt-tune: changes a host like a transaction and proves that it helped (pt-tune(8)).
 #include "tune.h"
 
-#define OPTIONS(list) .options = list, .parse = tune_parse, .opts_size = sizeof(struct tune_opts)
+#define OPTIONS(list) .options = (list), .parse = tune_parse, .opts_size = sizeof(struct tune_opts)
 
 static const struct pt_verb verbs[] = {
 	{ .name = "check",

@@ -117,11 +117,11 @@ static int measure(struct pt_ctx *ctx, const struct tune_opts *o, struct tune_jo
 	int64_t window = o->window_ns ? o->window_ns : DEFAULT_WINDOW;
 	struct pt_facts first;
 	struct pt_emit *e;
-	pt_autofd counting = -1;
 
 	if (tune_job_host(ctx, o, j) < 0)
 		return PT_EXIT_FAIL;
-	if (o->bpf && (counting = pt_progstat_open(&ctx->err)) < 0)
+	pt_autofd counting = o->bpf ? pt_progstat_open(&ctx->err) : -1; // until this returns
+	if (o->bpf && counting < 0)
 		return TUNE_MISSING;
 	n_before = o->bpf ? pt_progstat_read(before) : 0;
 	pt_facts_read(&j->host, &first);

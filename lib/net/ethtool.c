@@ -80,29 +80,32 @@ static void put_device(struct nlmsghdr *nlh, uint16_t type, const char *device)
 	mnl_attr_nest_end(nlh, nest);
 }
 
-// The kernel's own words of a refusal, where it gives some.
-static void fill_refusal(const struct nlmsghdr *nlh, int code, struct pt_err *err)
+// The kernel's own words of a refusal; NULL where it gives none.
+static const char *words_of(const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
-	size_t skip = sizeof(*e);
+	size_t skip = sizeof(*e); // and, where it is not capped, the rest of the message refused
 
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
-		skip += mnl_nlmsg_get_payload_len(nlh) >= e->msg.nlmsg_len + sizeof(int)
-			? e->msg.nlmsg_len - sizeof(struct nlmsghdr)
-			: 0;
-	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS) {
-		mnl_attr_for_each(attr, nlh, skip)
-		{
-			if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
-				mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0) {
-				(void)pt_err_set(err, code, "%s: %s", strerrordesc_np(-code),
-					mnl_attr_get_str(attr));
-				return;
-			}
-		}
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return NULL;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED) && e->msg.nlmsg_len > sizeof(e->msg))
+		skip += e->msg.nlmsg_len - sizeof(e->msg);
+	mnl_attr_for_each(attr, nlh, skip)
+	{
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+			mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			return mnl_attr_get_str(attr);
 	}
-	(void)pt_err_set(err, code, "%s", strerrordesc_np(-code));
+	return NULL;
+}
+
+static void fill_refusal(const struct nlmsghdr *nlh, int code, struct pt_err *err)
+{
+	const char *words = words_of(nlh);
+
+	(void)pt_err_set(
+		err, code, "%s%s%s", strerrordesc_np(-code), words ? ": " : "", words ? words : "");
 }
 
 // Sends what is in buf and reads to the end; fn sees each message that is no error.
@@ -270,20 +273,30 @@ static int on_features(const struct nlmsghdr *nlh, void *data)
 		{
 			if (mnl_attr_get_type(attr) != ETHTOOL_A_BITSET_BITS)
 				continue;
-			mnl_attr_for_each_nested(bit, attr) on_bit(r->out, type, bit);
+			mnl_attr_for_each_nested(bit, attr)
+			{
+				on_bit(r->out, type, bit);
+			}
 		}
 	}
 	return MNL_CB_OK;
 }
 
-static int get(struct pt_ethtool_socket *s, uint8_t cmd, uint16_t header, const char *device,
-	mnl_cb_t fn, struct pt_ethtool *out, struct pt_err *err)
-{
-	struct reader r = { .out = out, .get = cmd };
-	struct nlmsghdr *nlh = begin(s, s->family, cmd, NLM_F_ACK);
+// What a reading asks for: a row of numbers, or features.
+struct question {
+	uint8_t get;
+	uint16_t header;
+	mnl_cb_t fn;
+};
 
-	put_device(nlh, header, device);
-	int rc = talk(s, fn, &r, err);
+static int ask(struct pt_ethtool_socket *s, const struct question *q, const char *device,
+	struct pt_ethtool *out, struct pt_err *err)
+{
+	struct reader r = { .out = out, .get = q->get };
+	struct nlmsghdr *nlh = begin(s, s->family, q->get, NLM_F_ACK);
+
+	put_device(nlh, q->header, device);
+	int rc = talk(s, q->fn, &r, err);
 	return rc == -EOPNOTSUPP ? 0 : rc; // the driver has none of these
 }
 
@@ -296,12 +309,14 @@ int pt_ethtool_read(
 	for (size_t i = 0; i < PT_ARRAY_LEN(rows); i++) {
 		if (i && rows[i].get == rows[i - 1].get)
 			continue;
-		int rc = get(s, rows[i].get, rows[i].header, device, on_numbers, out, err);
+		const struct question q = { rows[i].get, rows[i].header, on_numbers };
+		int rc = ask(s, &q, device, out, err);
 		if (rc < 0)
 			return rc;
 	}
-	return get(s, ETHTOOL_MSG_FEATURES_GET, ETHTOOL_A_FEATURES_HEADER, device, on_features, out,
-		err);
+	const struct question q = { ETHTOOL_MSG_FEATURES_GET, ETHTOOL_A_FEATURES_HEADER,
+		on_features };
+	return ask(s, &q, device, out, err);
 }
 
 int pt_ethtool_set_number(struct pt_ethtool_socket *s, const char *device, const char *key,

@@ -364,8 +364,8 @@ int pt_apply_run(
 	if (!n)
 		return PT_APPLY_NOTHING;
 	qsort(list, n, sizeof(*list), by_rank);
-	int rc = pt_tx_begin(
-		ap->state, a, ap->profile->name, ap->timeout_ms, ap->runtime_only, out, err);
+	const struct pt_tx_terms terms = { ap->profile->name, ap->timeout_ms, ap->runtime_only };
+	int rc = pt_tx_begin(ap->state, a, &terms, out, err);
 	if (rc < 0)
 		return rc;
 	rc = apply_list(&s, list, n);

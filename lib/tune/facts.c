@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "tune/facts_read.h"
 #include "tune/host.h"
+#include "tune/scan.h"
 
 const struct pt_fact_row pt_fact_rows[PT_FACT_COUNT] = { [PT_FACT_NONE] = { "", false, "", "" },
 #define X(name, counter, unit, doc) [PT_FACT_##name] = { #name, counter, unit, doc },
@@ -84,16 +85,18 @@ static double count_list(const char *text)
 static void read_cpus(const struct pt_host *h, struct pt_facts *f)
 {
 	pt_autobuf text = { 0 };
-	double quota = 0, period = 0;
+	double quota, period;
 
 	if (pt_host_read(h, "sys/devices/system/cpu/online", &text) == 0)
 		f->value[PT_FACT_cpus] = count_list(pt_buf_str(&text));
 	if (pt_host_read(h, "sys/devices/system/node/online", &text) == 0)
 		f->value[PT_FACT_numa_nodes] = count_list(pt_buf_str(&text));
-	if (pt_host_read(h, "sys/fs/cgroup/cpu.max", &text) == 0 &&
-		sscanf(pt_buf_str(&text), "%lf %lf", &quota, &period) == 2 && period > 0 &&
-		ceil(quota / period) < f->value[PT_FACT_cpus])
-		f->value[PT_FACT_cpus] = ceil(quota / period);
+	if (pt_host_read(h, "sys/fs/cgroup/cpu.max", &text) == 0) {
+		quota = pt_scan_number(pt_buf_str(&text)); // "max" is none
+		period = pt_scan_after(pt_buf_str(&text), " ");
+		if (ceil(quota / period) < f->value[PT_FACT_cpus])
+			f->value[PT_FACT_cpus] = ceil(quota / period);
+	}
 	if (pt_host_read(h, "proc/cpuinfo", &text) == 0) {
 		const char *s = pt_buf_str(&text);
 		f->value[PT_FACT_simd] = strstr(s, " ssse3") || strstr(s, " avx2") ||
@@ -103,10 +106,7 @@ static void read_cpus(const struct pt_host *h, struct pt_facts *f)
 
 static double meminfo(const char *text, const char *name)
 {
-	const char *at = strstr(text, name);
-	double kb;
-
-	return at && sscanf(at + strlen(name), ": %lf", &kb) == 1 ? kb * 1024 : (double)NAN;
+	return pt_scan_after(text, name) * 1024;
 }
 
 static void read_memory(const struct pt_host *h, struct pt_facts *f)
@@ -115,9 +115,9 @@ static void read_memory(const struct pt_host *h, struct pt_facts *f)
 
 	if (pt_host_read(h, "proc/meminfo", &text) == 0) {
 		const char *s = pt_buf_str(&text);
-		f->value[PT_FACT_ram] = meminfo(s, "MemTotal");
-		f->value[PT_FACT_ram_avail] = meminfo(s, "MemAvailable");
-		f->value[PT_FACT_swap_used] = meminfo(s, "SwapTotal") - meminfo(s, "SwapFree");
+		f->value[PT_FACT_ram] = meminfo(s, "MemTotal:");
+		f->value[PT_FACT_ram_avail] = meminfo(s, "MemAvailable:");
+		f->value[PT_FACT_swap_used] = meminfo(s, "SwapTotal:") - meminfo(s, "SwapFree:");
 	}
 	if (pt_host_read(h, "proc/swaps", &text) == 0)
 		f->value[PT_FACT_zram] = strstr(pt_buf_str(&text), "/zram") != NULL;
@@ -126,12 +126,14 @@ static void read_memory(const struct pt_host *h, struct pt_facts *f)
 static void read_kernel(const struct pt_host *h, struct pt_facts *f)
 {
 	pt_autobuf text = { 0 };
-	unsigned major = 0, minor = 0;
+	unsigned long major = 0, minor = 0;
 	struct timespec tick;
 
-	if (pt_host_read(h, "proc/sys/kernel/osrelease", &text) == 0 &&
-		sscanf(pt_buf_str(&text), "%u.%u", &major, &minor) == 2)
-		f->value[PT_FACT_kernel] = major * 1000.0 + minor;
+	if (pt_host_read(h, "proc/sys/kernel/osrelease", &text) == 0) {
+		const char *dot = pt_scan_digits(pt_buf_str(&text), 10, &major);
+		if (dot && *dot == '.' && pt_scan_digits(dot + 1, 10, &minor))
+			f->value[PT_FACT_kernel] = (double)major * 1000 + (double)minor;
+	}
 	if (pt_host_read(h, "proc/sys/kernel/unprivileged_bpf_disabled", &text) == 0)
 		f->value[PT_FACT_unpriv_bpf] = *pt_buf_str(&text) == '0';
 	if (h->root)
@@ -258,15 +260,16 @@ static void read_inventory(const struct pt_host *h, struct pt_facts *f)
 static void read_overrides(const struct pt_host *h, struct pt_facts *f)
 {
 	pt_autobuf text = { 0 };
-	char name[48];
-	double v;
 
-	if (!h->root || pt_host_read(h, "facts", &text) < 0)
+	if (!h->root || pt_host_read(h, "facts", &text) < 0 || !text.data)
 		return;
-	for (const char *p = pt_buf_str(&text); p && *p; p = strchr(p, '\n')) {
-		p += strspn(p, "\n");
-		if (sscanf(p, "%47s %lf", name, &v) == 2 && pt_fact_find(name))
-			f->value[pt_fact_find(name)] = v;
+	for (char *at = text.data, *line; (line = strsep(&at, "\n"));) {
+		char *value = strchr(line, ' ');
+		if (!value)
+			continue;
+		*value = '\0';
+		if (pt_fact_find(line))
+			f->value[pt_fact_find(line)] = pt_scan_number(value + 1);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "tune/facts_read.h"
+#include "tune/scan.h"
 
 #define MAX_COLUMNS 160
 
@@ -135,11 +136,16 @@ static void read_stat(const struct pt_host *h, struct pt_facts *f)
 {
 	pt_autobuf text = { 0 };
 	double v[8] = { 0 }, total = 0;
+	unsigned long ticks = 0;
 
 	if (pt_host_read(h, "proc/stat", &text) < 0)
 		return;
-	if (sscanf(pt_buf_str(&text), "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &v[0], &v[1], &v[2],
-		    &v[3], &v[4], &v[5], &v[6], &v[7]) == 8) {
+	const char *p = strncmp(pt_buf_str(&text), "cpu ", 4) == 0 ? pt_buf_str(&text) + 4 : NULL;
+	for (size_t i = 0; p && i < PT_ARRAY_LEN(v); i++) {
+		p = pt_scan_digits(p, 10, &ticks);
+		v[i] = (double)ticks;
+	}
+	if (p) {
 		for (size_t i = 0; i < PT_ARRAY_LEN(v); i++)
 			total += v[i];
 		f->value[PT_FACT_cpu_total] = total;
@@ -168,7 +174,7 @@ static void read_pressure(const struct pt_host *h, struct pt_facts *f)
 	for (size_t i = 0; i < PT_ARRAY_LEN(files); i++) {
 		if (pt_host_read(h, files[i].path, &text) < 0)
 			continue;
-		(void)sscanf(pt_buf_str(&text), "some avg10=%lf", &f->value[files[i].fact]);
+		f->value[files[i].fact] = pt_scan_after(pt_buf_str(&text), "some avg10=");
 	}
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "tune/facts_read.h"
+#include "tune/scan.h"
 
 static void close_dir(DIR **d)
 {
@@ -45,9 +46,7 @@ static void read_limits(const struct pt_host *h, const char *pid, struct pt_fact
 	(void)snprintf(path, sizeof(path), "proc/%.16s/limits", pid);
 	if (pt_host_read(h, path, &text) < 0)
 		return;
-	const char *at = strstr(pt_buf_str(&text), "Max open files");
-	if (at)
-		(void)sscanf(at, "Max open files %lf", &f->value[PT_FACT_nofile]);
+	f->value[PT_FACT_nofile] = pt_scan_after(pt_buf_str(&text), "Max open files");
 }
 
 void pt_facts_read_processes(const struct pt_host *h, struct pt_facts *f)

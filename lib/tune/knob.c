@@ -167,7 +167,7 @@ static int by_low(const void *a, const void *b)
 static int canonical_ports(const char *text, char out[PT_KNOB_VALUE], struct pt_err *err)
 {
 	char copy[PT_KNOB_VALUE];
-	struct range r[MAX_PORT_RANGES];
+	struct range r[MAX_PORT_RANGES] = { 0 };
 	char *at = copy, *word;
 	size_t n = 0, len = 0;
 

@@ -11,6 +11,7 @@
 #include "tune/host.h"
 #include "tune/knob.h"
 #include "tune/profile.h"
+#include "tune/scan.h"
 
 #define PORTS       65536
 #define TCP_LISTEN_ 0x0a
@@ -19,13 +20,18 @@
 static void mark_listeners(const struct pt_host *h, const char *path, unsigned state, uint8_t *open)
 {
 	pt_autobuf text = { 0 };
-	unsigned port, st;
 
 	if (pt_host_read(h, path, &text) < 0)
 		return;
+	// "  0: 0100007F:1F90 00000000:0000 0A ..."
 	for (const char *p = strchr(pt_buf_str(&text), '\n'); p && p[1]; p = strchr(p + 1, '\n')) {
-		if (sscanf(p, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &port, &st) == 2 &&
-			st == state && port < PORTS)
+		unsigned long port, st;
+		const char *local = strchr(p, ':');
+		const char *colon = local ? strchr(local + 1, ':') : NULL;
+		const char *remote = colon ? pt_scan_digits(colon + 1, 16, &port) : NULL;
+		colon = remote ? strchr(remote, ':') : NULL;
+		const char *state_at = colon ? strchr(colon, ' ') : NULL;
+		if (state_at && pt_scan_digits(state_at, 16, &st) && st == state && port < PORTS)
 			open[port] = 1;
 	}
 }
@@ -33,11 +39,14 @@ static void mark_listeners(const struct pt_host *h, const char *path, unsigned s
 static void unmark(const char *ports, uint8_t *open)
 {
 	while (ports && *ports) {
-		unsigned lo, hi;
-		int n = sscanf(ports, "%u-%u", &lo, &hi);
-		if (n < 1)
+		unsigned long lo, hi;
+		const char *end = pt_scan_digits(ports, 10, &lo);
+		if (!end)
 			return;
-		for (unsigned i = lo; i <= (n == 2 ? hi : lo) && i < PORTS; i++)
+		hi = lo;
+		if (*end == '-')
+			(void)pt_scan_digits(end + 1, 10, &hi); // one port where there is no second
+		for (unsigned long i = lo; i <= hi && i < PORTS; i++)
 			open[i] = 0;
 		ports = strchr(ports, ',');
 		ports += ports != NULL;

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "net/ethtool.h"
+#include "tune/scan.h"
 
 #define MAX_QUEUES 1024
 
@@ -93,9 +94,7 @@ static int read_kernel(const struct pt_nics *all, struct pt_nic *n, struct pt_er
 
 	if (!e)
 		return pt_err_set(err, -ENOMEM, "out of memory");
-	if (!all->sock)
-		return 0;
-	int rc = pt_ethtool_read(all->sock, n->name, e, err);
+	int rc = all->sock ? pt_ethtool_read(all->sock, n->name, e, err) : 0;
 	if (rc < 0)
 		return rc;
 	for (unsigned i = 0; i < e->n_number; i++) {
@@ -120,19 +119,18 @@ static int read_kernel(const struct pt_nics *all, struct pt_nic *n, struct pt_er
 static int read_fixture(const struct pt_nics *all, struct pt_nic *n)
 {
 	pt_autobuf text = { 0 };
-	char path[64], key[PT_NIC_KEY], value[64], word[16];
-	double max;
+	char path[64], key[PT_NIC_KEY], value[64], word[16], most[24];
 
 	(void)snprintf(path, sizeof(path), "ethtool/%s", n->name);
 	if (pt_host_read(all->host, path, &text) < 0 || !text.data)
 		return 0;
 	for (char *at = text.data, *line; (line = strsep(&at, "\n"));) {
-		int got = sscanf(line, "%47s %63s %15s %lf", key, value, word, &max);
+		int got = sscanf(line, "%47s %63s %15s %23s", key, value, word, most);
 		struct pt_nic_setting *s = got >= 2 ? put(n, key, value) : NULL;
 		if (s && got >= 3 && strcmp(word, "fixed") == 0)
 			s->fixed = true;
 		if (s && got == 4)
-			s->max = max;
+			s->max = pt_scan_number(most);
 	}
 	return 0;
 }

@@ -33,8 +33,8 @@ static int load_named(struct loader *l, const char *name);
 #define fail(l, node, ...) fail_at((l), (node), pt_err_set((l)->err, -EINVAL, __VA_ARGS__))
 static int fail_at(struct loader *l, const struct pt_node *n, int rc)
 {
-	(void)rc;
-	return pt_err_wrap(l->err, "%s:%u:%u", l->file, n->line, n->column);
+	(void)pt_err_wrap(l->err, "%s:%u:%u", l->file, n->line, n->column);
+	return rc;
 }
 
 static const struct pt_node *child(const struct pt_node *map, const char *key)

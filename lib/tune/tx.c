@@ -154,10 +154,10 @@ static int open_tx(struct pt_tx_state *s, struct pt_tx *t, int flags, struct pt_
 	return 0;
 }
 
-int pt_tx_begin(struct pt_tx_state *s, struct pt_arena *a, const char *profile, int64_t timeout_ms,
-	bool runtime_only, struct pt_tx *out, struct pt_err *err)
+int pt_tx_begin(struct pt_tx_state *s, struct pt_arena *a, const struct pt_tx_terms *terms,
+	struct pt_tx *out, struct pt_err *err)
 {
-	struct pt_tx t = { .a = a, .dir_fd = -1, .journal_fd = -1, .profile = profile };
+	struct pt_tx t = { .a = a, .dir_fd = -1, .journal_fd = -1, .profile = terms->profile };
 	char when[PT_RFC3339_LEN], boot[PT_BOOT_ID_LEN] = "";
 	size_t n = 0;
 
@@ -168,17 +168,17 @@ int pt_tx_begin(struct pt_tx_state *s, struct pt_arena *a, const char *profile, 
 	}
 	(void)pt_boot_id(boot);
 	t.boot = pt_arena_strdup(a, boot);
-	t.timeout_ms = timeout_ms;
-	t.runtime_only = runtime_only;
+	t.timeout_ms = terms->timeout_ms;
+	t.runtime_only = terms->runtime_only;
 	t.uid = getuid();
 	t.item = pt_arena_alloc(a, PT_TX_MAX * sizeof(*t.item));
 	int rc = open_tx(s, &t, O_CREAT | O_EXCL, err);
 	if (rc == 0)
 		rc = append(&t,
 			json_pack("{s:s,s:s,s:s?,s:s,s:I,s:i,s:b}", "rec", "begin", "id", t.id,
-				"profile", profile, "boot", boot, "timeout_ms",
-				(json_int_t)timeout_ms, "uid", (int)t.uid, "runtime_only",
-				runtime_only),
+				"profile", t.profile, "boot", boot, "timeout_ms",
+				(json_int_t)t.timeout_ms, "uid", (int)t.uid, "runtime_only",
+				t.runtime_only),
 			NOW, err);
 	if (rc == 0 && (fsync(t.dir_fd) < 0 || fsync(s->dir_fd) < 0))
 		rc = pt_err_errno(err, -errno, "%s", t.id);
@@ -416,7 +416,7 @@ int pt_tx_load(struct pt_tx_state *s, struct pt_arena *a, const char *id, struct
 	struct pt_err *err)
 {
 	struct pt_tx t = { .a = a, .dir_fd = -1, .journal_fd = -1 };
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (strchr(id, '/') || strlen(id) >= sizeof(t.id))
 		return pt_err_set(err, -EINVAL, "'%.40s' is no id of a transaction", id);

@@ -74,9 +74,14 @@ void pt_tx_state_close(struct pt_tx_state *s);
 int pt_tx_lock(struct pt_tx_state *s, bool wait, struct pt_err *err);
 void pt_tx_unlock(struct pt_tx_state *s);
 
+struct pt_tx_terms {
+	const char *profile;
+	int64_t timeout_ms;
+	bool runtime_only;
+};
 // A new one, in its directory, with its first record written.
-int pt_tx_begin(struct pt_tx_state *s, struct pt_arena *a, const char *profile, int64_t timeout_ms,
-	bool runtime_only, struct pt_tx *out, struct pt_err *err);
+int pt_tx_begin(struct pt_tx_state *s, struct pt_arena *a, const struct pt_tx_terms *terms,
+	struct pt_tx *out, struct pt_err *err);
 // As its journal tells it. A torn last line is none.
 int pt_tx_load(struct pt_tx_state *s, struct pt_arena *a, const char *id, struct pt_tx *out,
 	struct pt_err *err);
