@@ -28,7 +28,7 @@ static const struct pt_column columns[] = {
 	{ .key = "prefix", .heading = "BY PREFIX" },
 	{ .key = "policy", .heading = "POLICY" },
 	{ .key = "rule", .heading = "BY RULE" },
-	{ .key = "paths", .heading = "PATHS, IN CONFIGURED ORDER" },
+	{ .key = "paths", .heading = "PATHS, FIRST CHOICE FIRST" },
 	{ .key = "why_not", .heading = "WHY NOT" },
 	{ .key = "passed_over", .heading = "POLICIES PASSED OVER" },
 	{ .key = NULL },

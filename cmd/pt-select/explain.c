@@ -95,6 +95,7 @@ static void put_row(struct pt_emit *e, const struct pt_select_view *v, uint32_t 
 		pt_explain_state(&why, v->rules, c, v->now_ns);
 	else
 		pt_explain_rejection(&why, v->rules, c, first, v->now_ns);
+	pt_explain_share(&why, v->rules, c, v->candidates, v->standing->n);
 	pt_emit_row(e);
 	pt_emit_i64(e, rank + 1);
 	pt_emit_str(e, c->path->id);

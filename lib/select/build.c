@@ -98,6 +98,8 @@ static void build_group(struct pt_select *s, struct pt_engine_site *site,
 			.evidence = &s->paths[g->paths[i]].evidence,
 			.place = i,
 			.cost = uplink ? uplink->cost : 0,
+			.weight = pt_network_weight(s->network, policy, order[i]),
+			.shares = true,
 		};
 		g->standing.order[i] = i;
 	}
@@ -131,12 +133,8 @@ int pt_select_new(const struct pt_network *n, const struct pt_site *self,
 	struct pt_select **out, struct pt_err *err)
 {
 	struct pt_select *s;
-	int rc = 0;
+	int rc;
 
-	for (uint32_t i = 0; i < n->n_policies && rc == 0; i++)
-		rc = pt_strategy_check(&n->policies[i], err);
-	if (rc < 0)
-		return rc;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return pt_err_set(err, -ENOMEM, "out of memory");
@@ -230,8 +228,10 @@ static void adopt_group(
 		ids[i] = from->candidates[from->standing.order[i]].path->id;
 	for (uint32_t i = 0; i < to->standing.n; i++)
 		for (uint32_t k = 0; k < from->standing.n; k++)
-			if (strcmp(to->candidates[i].path->id, from->candidates[k].path->id) == 0)
+			if (strcmp(to->candidates[i].path->id, from->candidates[k].path->id) == 0) {
 				to->candidates[i].verdict = from->candidates[k].verdict;
+				to->candidates[i].shares = from->candidates[k].shares;
+			}
 	if (!from->standing.decided)
 		return;
 	pt_engine_order(to, ids, from->standing.n);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "bpf/share.h"
 #include "model/network_shared.h"
 
 const char *const pt_class_reasons[] = {
@@ -231,6 +232,50 @@ static void find_paths(
 			out->paths[out->n_paths++] = path[i][k];
 }
 
+// ---- weights ----
+
+static struct pt_share_end end_of(const struct pt_addr *addr, uint16_t port)
+{
+	struct pt_share_end end = { .port = port };
+	uint32_t words = addr->family == AF_INET ? 1 : 4;
+
+	for (uint32_t i = 0; i < words; i++)
+		for (uint32_t k = 0; k < 4; k++)
+			end.addr[i] = end.addr[i] << 8 | addr->bytes[4 * i + k];
+	return end;
+}
+
+struct offer {
+	const struct pt_path *path;
+	uint32_t cost, weight;
+};
+
+// As pt_share in bpf/decide.h takes one after the other where those before are out of use.
+static void order_by_flow(
+	const struct pt_network *net, const struct pt_flow *flow, struct pt_class *out)
+{
+	bool ports = flow->has_port && pt_policy_by_ports(out->policy);
+	const struct pt_share_end src = end_of(&flow->src, ports ? flow->sport : 0);
+	const struct pt_share_end dst = end_of(&flow->dst, ports ? flow->dport : 0);
+	uint32_t number = pt_share_flow(&src, &dst);
+	struct offer offers[PT_GROUP_PATHS];
+
+	for (uint32_t i = 0, at; i < out->n_paths; i++) {
+		const struct offer o = { out->paths[i],
+			pt_share_cost(number, pt_path_salt(out->paths[i]->id)),
+			pt_network_weight(net, out->policy, out->paths[i]) };
+
+		for (at = i; at > 0 &&
+			pt_share_cheaper(
+				o.cost, o.weight, offers[at - 1].cost, offers[at - 1].weight);
+			at--)
+			offers[at] = offers[at - 1];
+		offers[at] = o;
+	}
+	for (uint32_t i = 0; i < out->n_paths; i++)
+		out->paths[i] = offers[i].path;
+}
+
 void pt_classify(const struct pt_network *net, const struct pt_site *self,
 	const struct pt_flow *flow, struct pt_class *out)
 {
@@ -250,5 +295,7 @@ void pt_classify(const struct pt_network *net, const struct pt_site *self,
 		return;
 	}
 	find_paths(net, self, out);
+	if (out->policy->strategy == PT_STRATEGY_WEIGHTED)
+		order_by_flow(net, flow, out);
 	out->verdict = out->n_paths ? PT_CLASS_OK : PT_CLASS_NO_PATH;
 }

@@ -40,7 +40,7 @@ struct pt_class {
 	const struct pt_policy *policy;
 	const struct pt_site *sites[PT_SHARED_SITES]; // that hold the prefix, preferred first
 	uint32_t n_sites;
-	const struct pt_path *paths[PT_GROUP_PATHS]; // first choice first
+	const struct pt_path *paths[PT_GROUP_PATHS]; // first choice of this flow first
 	uint32_t n_paths;
 };
 

@@ -15,6 +15,7 @@ struct pt_standing {
 enum pt_move {
 	PT_MOVE_NONE,
 	PT_MOVE_TAIL,   // the first stays, those behind it changed
+	PT_MOVE_SHARES, // of a weighted policy: who takes part changed
 	PT_MOVE_FAULT,  // the incumbent is unfit, the new first is fit
 	PT_MOVE_WORST,  // all are unfit, the new first is the least so (or the backup)
 	PT_MOVE_BETTER, // the new first is preferred, and waited long enough

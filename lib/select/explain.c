@@ -122,6 +122,21 @@ void pt_explain_state(
 	}
 }
 
+void pt_explain_share(struct pt_buf *b, const struct pt_rules *r, const struct pt_candidate *c,
+	const struct pt_candidate *candidates, uint32_t n)
+{
+	uint32_t all = 0;
+
+	if (r->policy->strategy != PT_STRATEGY_WEIGHTED)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		all += candidates[i].shares ? candidates[i].weight : 0;
+	if (c->shares)
+		pt_buf_printf(b, "; takes %u of %u shares", c->weight, all);
+	else
+		pt_buf_puts(b, "; takes no share");
+}
+
 static void put_comparison(struct pt_buf *b, const struct pt_rules *r, const struct pt_candidate *c,
 	const struct pt_candidate *first)
 {
@@ -135,6 +150,9 @@ static void put_comparison(struct pt_buf *b, const struct pt_rules *r, const str
 	case PT_STRATEGY_CHEAPEST:
 		pt_buf_printf(b, "; cost %" PRId64 ", %s %" PRId64, c->cost, first->path->id,
 			first->cost);
+		break;
+	case PT_STRATEGY_WEIGHTED:
+		pt_buf_printf(b, "; weight %u, %s %u", c->weight, first->path->id, first->weight);
 		break;
 	default:
 		pt_buf_printf(b, "; the policy's order has it %s %s",
@@ -225,6 +243,11 @@ void pt_explain_reason(
 		put_switch(b, r, m, now_ns);
 	} else if (m->move == PT_MOVE_BETTER) {
 		put_better(b, r, m, now_ns);
+	} else if (m->move == PT_MOVE_SHARES) {
+		put_candidate(b, r, m->part, now_ns);
+		pt_buf_puts(b,
+			m->part->shares ? "; takes its share of flows again"
+					: "; takes no share of flows");
 	} else {
 		put_candidate(b, r, m->to, now_ns);
 		if (m->move == PT_MOVE_TAIL)

@@ -11,6 +11,9 @@ void pt_explain_metric(struct pt_buf *b, const struct pt_sla *sla, const struct 
 // How a candidate stands: "in SLA (rtt p95 12 ms of 30 ms)", "stale: no record for 31 s"
 void pt_explain_state(
 	struct pt_buf *b, const struct pt_rules *r, const struct pt_candidate *c, int64_t now_ns);
+// Under a weighted policy: "; takes 3 of 5 shares"; else nothing. c is one of the n candidates.
+void pt_explain_share(struct pt_buf *b, const struct pt_rules *r, const struct pt_candidate *c,
+	const struct pt_candidate *candidates, uint32_t n);
 // Why a candidate is not the first one.
 void pt_explain_rejection(struct pt_buf *b, const struct pt_rules *r, const struct pt_candidate *c,
 	const struct pt_candidate *first, int64_t now_ns);
@@ -19,6 +22,7 @@ struct pt_explain_move {
 	enum pt_move move;
 	bool first_decision, no_data, config_changed, drop;
 	const struct pt_candidate *from, *to; // first places before and after
+	const struct pt_candidate *part;      // began or ceased to take part; NULL: nobody did
 };
 // The sentence of a decision record.
 void pt_explain_reason(struct pt_buf *b, const struct pt_rules *r, const struct pt_explain_move *m,

@@ -55,6 +55,21 @@ static const char **ids_of(
 	return ids;
 }
 
+// Of a weighted policy; whoever takes no part has 0.
+static const int64_t *weights_of(struct pt_arena *a, const struct pt_engine_group *g, uint32_t *n)
+{
+	const struct pt_standing *st = &g->standing;
+	int64_t *weights = pt_arena_alloc(a, st->n * sizeof(*weights));
+
+	*n = g->rules.policy->strategy == PT_STRATEGY_WEIGHTED ? st->n : 0;
+	for (uint32_t i = 0; i < *n; i++) {
+		const struct pt_candidate *c = &g->candidates[st->order[i]];
+
+		weights[i] = c->shares ? c->weight : 0;
+	}
+	return weights;
+}
+
 static struct pt_rejected *rejected_of(
 	struct pt_arena *a, const struct pt_engine_group *g, int64_t now_ns)
 {
@@ -98,6 +113,7 @@ static void hand_out(struct pt_select *s, const struct pt_engine_site *site,
 		.config = s->config_hash,
 	};
 
+	d.weights = weights_of(&a, g, &d.n_weights);
 	pt_explain_reason(&reason, &g->rules, &change->move, now_ns);
 	d.reason = pt_buf_str(&reason);
 	s->sink.decision(s->sink.ctx, &d, now_ns);
@@ -132,6 +148,10 @@ static void judge_group(struct pt_select *s, const struct pt_engine_site *site,
 		.from = &g->candidates[before[0]],
 		.to = &g->candidates[st->order[0]],
 	};
+	change.move.part = pt_strategy_share(&g->rules, g->candidates, st->n, change.first, now_ns);
+	if (change.move.part &&
+		(change.move.move == PT_MOVE_NONE || change.move.move == PT_MOVE_TAIL))
+		change.move.move = PT_MOVE_SHARES;
 	st->decided = true;
 	if (!change.first && !g->tell && drop == g->drop && change.move.move == PT_MOVE_NONE)
 		return;

@@ -74,6 +74,14 @@ void pt_select_transition(
 	touch(s, path);
 }
 
+static void restore_shares(struct pt_engine_group *g, const struct pt_decision *d)
+{
+	for (uint32_t i = 0; i < g->standing.n && d->n_weights == d->n_paths; i++)
+		for (uint32_t k = 0; k < d->n_paths; k++)
+			if (strcmp(g->candidates[i].path->id, d->paths[k]) == 0)
+				g->candidates[i].shares = d->weights[k] > 0;
+}
+
 void pt_select_restore(struct pt_select *s, int64_t at_ns, const struct pt_decision *d)
 {
 	struct pt_engine_group *g = pt_engine_group_of(s, d->site, d->policy);
@@ -84,6 +92,7 @@ void pt_select_restore(struct pt_select *s, int64_t at_ns, const struct pt_decis
 	if (d->n_previous > 0 && strcmp(d->paths[0], d->previous[0]) != 0)
 		g->standing.switched_ns = at_ns;
 	pt_engine_order(g, d->paths, d->n_paths);
+	restore_shares(g, d);
 	g->standing.decided = true;
 	g->drop = d->drop;
 	g->tell = g->from_reload = d->config && strcmp(d->config, s->config_hash) != 0;

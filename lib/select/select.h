@@ -29,7 +29,7 @@ struct pt_select_sink {
 
 struct pt_select;
 
-// The network must outlive the engine. -ENOTSUP: a policy wants a strategy that is not built.
+// The network must outlive the engine.
 int pt_select_new(const struct pt_network *n, const struct pt_site *self,
 	const struct pt_select_opts *opts, const struct pt_select_sink *sink,
 	struct pt_select **out, struct pt_err *err);

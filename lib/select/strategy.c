@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "select/strategy.h"
 
-#include <errno.h>
-
 #include "base/cleanup.h"
 #include "select/score.h"
 
@@ -29,32 +27,20 @@ static uint64_t by_cost(const struct pt_candidate *c)
 }
 
 static const struct strategy {
-	bool built;
 	bool scored; // inside the SLA, higher scores go first
 	bool blind;  // quality does not count at all
 	uint64_t (*want)(const struct pt_candidate *c);
 } strategies[] = {
-	[PT_STRATEGY_ORDERED] = { .built = true, .want = by_place },
-	[PT_STRATEGY_BEST] = { .built = true, .scored = true, .want = by_score },
-	[PT_STRATEGY_CHEAPEST] = { .built = true, .want = by_cost },
-	[PT_STRATEGY_WEIGHTED] = { .built = false },
-	[PT_STRATEGY_PINNED] = { .built = true, .blind = true, .want = by_place },
+	[PT_STRATEGY_ORDERED] = { .want = by_place },
+	[PT_STRATEGY_BEST] = { .scored = true, .want = by_score },
+	[PT_STRATEGY_CHEAPEST] = { .want = by_cost },
+	[PT_STRATEGY_WEIGHTED] = { .want = by_place }, // and pt_strategy_share
+	[PT_STRATEGY_PINNED] = { .blind = true, .want = by_place },
 };
 
 static const struct strategy *strategy_of(const struct pt_rules *r)
 {
 	return &strategies[r->policy->strategy];
-}
-
-int pt_strategy_check(const struct pt_policy *policy, struct pt_err *err)
-{
-	if (policy->strategy >= 0 && (size_t)policy->strategy < PT_ARRAY_LEN(strategies) &&
-		strategies[policy->strategy].built)
-		return 0;
-	return pt_err_set(err, -ENOTSUP,
-		"policy %s: strategy %s is not available in this version; use ordered, best, "
-		"cheapest or pinned",
-		policy->id, pt_strategy_names[policy->strategy]);
 }
 
 static const enum pt_tier tier_of[PT_VERDICT_COUNT] = {
@@ -106,6 +92,34 @@ uint64_t pt_strategy_key(const struct pt_rules *r, const struct pt_candidate *c,
 
 	return (uint64_t)tier << PT_STRATEGY_TIER_SHIFT |
 		(want < PRIMARY_MAX ? want : PRIMARY_MAX) << PLACE_BITS | c->place;
+}
+
+static bool takes_part(
+	const struct pt_rules *r, const struct pt_candidate *c, bool first, int64_t now_ns)
+{
+	switch (c->verdict.known) {
+	case PT_VERDICT_OUTSIDE:
+		return false;
+	case PT_VERDICT_INSIDE:
+		return c->shares || first || now_ns - c->verdict.since_ns >= r->cooldown_ns;
+	default:
+		return c->shares;
+	}
+}
+
+const struct pt_candidate *pt_strategy_share(
+	const struct pt_rules *r, struct pt_candidate *c, uint32_t n, bool first, int64_t now_ns)
+{
+	const struct pt_candidate *changed = NULL;
+
+	for (uint32_t i = 0; i < n && r->policy->strategy == PT_STRATEGY_WEIGHTED; i++) {
+		bool shares = takes_part(r, &c[i], first, now_ns);
+
+		if (shares != c[i].shares && !changed)
+			changed = &c[i];
+		c[i].shares = shares;
+	}
+	return changed;
 }
 
 uint32_t pt_strategy_pick(const uint64_t *keys, uint32_t n)

@@ -2,7 +2,6 @@
 // What each strategy wants: one 64-bit key a candidate, smaller is better, so that choosing among
 // any number of candidates is one pass over an array of integers.
 #pragma once
-#include "base/err.h"
 #include "select/verdict.h"
 
 // Fitness comes before any wish of a strategy.
@@ -22,6 +21,8 @@ struct pt_candidate {
 	uint32_t place;                     // in the policy's own order, from 0
 	int64_t cost;                       // of the uplink
 	bool backup;                        // goes first under `none_inside: backup`
+	uint32_t weight;                    // of a weighted policy
+	bool shares;                        // takes part in the sharing out of flows
 	struct pt_verdict verdict;
 };
 
@@ -30,9 +31,6 @@ struct pt_rules {
 	const struct pt_policy *policy;
 	int64_t cooldown_ns;
 };
-
-// -ENOTSUP with one clear line for a strategy that is not built.
-int pt_strategy_check(const struct pt_policy *policy, struct pt_err *err);
 
 // Tier by the verdict as it stands; `settled_ns`: how long inside makes INSIDE.
 enum pt_tier pt_strategy_tier(
@@ -46,6 +44,12 @@ static inline enum pt_tier pt_strategy_key_tier(uint64_t key)
 {
 	return (enum pt_tier)(key >> PT_STRATEGY_TIER_SHIFT);
 }
+
+// Who takes part under a weighted policy: those inside the SLA; whoever left it is back after the
+// cooldown. Down and maintenance are the kernel's to heed, and missing data changes nothing.
+// Returns the first whose part changed; NULL: nobody's.
+const struct pt_candidate *pt_strategy_share(
+	const struct pt_rules *r, struct pt_candidate *c, uint32_t n, bool first, int64_t now_ns);
 
 // Index of the smallest key; n > 0.
 uint32_t pt_strategy_pick(const uint64_t *keys, uint32_t n);

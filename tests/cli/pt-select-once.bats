@@ -190,10 +190,6 @@ teardown() {
 	run --separate-stderr pt-select check --config "$D/config.yaml" --network "$D/unknown.yaml"
 	[ "$status" -eq 2 ]
 	[[ $stderr == "pt-select: $D/unknown.yaml:13:"*stratagem* ]]
-	select_network "$D/weighted.yaml" weighted
-	run --separate-stderr pt-select check --config "$D/config.yaml" --network "$D/weighted.yaml"
-	[ "$status" -eq 2 ]
-	[ "$stderr" = "pt-select: policy voice: strategy weighted is not available in this version; use ordered, best, cheapest or pinned" ]
 	echo 'edge: nowhere' >"$D/elsewhere.yaml"
 	run --separate-stderr pt-select check --config "$D/elsewhere.yaml" --network "$D/network.yaml"
 	[ "$status" -eq 2 ]

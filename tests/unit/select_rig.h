@@ -43,6 +43,7 @@ struct rig {
 	struct pt_buf notes; // a line a note
 	unsigned decisions;
 	char first[64];
+	char weights[64]; // of the last decision: "60,40"
 	bool drop;
 	uint64_t seq;
 };
@@ -60,6 +61,10 @@ static void on_decision(void *ctx, const struct pt_decision *d, int64_t at_ns)
 	r->decisions++;
 	r->drop = d->drop;
 	snprintf(r->first, sizeof(r->first), "%s", d->paths[0]);
+	r->weights[0] = 0;
+	for (uint32_t i = 0; i < d->n_weights; i++)
+		snprintf(r->weights + strlen(r->weights), sizeof(r->weights) - strlen(r->weights),
+			"%s%" PRId64, i ? "," : "", d->weights[i]);
 }
 
 static void on_note(void *ctx, const char *text)

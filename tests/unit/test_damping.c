@@ -301,17 +301,6 @@ static void backup(void)
 	T_EQ(apply(&b, 101 * S), PT_MOVE_NONE);
 }
 
-static void refused(void)
-{
-	struct pt_policy p = { .id = "bulk", .strategy = PT_STRATEGY_WEIGHTED };
-	struct pt_err err = { 0 };
-
-	T_EQ(pt_strategy_check(&p, &err), -ENOTSUP);
-	T_HAS(err.msg, "policy bulk: strategy weighted is not available");
-	p.strategy = PT_STRATEGY_BEST;
-	T_EQ(pt_strategy_check(&p, &err), 0);
-}
-
 static void alone(void)
 {
 	struct bench b;
@@ -331,4 +320,4 @@ T_MAIN({ "ordered: states in, order out", ordered },
 	{ "best: margin and cooldown", best }, { "first decision: no margin", first_decision },
 	{ "cheapest within the SLA", cheapest }, { "pinned: quality does not move it", pinned },
 	{ "none inside: the least bad", worst }, { "none inside: the backup", backup },
-	{ "a strategy that is not built is refused", refused }, { "one candidate, or none", alone })
+	{ "one candidate, or none", alone })

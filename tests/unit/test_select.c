@@ -413,12 +413,49 @@ static void maintenance(void)
 	teardown(&r);
 }
 
-static void refused(void)
+// Whoever leaves the SLA takes no flows until it has been inside for the cooldown; a path that is
+// down keeps its share, for the kernel passes it over by itself.
+static void weighted(void)
 {
-	struct rig r = { 0 };
+	static const char policy[] = "policies:\n  - {id: voice, strategy: weighted, prefer: "
+				     "[fibre, lte], weights: [60, 40], sla: {loss_ppm: 10000, "
+				     "rtt_ms: 30}, cooldown_secs: 20}\n";
+	struct rig r;
+	struct pt_decision d = { .site = "branch", .policy = "voice" };
+	static const char *const order[] = { "hq-fibre", "hq-lte", "hq-sat" };
+	static const int64_t shares[] = { 60, 0, 1 };
 
-	T_EQ(open_with(&r, "policies:\n  - {id: p, strategy: weighted}\n", &r.select), -ENOTSUP);
-	pt_arena_done(&r.arena);
+	if (!setup(&r, policy))
+		return;
+	rounds(&r, 100, 110, GOOD);
+	T_STR(r.first, "hq-fibre");
+	T_STR(r.weights, "60,40,1"); // the last by its uplink's own weight
+	rounds(&r, 110, 114, (struct quality)FIBRE, (struct quality){ "hq-lte", 0, 90000 },
+		(struct quality)SAT);
+	T_STR(r.weights, "60,1,0"); // who is out goes last, too
+	T_HAS(pt_buf_str(&r.log), "hq-lte: rtt p95");
+	state(&r, 114 * S, "hq-fibre", PT_STATUS_DOWN);
+	rounds(&r, 115, 117, GOOD);
+	T_HAS(r.weights, "60");
+	state(&r, 117 * S, "hq-fibre", PT_STATUS_UP);
+	rounds(&r, 118, 125, GOOD);
+	T_HAS(r.weights, ",0"); // inside again, but not for long
+	rounds(&r, 125, 150, GOOD);
+	T_HAS(r.weights, "40");
+	T_OK(!strstr(r.weights, ",0"));
+	T_HAS(pt_buf_str(&r.log), "takes its share of flows again");
+	teardown(&r);
+	// A restart knows who took no part.
+	T_NEED(setup(&r, policy));
+	d.paths = d.previous = order;
+	d.weights = shares;
+	d.n_paths = d.n_previous = d.n_weights = 3;
+	pt_select_restore(r.select, 99 * S, &d);
+	rounds(&r, 100, 110, GOOD);
+	T_EQ(r.decisions, 0);
+	rounds(&r, 110, 125, GOOD);
+	T_STR(r.weights, "60,40,1");
+	teardown(&r);
 }
 
 T_MAIN({ "first decision when all is known", first_decision },
@@ -434,4 +471,4 @@ T_MAIN({ "first decision when all is known", first_decision },
 	{ "a reload keeps what was decided", reload },
 	{ "a restart keeps what was decided", restore },
 	{ "maintenance is the file's word", maintenance },
-	{ "a strategy that is not built is refused", refused })
+	{ "weighted: shares go and come back", weighted })
