@@ -43,9 +43,17 @@ static void join(const struct pt_bank *bank, const uint32_t *site, uint32_t n, u
 		out->flags |= from[i]->flags & KEPT;
 	}
 	pt_shared_places(have, n, PT_GROUP_PATHS, places);
-	for (uint32_t i = 0; i < n; i++)
-		for (uint32_t k = 0; k < places[i]; k++)
+	for (uint32_t i = 0; i < n; i++) {
+		// Only the first shares out by weight: without one, a path waits for all before it.
+		const bool first = !out->count;
+
+		if (first && have[i])
+			out->flags |= from[i]->flags & PT_GROUP_WEIGHTED;
+		for (uint32_t k = 0; k < places[i]; k++) {
+			out->weight[out->count] = first ? from[i]->weight[k] : 0;
 			out->path[out->count++] = from[i]->path[k];
+		}
+	}
 }
 
 void pt_shared_put(const struct pt_bank *bank, const struct pt_names *names, uint32_t index)

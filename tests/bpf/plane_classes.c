@@ -31,6 +31,8 @@ static void shared_order(const char *set, const char *first, const char *second)
 // Two sites hold one prefix: the higher preference comes first, then the other.
 static void test_preferred_site(void)
 {
+	const struct pt_group *g;
+
 #define SHARED(site, preference)                                                                   \
 	"  - { id: " site ", prefixes: [10.8.0.0/16, 'fd00:8::/32'], preference: " preference " }" \
 	"\n"
@@ -44,6 +46,12 @@ static void test_preferred_site(void)
 	shared_order("y+x", "py", "px");
 	T_NEED(attach("sites:\n" SHARED("x", "8") SHARED("y", "7") REST));
 	shared_order("x+y", "px", "py");
+	// Flows are shared out among the preferred site's paths alone.
+	T_NEED(attach("sites:\n" SHARED("x", "8") SHARED("y", "7") REST
+		"policies: [{ id: w, strategy: weighted }]\n"));
+	shared_order("x+y", "px", "py");
+	g = pt_group_active(plane, site_of4(10, 8, 3, 4), 0);
+	T_OK(g && g->flags & PT_GROUP_WEIGHTED && g->weight[0] && !g->weight[1]);
 	T_NEED(attach("sites:\n  - { id: x }\n" SHARED("y", "7") REST));
 	T_EQ(site_of4(10, 8, 3, 4), plane->hop[path_index("py")].site);
 	detach();
