@@ -9,7 +9,7 @@ DESTDIR  ?=
 CC       ?= gcc
 CLANG    ?= clang
 BPFTOOL  ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
-PKGS     := libbpf libmnl jansson yaml-0.1 sqlite3
+PKGS     := libbpf libmnl jansson yaml-0.1 sqlite3 nettle
 Q        := $(if $(V),,@)
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
@@ -47,7 +47,7 @@ all: $(BINS) $(ARCHIVES)
 tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
 
 DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
-              libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev linux-libc-dev
+              libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev nettle-dev linux-libc-dev
 DEPS_TEST  := bats jq iproute2 iputils-ping fping iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
 DEPS_LANE  := qemu-system-x86 busybox-static cpio kmod

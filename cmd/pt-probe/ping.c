@@ -166,8 +166,11 @@ int probe_ping(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	if (code)
 		return PT_EXIT_FAIL;
 	pt_hub_init(&p.hub, loop);
-	code = ping_targets_add(&p, argc, argv);
-	bool usage = code == -EINVAL && !p.n;
+	if (o->auth_key)
+		code = pt_stamp_key_load(o->auth_key, &p.key, &ctx->err);
+	if (!code)
+		code = ping_targets_add(&p, argc, argv);
+	bool usage = code == -EINVAL && !p.n && (p.key || !o->auth_key);
 	p.live = talk && p.n == 1;
 	for (uint32_t i = 0; i < p.n; i++)
 		pt_stream_listen(p.targets[i].stream, on_event, &p.targets[i]);
@@ -180,6 +183,7 @@ int probe_ping(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 		pt_stream_free(p.targets[i].stream);
 	free(p.targets);
 	free(p.listed);
+	pt_stamp_key_free(p.key);
 	pt_hub_done(&p.hub);
 	pt_loop_free(loop);
 	return usage ? PT_EXIT_USAGE : code < 0 ? PT_EXIT_FAIL : code;

@@ -5,6 +5,7 @@
 #include "probe/schedule.h"
 #include "probe/stream.h"
 #include "verbs.h"
+#include "wire/stamp_auth.h"
 
 #define PING_MAX_TARGETS 65536
 
@@ -26,6 +27,7 @@ struct ping {
 	struct pt_ctx *ctx;
 	const struct probe_ping_opts *o;
 	struct pt_hub hub;
+	struct pt_stamp_key *key; // authenticated mode; NULL: open
 	struct target *targets;
 	uint32_t n;
 	uint32_t sending;    // targets that still want probes

@@ -11,7 +11,7 @@
 #define DEFAULT_TTL  64
 #define STAMP_TTL    255 // RFC 8762 section 4.2
 
-enum { KEY_STAMP = 0x100, KEY_TTL };
+enum { KEY_STAMP = 0x100, KEY_TTL, KEY_AUTH, KEY_DIRECTION };
 
 const struct argp_option probe_ping_options[] = {
 	{ .name = "count",
@@ -40,6 +40,13 @@ const struct argp_option probe_ping_options[] = {
 		.key = KEY_STAMP,
 		.arg = "PORT",
 		.doc = "STAMP (RFC 8762) to this UDP port instead of ICMP echo" },
+	{ .name = "direction",
+		.key = KEY_DIRECTION,
+		.doc = "STAMP: split loss by direction, by the reflector's counts" },
+	{ .name = "auth-key",
+		.key = KEY_AUTH,
+		.arg = "FILE",
+		.doc = "STAMP in authenticated mode, signed with this key" },
 	{ 0 },
 };
 
@@ -63,6 +70,12 @@ int probe_ping_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case 'f':
 		o->file = arg;
 		return 0;
+	case KEY_DIRECTION:
+		o->direction = true;
+		return 0;
+	case KEY_AUTH:
+		o->auth_key = arg;
+		return 0;
 	case KEY_STAMP:
 		return probe_parse_number(ctx, "stamp", arg, 1, UINT16_MAX, &o->stamp_port);
 	default:
@@ -83,6 +96,12 @@ int ping_options_complete(struct pt_ctx *ctx, struct probe_ping_opts *o)
 	int code = probe_way_complete(ctx, &o->way);
 	if (code)
 		return code;
+	if ((o->auth_key || o->direction) && !o->stamp_port)
+		return pt_err_set(&ctx->err, -EINVAL, "--%s is for --stamp",
+			o->auth_key ? "auth-key" : "direction");
+	if (o->auth_key && o->direction)
+		return pt_err_set(&ctx->err, -EINVAL,
+			"--direction: extensions are not signed, --auth-key allows none");
 	if (o->stamp_port && o->size < PT_STAMP_LEN)
 		return pt_err_set(&ctx->err, -EINVAL,
 			"--size: a STAMP packet has at least %d bytes", PT_STAMP_LEN);

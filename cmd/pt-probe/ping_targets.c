@@ -23,6 +23,8 @@ static int add_target(struct ping *p, const char *name)
 		.probe = o->stamp_port ? PT_PROBE_STAMP : PT_PROBE_ICMP,
 		.ssid = (uint16_t)(pt_noise_u64(&p->hub.noise) | 1), // RFC 8972: not zero
 		.payload = o->size,
+		.counts_every = o->direction,
+		.key = p->key,
 		.timeout_ns = o->timeout_ns,
 		.period_ns = o->interval_ns,
 	};

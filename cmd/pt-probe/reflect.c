@@ -26,7 +26,8 @@ enum {
 	KEY_SPOOL = 0x100,
 	KEY_SOURCE_RATE,
 	KEY_TC,
-	KEY_XDP
+	KEY_XDP,
+	KEY_AUTH
 };
 
 const struct argp_option probe_reflect_options[] = {
@@ -59,6 +60,10 @@ const struct argp_option probe_reflect_options[] = {
 		.key = KEY_XDP,
 		.arg = "DEVICE",
 		.doc = "The same in its driver, by native XDP" },
+	{ .name = "auth-key",
+		.key = KEY_AUTH,
+		.arg = "FILE",
+		.doc = "Authenticated mode: answer only what is signed with this key" },
 	{ .name = "spool",
 		.key = KEY_SPOOL,
 		.arg = "DIR",
@@ -131,6 +136,9 @@ int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case KEY_TC:
 	case KEY_XDP:
 		return add_device(ctx, key, arg, o);
+	case KEY_AUTH:
+		o->auth_key = arg;
+		return 0;
 	case KEY_SPOOL:
 		o->spool = arg;
 		return 0;
@@ -146,6 +154,7 @@ struct service {
 	struct pt_kreflector *kernel; // NULL: none
 	struct pt_record_writer *out;
 	struct pt_timer *export;
+	struct pt_stamp_key *key;
 };
 
 // What both together have done. What only the kernel can tell apart is left out.
@@ -170,9 +179,10 @@ static void tell_totals(const struct service *s)
 	pt_log(PT_LOG_INFO,
 		"%" PRIu64 " requests, %" PRIu64 " answered; not answered: %" PRIu64
 		" malformed, %" PRIu64 " not allowed, %" PRIu64 " could loop, %" PRIu64
-		" above the rate, %" PRIu64 " not sent",
+		" above the rate, %" PRIu64 " not signed, %" PRIu64 " replayed, %" PRIu64
+		" not sent",
 		n->received, n->answered, n->malformed, n->refused, n->looped, n->limited,
-		n->failed);
+		n->forged, n->replayed, n->failed);
 	if (n->user_stamps)
 		pt_log(PT_LOG_INFO, "%" PRIu64 " requests came without a kernel time stamp",
 			n->user_stamps);
@@ -197,6 +207,8 @@ static json_t *counters_json(const struct service *s)
 		{ "refused", n->refused },
 		{ "looped", n->looped },
 		{ "limited", n->limited },
+		{ "forged", n->forged },
+		{ "replayed", n->replayed },
 		{ "failed", n->failed },
 		{ "user_stamps", n->user_stamps },
 		{ "cpu_us", (uint64_t)pt_cpu_us() },
@@ -288,17 +300,24 @@ static int run(struct service *s, const struct probe_reflect_opts *o)
 		.rate_pps = o->rate_pps,
 		.source_rate_pps = o->source_rate_pps,
 	};
+	if (o->auth_key && o->n_kernel)
+		return pt_err_set(err, -EINVAL,
+			"--auth-key: the kernel cannot sign, so without --tc and --xdp");
+	if (o->auth_key && pt_stamp_key_load(o->auth_key, &s->key, err))
+		return -EINVAL;
+	ro.key = s->key;
 	int code = pt_loop_signals(s->loop, signals, on_signal, s);
 	if (code)
 		return pt_err_errno(err, code, "signals");
 	code = open_records(s, o, err);
 	if (!code)
 		code = apply_settings(s, err);
-	if (!code)
-		code = pt_reflector_new(&ro, s->loop, &s->reflector, err);
 	if (code)
 		return code;
-	start_kernel(s, &ro, o);
+	start_kernel(s, &ro, o); // first: who finds the port open finds it answered as asked
+	code = pt_reflector_new(&ro, s->loop, &s->reflector, err);
+	if (code)
+		return code;
 	probe_realtime();
 	pt_notify("READY=1");
 	code = pt_loop_run(s->loop);
@@ -317,6 +336,7 @@ int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	pt_kreflector_free(s.kernel);
 	pt_reflector_free(s.reflector);
 	pt_record_writer_free(s.out);
+	pt_stamp_key_free(s.key);
 	pt_loop_free(s.loop);
 	return code < 0 ? PT_EXIT_FAIL : code;
 }

@@ -18,6 +18,8 @@ struct probe_ping_opts {
 	uint32_t ttl;        // 0: the protocol's usual one
 	const char *file;    // of hosts
 	uint32_t stamp_port; // 0: ICMP
+	bool direction;
+	const char *auth_key;
 };
 
 #define PROBE_REFLECT_MAX 64 // addresses to bind, prefixes to answer, devices
@@ -33,6 +35,7 @@ struct probe_reflect_opts {
 	struct pt_reflect_device kernel[PROBE_REFLECT_MAX]; // whose requests the kernel answers
 	uint32_t n_kernel;
 	const char *spool;
+	const char *auth_key;
 };
 
 struct probe_mtu_opts {

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "probe/kstamp.h"
 #include "probe/stream.h"
-#include "wire/stamp.h"
+#include "wire/stamp_auth.h"
 
 #define LOOK_NS PT_NS_PER_S // for devices that were made anew
 
@@ -78,9 +78,13 @@ static struct pt_stream *find(
 	uint16_t ssid = 0;
 	if (!h->n_buckets)
 		return NULL;
+	struct pt_stream *s = NULL;
 	if (pt_port_kind(port) == PT_PORT_ICMP || pt_stamp_ssid(p->data, p->len, &ssid) == 0)
-		return search(*bucket_of(h, &p->peer, ssid), port, p, ours);
-	struct pt_stream *s = NULL; // a router quoted too little of it
+		s = search(*bucket_of(h, &p->peer, ssid), port, p, ours);
+	if (!s && pt_port_kind(port) == PT_PORT_UDP &&
+		pt_stamp_auth_ssid(p->data, p->len, &ssid) == 0)
+		s = search(*bucket_of(h, &p->peer, ssid), port, p, ours);
+	// A router may have quoted too little of it.
 	for (uint32_t i = 0; ours && !s && i < h->n_buckets; i++)
 		s = search(h->bucket[i], port, p, ours);
 	return s;

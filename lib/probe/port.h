@@ -48,7 +48,7 @@ void pt_port_dest_set(
 
 // A packet that arrived, or what is left in it of one of ours that a router or the target refused.
 struct pt_port_packet {
-	const uint8_t *data; // ICMP: from the ICMP header on
+	uint8_t *data; // ICMP: from the ICMP header on
 	size_t len;
 	struct pt_addr peer; // who sent it; of a refused one: where it went
 	uint32_t scope;

@@ -14,6 +14,7 @@
 #include "probe/env.h"
 #include "probe/envelope.h"
 #include "probe/kstamp.h"
+#include "probe/sessions.h"
 #include "probe/limiter.h"
 #include "wire/stamp.h"
 
@@ -52,6 +53,8 @@ struct pt_reflector {
 	struct pt_loop *loop;
 	struct endpoint sock[MAX_SOCKETS];
 	uint32_t n_sock;
+	struct pt_sessions *sessions;
+	size_t base; // bytes of the base packet
 	struct pt_clock_watch clock;
 	struct pt_reflect_counters n;
 	int64_t answer_ns; // that the kernel lately took to send one
@@ -72,13 +75,33 @@ static bool allowed(const struct pt_reflector *r, const struct pt_addr *from)
 	return !r->o.n_allow;
 }
 
+// The session that a request belongs to.
+static struct pt_session *session_of(
+	struct pt_reflector *r, const struct slot *s, const struct pt_envelope *a, uint16_t ssid)
+{
+	struct pt_session_id id = { .local = a->local, .ssid = ssid };
+	(void)pt_addr_from_sockaddr((const struct sockaddr *)&s->peer, &id.peer, &id.port);
+	return pt_sessions_get(r->sessions, &id);
+}
+
+// Authenticated mode: the counter of what is wrong with the request, or NULL.
+static uint64_t *distrust(struct pt_reflector *r, struct slot *s, const struct pt_envelope *a)
+{
+	struct pt_stamp_sent sent;
+	if (!pt_stamp_signed(r->o.key, s->packet))
+		return &r->n.forged;
+	(void)pt_stamp_auth_request_read(s->packet, PT_STAMP_AUTH_LEN, &sent); // it is so long
+	struct pt_session *session = session_of(r, s, a, sent.ssid);
+	return pt_session_fresh(session, sent.seq, sent.ntp) ? NULL : &r->n.replayed;
+}
+
 // The counter of why this request gets no answer, or NULL: answer it.
-static uint64_t *objection(
-	struct pt_reflector *r, const struct mmsghdr *m, const struct pt_envelope *a)
+static uint64_t *objection(struct pt_reflector *r, struct slot *s, const struct mmsghdr *m,
+	const struct pt_envelope *a)
 {
 	struct pt_addr from;
 	uint16_t port = 0;
-	if (m->msg_len < PT_STAMP_LEN || m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (m->msg_len < r->base || m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return &r->n.malformed;
 	if (pt_addr_from_sockaddr(m->msg_hdr.msg_name, &from, &port))
 		return &r->n.malformed;
@@ -86,25 +109,55 @@ static uint64_t *objection(
 		return &r->n.looped;
 	if (!allowed(r, &from))
 		return &r->n.refused;
-	return pt_limiter_take(r->limiter, &from, pt_mono_now()) ? NULL : &r->n.limited;
+	if (!pt_limiter_take(r->limiter, &from, pt_mono_now()))
+		return &r->n.limited;
+	return r->o.key ? distrust(r, s, a) : NULL;
 }
 
 // ---- replies ----
 
+static void answer_extensions(
+	struct pt_reflector *r, struct slot *s, size_t len, struct pt_envelope *a, uint16_t ssid)
+{
+	struct pt_stamp_reflect reflect = { .tos = (uint8_t)a->tos };
+	if (len <= r->base || r->o.key)
+		return; // none, or not signed: they stay as the sender marked them, unrecognised
+	if (pt_stamp_wants_counts(s->packet, r->base, len)) {
+		reflect.direct = &session_of(r, s, a, ssid)->counts;
+		reflect.direct->received++;
+		reflect.direct->reflected++;
+	}
+	pt_stamp_tlvs_reflect(s->packet, r->base, len, &reflect);
+	if (reflect.dscp >= 0)
+		a->tos = reflect.dscp << 2;
+}
+
 static void turn_into_reply(
-	struct pt_reflector *r, struct slot *s, size_t len, const struct pt_envelope *a)
+	struct pt_reflector *r, struct slot *s, size_t len, struct pt_envelope *a)
 {
 	struct pt_stamp_reflected reply = { 0 };
-	if (pt_stamp_request_read(s->packet, len, &reply.sender) < 0)
-		return; // cannot be: objection() has seen to the length
+	bool closed = r->o.key;
+	(void)(closed ? pt_stamp_auth_request_read(s->packet, len, &reply.sender)
+		      : pt_stamp_request_read(s->packet, len, &reply.sender)); // it is long enough
 	r->n.user_stamps += !a->kernel_ns;
-	reply.seq = reply.sender.seq; // stateless: RFC 8762 section 4.3
+	reply.seq = reply.sender.seq;
 	reply.ssid = reply.sender.ssid;
 	reply.error = r->clock.wire;
 	reply.received_ntp = pt_ntp_from_unix_ns(s->received_ns);
 	reply.sender_ttl = a->ttl < 0 ? 0 : (uint8_t)a->ttl;
-	pt_stamp_tlvs_reflect(s->packet, len);
-	(void)pt_stamp_reply_write(&reply, s->packet, len); // it fits: requests are no shorter
+	answer_extensions(r, s, len, a, reply.ssid);
+	(void)(closed ? pt_stamp_auth_reply_write(&reply, s->packet, len)
+		      : pt_stamp_reply_write(&reply, s->packet, len)); // requests are no shorter
+}
+
+static void seal(struct pt_reflector *r, struct slot *s, uint64_t ntp)
+{
+	if (!r->o.key) {
+		pt_stamp_sent_set(s->packet, ntp);
+		return;
+	}
+	pt_stamp_auth_sent_set(s->packet, ntp);
+	pt_stamp_sign(r->o.key, s->packet);
 }
 
 // Answers leave one after the other: each is stamped with the time at which its turn will come.
@@ -113,7 +166,7 @@ static void stamp_answers(struct pt_reflector *r, unsigned from, unsigned n, int
 	for (unsigned i = 0; i < n; i++) {
 		struct slot *s = r->out_slots[from + i];
 		int64_t sent_ns = now_ns + i * r->answer_ns * 3 / 4; // rather early than late
-		pt_stamp_sent_set(s->packet, pt_ntp_from_unix_ns(sent_ns));
+		seal(r, s, pt_ntp_from_unix_ns(sent_ns));
 		if (sent_ns >= s->received_ns)
 			pt_hist_add(
 				&r->n.held, (uint64_t)(sent_ns - s->received_ns) / PT_NS_PER_US);
@@ -175,7 +228,7 @@ static void on_requests(void *ctx, int fd, uint32_t events)
 		struct slot *s = &r->slots[i];
 		r->n.received++;
 		pt_envelope_read(&r->in[i].msg_hdr, &a);
-		uint64_t *why = objection(r, &r->in[i], &a);
+		uint64_t *why = objection(r, s, &r->in[i], &a);
 		if (why) {
 			(*why)++;
 			continue;
@@ -328,11 +381,12 @@ int pt_reflector_new(const struct pt_reflect_opts *o, struct pt_loop *loop,
 	struct pt_reflector **out, struct pt_err *err)
 {
 	struct pt_reflector *r = calloc(1, sizeof(*r));
-	if (!r || copy_options(r, o)) {
+	if (!r || copy_options(r, o) || pt_sessions_new(&r->sessions)) {
 		pt_reflector_free(r);
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	}
 	r->loop = loop;
+	r->base = o->key ? PT_STAMP_AUTH_LEN : PT_STAMP_LEN;
 	int code = start(r, err);
 	if (code) {
 		pt_reflector_free(r);
@@ -349,6 +403,7 @@ void pt_reflector_free(struct pt_reflector *r)
 	close_all(r);
 	pt_loop_timer_del(r->device_timer);
 	pt_limiter_free(r->limiter);
+	pt_sessions_free(r->sessions);
 	free(r->allow);
 	free(r->bind);
 	free(r);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Stateless STAMP Session-Reflector (RFC 8762 section 4.3, TLVs reflected as of RFC 8972): answers
-// each request out of the device it came by, from the address it was sent to, in its traffic class,
-// never with more bytes than it got. One process serves every device of a network namespace.
+// STAMP Session-Reflector (RFC 8762 section 4.3; RFC 8972: class of service, direct measurement):
+// answers each request out of the device it came by, from the address it was sent to, in its
+// traffic class, never with more bytes than it got. One process serves every device of a network
+// namespace.
 #pragma once
 #include <stdint.h>
 
 #include "base/addr.h"
 #include "base/hist.h"
 #include "base/loop.h"
+#include "wire/stamp_auth.h"
 
 struct pt_reflect_opts {
 	uint16_t port;
@@ -18,6 +20,8 @@ struct pt_reflect_opts {
 	uint32_t n_allow;
 	uint64_t rate_pps;        // most answers a second; 0: no limit
 	uint64_t source_rate_pps; // the same for each sender
+	// Authenticated mode: nothing else is answered. Borrowed; NULL: open mode.
+	struct pt_stamp_key *key;
 };
 
 struct pt_reflect_counters {
@@ -26,6 +30,8 @@ struct pt_reflect_counters {
 	uint64_t refused;   // not allowed
 	uint64_t looped;    // from a reflector's own port, or to a group: an answer could go round
 	uint64_t limited;   // above a rate
+	uint64_t forged;    // authenticated mode: not signed with our key
+	uint64_t replayed;  // authenticated mode: answered before, or too old
 	uint64_t failed;    // the kernel would not send
 	uint64_t user_stamps; // received without a kernel time stamp
 	struct pt_hist held;  // from the kernel's stamp of a request to the stamp of its answer

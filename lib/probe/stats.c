@@ -44,7 +44,9 @@ void pt_stats_reply(struct pt_stats *s, const struct pt_sample *sample)
 
 void pt_stats_next_window(struct pt_stats *s)
 {
+	pt_split_next_window(&s->split);
 	*s = (struct pt_stats){
+		.split = s->split,
 		.jitter_x16 = s->jitter_x16,
 		.last_rtt_ns = s->last_rtt_ns,
 		.samples = s->samples,
@@ -86,7 +88,8 @@ void pt_stats_health(struct pt_stats *s, struct pt_health *out)
 	out->duplicates = s->duplicates;
 	out->reordered = s->reordered;
 	out->loss_ppm = sent ? s->lost * 1000000 / sent : PT_NULL;
-	out->loss_out_ppm = out->loss_back_ppm = PT_NULL; // a stateless reflector cannot tell
+	out->loss_out_ppm = out->loss_back_ppm = PT_NULL; // unless the reflector counts
+	(void)pt_split_loss(&s->split, &out->loss_out_ppm, &out->loss_back_ppm);
 	out->rtt_us.min = out->rtt_us.p50 = out->rtt_us.p95 = out->rtt_us.p99 = PT_NULL;
 	out->rtt_us.max = out->rtt_us.mean = PT_NULL;
 	out->owd_out_us = out->owd_back_us = out->owd_error_us = PT_NULL;

@@ -8,6 +8,7 @@
 
 #include "base/hist.h"
 #include "model/records.h"
+#include "probe/split.h"
 
 struct pt_sample {
 	int64_t rtt_ns;          // without the reflector's own time where it tells
@@ -30,6 +31,7 @@ struct pt_stats {
 	// step. In sixteenths of a nanosecond.
 	int64_t jitter_x16, last_rtt_ns;
 	uint64_t samples;
+	struct pt_split split; // runs on, too
 	struct pt_hist rtt;
 };
 

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "probe/measure.h"
 #include "wire/icmp.h"
-#include "wire/stamp.h"
+#include "wire/stamp_tlv.h"
 
 #define NOISE_BITS 12 // of the sender's timestamp: 0.95 us
 #define REMEMBERED 2  // timeouts for which probes are remembered, for late answers
@@ -22,6 +22,7 @@ struct pt_stream {
 	size_t packet_len;
 	struct pt_port_dest to;
 	int fault;
+	uint32_t asked; // probes that asked for direct measurement
 	struct pt_track track;
 	struct pt_stream_counters n;
 	pt_stream_fn *fn;
@@ -51,18 +52,31 @@ static void emit(struct pt_stream *s, const struct pt_stream_event *e)
 struct answer {
 	uint32_t seq;
 	uint64_t cookie;
-	bool stamp;
+	bool stamp, counted;
 	struct pt_stamp_reflected reflected; // STAMP
+	struct pt_stamp_counts counts;       // where counted
 };
 
-static int read_stamp(const struct pt_stream *s, const struct pt_port_packet *p, struct answer *out)
+static size_t stamp_base(const struct pt_stream_opts *o)
 {
-	int code = pt_stamp_reply_read(p->data, p->len, &out->reflected);
+	return o->key ? PT_STAMP_AUTH_LEN : PT_STAMP_LEN;
+}
+
+static int read_stamp(struct pt_stream *s, const struct pt_port_packet *p, struct answer *out)
+{
+	int code = s->o.key ? pt_stamp_auth_reply_read(p->data, p->len, &out->reflected)
+			    : pt_stamp_reply_read(p->data, p->len, &out->reflected);
 	if (code < 0 || out->reflected.ssid != s->o.ssid)
 		return -EBADMSG;
+	if (s->o.key && !pt_stamp_signed(s->o.key, p->data)) {
+		s->n.forged++;
+		return -EBADMSG;
+	}
 	out->stamp = true;
 	out->seq = out->reflected.sender.seq;
 	out->cookie = out->reflected.sender.ntp;
+	out->counted = s->o.counts_every &&
+		pt_stamp_direct_read(p->data, stamp_base(&s->o), p->len, &out->counts) == 0;
 	return 0;
 }
 
@@ -78,7 +92,7 @@ static int read_icmp(const struct pt_stream *s, const struct pt_port_packet *p, 
 	struct icmp_payload head;
 	if (pt_icmp_echo_read(s->o.target.family, p->data, p->len, &echo) < 0 || !echo.reply)
 		return -EBADMSG;
-	out->stamp = false;
+	out->stamp = out->counted = false;
 	out->seq = widen(s, echo.seq);
 	out->cookie = 0;
 	if (s->o.payload < sizeof(head))
@@ -93,10 +107,15 @@ static int read_icmp(const struct pt_stream *s, const struct pt_port_packet *p, 
 	return 0;
 }
 
-static int read_answer(
-	const struct pt_stream *s, const struct pt_port_packet *p, struct answer *out)
+static int read_answer(struct pt_stream *s, const struct pt_port_packet *p, struct answer *out)
 {
 	return s->o.probe == PT_PROBE_STAMP ? read_stamp(s, p, out) : read_icmp(s, p, out);
+}
+
+static int read_ssid(const struct pt_stream *s, const struct pt_port_packet *p, uint16_t *out)
+{
+	return s->o.key ? pt_stamp_auth_ssid(p->data, p->len, out)
+			: pt_stamp_ssid(p->data, p->len, out);
 }
 
 bool pt_stream_knows(struct pt_stream *s, const struct pt_port_packet *p, bool ours)
@@ -105,8 +124,7 @@ bool pt_stream_knows(struct pt_stream *s, const struct pt_port_packet *p, bool o
 	if (!pt_addr_eq(&s->o.target, &p->peer) || (s->o.scope && s->o.scope != p->scope))
 		return false;
 	if (s->o.probe == PT_PROBE_STAMP)
-		return p->port == s->o.port &&
-			(pt_stamp_ssid(p->data, p->len, &word) || word == s->o.ssid);
+		return p->port == s->o.port && (read_ssid(s, p, &word) || word == s->o.ssid);
 	if (!s->place.next && !ours)
 		return true; // nobody else to ask: it tells what is wrong with it
 	if (!ours) {
@@ -157,6 +175,8 @@ void pt_stream_answered(struct pt_stream *s, const struct pt_port_packet *p)
 		e.sample = pt_measure(
 			probe, &at, a.stamp ? &a.reflected : NULL, &s->hub->clock.error);
 	count_answer(s, &v, &e);
+	if (a.counted && v.answer != PT_ANSWER_DUPLICATE)
+		pt_split_answer(&s->stats.split, &a.counts);
 	emit(s, &e);
 }
 
@@ -177,26 +197,47 @@ void pt_stream_stamped(void *stream, uint32_t seq, int64_t kernel_ns)
 
 // ---- what leaves ----
 
+static bool asks_counts(const struct pt_stream *s, uint32_t seq)
+{
+	return s->o.counts_every && seq % s->o.counts_every == s->o.counts_every - 1;
+}
+
 void pt_stream_unsent(void *stream, uint32_t seq, int code)
 {
 	struct pt_stream *s = stream;
 	pt_track_unsend(&s->track); // no other was queued since
 	s->n.sent--;
+	s->asked -= asks_counts(s, seq);
 	s->n.failed++;
 	s->fault = code;
 	emit(s, &(struct pt_stream_event){ .kind = PT_STREAM_UNSENT, .seq = seq, .code = code });
 }
 
+static int fill_stamp(struct pt_stream *s, const struct pt_sent_probe *p, uint8_t *out)
+{
+	struct pt_stamp_sent w = {
+		.seq = p->seq, .ntp = p->cookie, .error = s->hub->clock.wire, .ssid = s->o.ssid
+	};
+	size_t base = stamp_base(&s->o), len = s->packet_len;
+	bool asks = asks_counts(s, p->seq);
+	if (asks && len < base + PT_STAMP_DIRECT_LEN)
+		len = base + PT_STAMP_DIRECT_LEN;
+	memset(out, 0, len);
+	if (asks)
+		pt_stamp_direct_write(out + base, ++s->asked);
+	if (!s->o.key) {
+		(void)pt_stamp_request_write(&w, out, len); // it has room
+		return (int)len;
+	}
+	(void)pt_stamp_auth_request_write(&w, out, len);
+	pt_stamp_sign(s->o.key, out);
+	return (int)len;
+}
+
 static int fill_packet(struct pt_stream *s, const struct pt_sent_probe *p, uint8_t *out)
 {
-	if (s->o.probe == PT_PROBE_STAMP) {
-		struct pt_stamp_sent w = { .seq = p->seq,
-			.ntp = p->cookie,
-			.error = s->hub->clock.wire,
-			.ssid = s->o.ssid };
-		memset(out, 0, s->packet_len);
-		return pt_stamp_request_write(&w, out, s->packet_len);
-	}
+	if (s->o.probe == PT_PROBE_STAMP)
+		return fill_stamp(s, p, out);
 	struct icmp_payload head = { .seq = p->seq, .magic = ICMP_MAGIC, .cookie = p->cookie };
 	uint8_t *payload = out + PT_ICMP_HEADER_LEN;
 	memset(payload, 0, s->o.payload);
@@ -239,7 +280,7 @@ void pt_stream_send(struct pt_stream *s)
 	uint8_t *packet = pt_port_compose(s->port);
 	int code = packet ? fill_packet(s, p, packet) : -EAGAIN;
 	if (code >= 0)
-		code = pt_port_queue(s->port, &s->to, s->packet_len, s, p->seq);
+		code = pt_port_queue(s->port, &s->to, (size_t)code, s, p->seq);
 	if (code < 0)
 		pt_stream_unsent(s, p->seq, code);
 }
@@ -311,7 +352,8 @@ static size_t wire_len(const struct pt_stream_opts *o)
 {
 	if (o->probe != PT_PROBE_STAMP)
 		return o->payload + PT_ICMP_HEADER_LEN;
-	return o->payload > PT_STAMP_LEN ? o->payload : PT_STAMP_LEN;
+	size_t least = stamp_base(o);
+	return o->payload > least ? o->payload : least;
 }
 
 static int join(struct pt_stream *s, struct pt_err *err)
@@ -331,7 +373,9 @@ static int join(struct pt_stream *s, struct pt_err *err)
 	s->place.port = s->port;
 	if (code)
 		return code;
-	return pt_port_room(s->port, s->packet_len) ? pt_err_set(err, -ENOMEM, "out of memory") : 0;
+	return pt_port_room(s->port, s->packet_len + PT_STAMP_DIRECT_LEN)
+		? pt_err_set(err, -ENOMEM, "out of memory")
+		: 0;
 }
 
 int pt_stream_new(const struct pt_stream_opts *o, struct pt_hub *hub, struct pt_stream **out,

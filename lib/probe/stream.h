@@ -8,6 +8,7 @@
 #include "probe/hub.h"
 #include "probe/stats.h"
 #include "probe/track.h"
+#include "wire/stamp_auth.h"
 
 struct pt_stream_opts {
 	struct pt_addr target;
@@ -20,7 +21,11 @@ struct pt_stream_opts {
 	bool icmp_errors;         // report what routers say about our packets
 	enum pt_probe_kind probe; // PT_PROBE_STAMP or PT_PROBE_ICMP
 	uint16_t ssid;            // STAMP
-	size_t payload;           // bytes behind the ICMP header, or STAMP's whole packet (>= 44)
+	size_t payload; // bytes behind the ICMP header, or STAMP's whole packet (at least its base)
+	// STAMP: every n-th probe asks for direct measurement, which splits loss by direction; 0:
+	// none.
+	unsigned counts_every;
+	struct pt_stamp_key *key; // STAMP: authenticated mode; borrowed; NULL: open
 	int64_t timeout_ns;
 	int64_t period_ns; // how often pt_stream_send will be called: sizes the memory of probes
 };
@@ -49,6 +54,7 @@ typedef void pt_stream_fn(void *ctx, const struct pt_stream_event *e);
 struct pt_stream_counters {
 	uint64_t sent;    // probes that left
 	uint64_t failed;  // probes that could not
+	uint64_t forged;  // answers that were not signed with our key
 	uint64_t foreign; // packets that answered none of ours: forged, or very late
 };
 

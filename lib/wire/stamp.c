@@ -102,24 +102,3 @@ int pt_stamp_ssid(const void *buf, size_t len, uint16_t *out)
 	*out = ntohs(wire);
 	return 0;
 }
-
-void pt_stamp_tlvs_reflect(void *buf, size_t len)
-{
-	uint8_t *p = buf;
-	for (size_t at = PT_STAMP_LEN; at < len;) {
-		struct pt_stamp_tlv tlv;
-		size_t left = len - at;
-		if (left < sizeof(tlv))
-			return; // trailing bytes, no room for flags to speak of them
-		memcpy(&tlv, p + at, sizeof(tlv));
-		if (!tlv.type)
-			return;
-		size_t want = sizeof(tlv) + ntohs(tlv.length);
-		p[at] = tlv.type == PT_STAMP_TLV_PADDING ? 0 : PT_STAMP_TLV_UNRECOGNISED;
-		if (want > left) {
-			p[at] |= PT_STAMP_TLV_MALFORMED;
-			return;
-		}
-		at += want;
-	}
-}

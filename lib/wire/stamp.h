@@ -35,8 +35,3 @@ int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *
 void pt_stamp_sent_set(void *buf, uint64_t ntp);
 // The session identifier of any STAMP packet, for finding whom it is for. -EBADMSG: too short.
 int pt_stamp_ssid(const void *buf, size_t len, uint16_t *out);
-
-// Marks the TLVs behind the base packet of a request of len bytes as a reflector must: U set on all
-// but Extra Padding, M on one that does not fit. Bytes that start with type 0 are plain padding and
-// stay. len below the base packet: nothing happens.
-void pt_stamp_tlvs_reflect(void *buf, size_t len);

@@ -51,10 +51,30 @@ _Static_assert(__builtin_offsetof(struct pt_stamp_reply, sender_ttl) == 40, "RFC
 // Extension TLVs (RFC 8972 section 4) may follow the base packet.
 #define PT_STAMP_TLV_UNRECOGNISED 0x80
 #define PT_STAMP_TLV_MALFORMED    0x40
+#define PT_STAMP_TLV_INTEGRITY    0x20
 #define PT_STAMP_TLV_PADDING      1
+#define PT_STAMP_TLV_CLASS        4 // RFC 8972 section 4.4
+#define PT_STAMP_TLV_DIRECT       5 // RFC 8972 section 4.5
 
 struct pt_stamp_tlv {
 	__u8 flags;
 	__u8 type;
 	__be16 length; // of what follows
 };
+
+// Class of service: from the highest bit DSCP1 (for the answer), DSCP2 (as it arrived), ECN (as it
+// arrived), RP (1: DSCP1 was not to be had), reserved.
+struct pt_stamp_class {
+	__be16 bits;
+	__be16 reserved;
+};
+
+// Direct measurement: how many test packets of the session have gone by.
+struct pt_stamp_direct {
+	__be32 sent;      // by the sender, this one included
+	__be32 received;  // by the reflector, this one included
+	__be32 reflected; // by the reflector, this one included
+};
+
+_Static_assert(sizeof(struct pt_stamp_class) == 4, "RFC 8972 figure 8");
+_Static_assert(sizeof(struct pt_stamp_direct) == 12, "RFC 8972 figure 9");

@@ -6,7 +6,8 @@
 #include <sys/socket.h>
 
 #include "wire/icmp.h"
-#include "wire/stamp.h"
+#include "wire/stamp_auth.h"
+#include "wire/stamp_tlv.h"
 
 static bool fail(char *why, size_t n, const char *what)
 {
@@ -41,27 +42,56 @@ static bool try_stamp(const char *bytes, size_t len, char *why, size_t n)
 	return true;
 }
 
+// The same of authenticated mode.
+static bool try_auth(const char *bytes, size_t len, char *why, size_t n)
+{
+	struct pt_stamp_sent sent;
+	struct pt_stamp_reflected reply;
+	uint8_t again[PT_STAMP_AUTH_LEN];
+	bool whole = len >= PT_STAMP_AUTH_LEN;
+
+	if ((pt_stamp_auth_request_read(bytes, len, &sent) == PT_STAMP_AUTH_LEN) != whole ||
+		(pt_stamp_auth_reply_read(bytes, len, &reply) == PT_STAMP_AUTH_LEN) != whole)
+		return fail(why, n, "authenticated: length not checked");
+	if (!whole)
+		return true;
+	(void)pt_stamp_auth_request_write(&sent, again, sizeof(again)); // it has room
+	if (!same(again, bytes, 0, 4) || !same(again, bytes, 16, 28))
+		return fail(why, n, "authenticated request changed on the way");
+	(void)pt_stamp_auth_reply_write(&reply, again, sizeof(again)); // it has room
+	if (!same(again, bytes, 0, 4) || !same(again, bytes, 16, 28) ||
+		!same(again, bytes, 32, 40) || !same(again, bytes, 48, 52) ||
+		!same(again, bytes, 64, 74) || again[80] != (uint8_t)bytes[80])
+		return fail(why, n, "authenticated reply changed on the way");
+	return true;
+}
+
 static bool try_tlvs(const char *bytes, size_t len, char *why, size_t n)
 {
 	pt_autofree uint8_t *once = malloc(len ? len : 1), *twice = malloc(len ? len : 1);
-	size_t base = len < PT_STAMP_LEN ? len : PT_STAMP_LEN, changed = 0;
+	size_t base = len < PT_STAMP_LEN ? len : PT_STAMP_LEN;
 
 	if (!once || !twice)
 		return fail(why, n, "out of memory");
 	memcpy(once, bytes, len);
-	pt_stamp_tlvs_reflect(once, len);
+	struct pt_stamp_counts counts = { 1, 2, 3 };
+	struct pt_stamp_reflect r = { .tos = 0xb8, .direct = &counts };
+	struct pt_stamp_ext e;
+	pt_stamp_tlvs_reflect(once, base, len, &r);
 	memcpy(twice, once, len);
-	pt_stamp_tlvs_reflect(twice, len);
+	pt_stamp_tlvs_reflect(twice, base, len, &r);
 	if (memcmp(once, twice, len) != 0)
 		return fail(why, n, "TLVs: reflecting twice differs");
 	if (!same(once, bytes, 0, base))
 		return fail(why, n, "TLVs: base packet touched");
-	for (size_t i = base; i < len; i++) {
-		changed += once[i] != (uint8_t)bytes[i];
-		if (once[i] != (uint8_t)bytes[i] && once[i] & 0x3f)
+	for (size_t at = base, last = at; pt_stamp_ext_next(once, len, &at, &e); last = at) {
+		bool known = e.type == PT_STAMP_TLV_CLASS || e.type == PT_STAMP_TLV_DIRECT;
+		if (at <= last || at > len || (e.value && e.value + e.len != once + at))
+			return fail(why, n, "TLVs: out of bounds");
+		if (e.value && !known && memcmp(e.value, bytes + (e.value - once), e.len) != 0)
 			return fail(why, n, "TLVs: more than flags written");
 	}
-	return changed <= (len - base) / 4 ? true : fail(why, n, "TLVs: too many flags");
+	return true;
 }
 
 static bool try_icmp(int family, const char *bytes, size_t len, char *why, size_t n)
@@ -89,8 +119,9 @@ static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 
 	if (header >= 0 && ((size_t)header > len || header < 20))
 		return fail(why, n, "IPv4: header past the packet");
-	return try_stamp(bytes, len, why, n) && try_tlvs(bytes, len, why, n) &&
-		try_icmp(AF_INET, bytes, len, why, n) && try_icmp(AF_INET6, bytes, len, why, n);
+	return try_stamp(bytes, len, why, n) && try_auth(bytes, len, why, n) &&
+		try_tlvs(bytes, len, why, n) && try_icmp(AF_INET, bytes, len, why, n) &&
+		try_icmp(AF_INET6, bytes, len, why, n);
 }
 
 int main(int argc, char **argv)

@@ -10,6 +10,7 @@ spawn_on eb reflect "$BIN/pt-probe" reflect
 listening() { on eb ss -Hlun | grep -q ":862 "; }
 wait_until 5 listening || bail "reflect: $(cat "$SCRATCH/reflect.err")"
 
+not() { ! "$@"; }
 ping() { on ea "$BIN/pt-probe" ping "$@"; }
 # Measures once; `got FILTER` then asks the record.
 measure() { ping --json "$@" >"$SCRATCH/record" 2>"$SCRATCH/words"; }
@@ -65,6 +66,77 @@ measure -c 100 -i 5ms --stamp 862 10.9.0.2
 between "reordering is counted" "$(got .reordered)" 1 90
 is "and is no loss" "$(got .received)" 100
 relay_set wan0:ab delay_us=0 reorder_ppm=0
+
+# ---- loss by direction: the relay drops on one side, the reflector counts ----
+for side in ab ba; do
+	relay_set wan0:$side loss_ppm=200000
+	before=$(relay_get wan0:$side lost_random)
+	measure -c 300 -i 2ms -W 100ms --stamp 862 --direction 10.9.0.2
+	lost=$((($(relay_get wan0:$side lost_random) - before) * 1000000 / 300))
+	relay_set wan0:$side loss_ppm=0
+	read -r out back < <(got '"\(.loss_out_ppm) \(.loss_back_ppm)"')
+	[[ $side = ab ]] || read -r out back <<<"$back $out"
+	between "lost $side only: on that side, within 2% of the relay's $lost" "$out" $((lost - 20000)) $((lost + 20000))
+	is "and not on the other" "$back" 0
+done
+measure -c 5 -i 2ms --stamp 862 10.9.0.2
+is "without --direction nobody knows" "$(got '.loss_out_ppm, .loss_back_ppm' | xargs)" "null null"
+
+# ---- authenticated mode ----
+(umask 077; echo "a secret of the two sites" >"$SCRATCH/key"; echo "a secret of other sites" >"$SCRATCH/wrong")
+AUTH=8862
+# The relay's own node has no packets of its own: the far end reflects on another port as well.
+spawn_on eb closed "$BIN/pt-probe" reflect -v --port $AUTH --auth-key "$SCRATCH/key"
+listening_closed() { on eb ss -Hlun | grep -q ":$AUTH "; }
+wait_until 5 listening_closed || bail "closed: $(cat "$SCRATCH/closed.err")"
+for host in 10.9.0.2 fd00:9::2; do
+	measure -c 10 -i 2ms --stamp $AUTH --auth-key "$SCRATCH/key" $host
+	is "signed, $host: all answered, by kernel stamps" "$(got '[.received, .timestamps] | @csv')" '10,"kernel"'
+done
+measure -c 3 -i 2ms -W 50ms --stamp $AUTH --auth-key "$SCRATCH/wrong" 10.9.0.2
+is "signed with another key: no answer" "$(got .received)" 0
+measure -c 2 -i 2ms -W 50ms --stamp $AUTH -s 112 10.9.0.2
+is "not signed: no answer" "$(got .received)" 0
+measure -c 2 -i 2ms -W 50ms --stamp $AUTH 10.9.0.2
+is "too short for a signature: no answer" "$(got .received)" 0
+measure -c 3 -i 2ms -W 50ms --stamp 862 --auth-key "$SCRATCH/key" 10.9.0.2
+is "answers of an open reflector are none" "$(got .received)" 0
+spawn_on ea sniff "$PACKET" sniff wan0 --count 2 --wait-ms 3000
+wait_until 3 sniffing ea || bail "no packet socket"
+measure -c 1 --stamp $AUTH --auth-key "$SCRATCH/key" 10.9.0.2
+wait_until 4 finished sniff
+request=$(sed -n 's/^out 4500008c//p' "$SCRATCH/sniff.out") # 140 bytes; from the identification on
+like "authenticated on the wire: TTL 255, 112 bytes, zeros around" "$request" \
+	'^.{8}ff11.{24}229e0078.{4}0{32}.{20}[0-9a-f]{4}0{136}[0-9a-f]{32}$'
+replay() { on ea "$PACKET" send --wait-ms 250 --from-port $((0x${request:32:4})) 10.9.0.2 $AUTH "${request:48}" >/dev/null; }
+check "sent once more it is no request" not replay
+changed=${request:48:26}$(printf %02x $((0x${request:74:2} ^ 1)))${request:76}
+altered() { on ea "$PACKET" send --wait-ms 250 10.9.0.2 $AUTH "$changed" >/dev/null; }
+check "nor with one bit changed" not altered
+reap closed
+like "the reflector has counted each" "$(cat "$SCRATCH/closed.err")" \
+	'30 requests, 21 answered; not answered: 2 malformed, .* 6 not signed, 1 replayed, 0 not sent'
+chmod 644 "$SCRATCH/key"
+ping -c 1 --stamp $AUTH --auth-key "$SCRATCH/key" 10.9.0.2 2>"$SCRATCH/words"
+is "a key that others can read: exit 2" $? 2
+like "and the line names the cure" "$(cat "$SCRATCH/words")" "^pt-probe: key $SCRATCH/key: others can read it: chmod 600$"
+
+# ---- another implementation reads our packets ----
+if command -v tshark >/dev/null; then
+	spawn_on ea tshark tshark -l -i wan0 -c 2 -f "udp port 862" -d udp.port==862,twamp.test -T fields \
+		-e udp.length -e twamp.test.seq_number -e twamp.test.sender_ttl -e twamp.test.error_estimate
+	capturing() { grep -q "Capturing on" "$SCRATCH/tshark.err"; }
+	if wait_until 10 capturing; then
+		sent_one() { measure -c 1 --stamp 862 10.9.0.2; finished tshark; }
+		wait_until 5 sent_one
+		like "tshark reads request and answer" "$(tr '\t\n' ', ' <"$SCRATCH/tshark.out")" \
+			'^52,0,.* 52,0,255,'
+	else
+		skip "tshark reads request and answer" "tshark cannot capture here"
+	fi
+else
+	skip "tshark reads request and answer" "no tshark"
+fi
 
 # ---- stalls: answers that lie in the socket of a stopped process arrived in time ----
 relay_set wan0 delay_us=100000 jitter_us=0

@@ -70,6 +70,17 @@ is "sequence numbers rise by one" \
 	"$(sed -n 's/^out 4500.\{52\}\(.\{8\}\).*/\1/p' "$SCRATCH/sniff.out" | head -n 2 | xargs)" "00000000 00000001"
 relay_set all loss_ppm=0 delay_us=0
 
+# ---- loss by direction: one probe in eight asks the reflector for its counts ----
+settings "health: { check_interval_ms: 1000, probe_timeout_ms: 100 }" "failover: { detection_interval_ms: 10 }"
+relay_set wan1:ab loss_ppm=300000
+watch split
+wait_until 6 at_least split a-wan1 4
+reap split
+relay_set wan1 loss_ppm=0
+between "lost on the way out: told so" "$(all split a-wan1 'map(.loss_out_ppm // 0) | add / length | floor')" 120000 500000
+is "and not on the way back" "$(all split a-wan1 'map(.loss_back_ppm // 0) | add')" 0
+is "a path without loss has none" "$(all split a-wan0 'map(select(.loss_out_ppm != null) | .loss_out_ppm, .loss_back_ppm) | unique | join(" ")')" 0
+
 # ---- each setting by its effect ----
 settings "health: { check_interval_ms: 400, probes_per_check: 8, probe_timeout_ms: 100 }" \
 	"failover: { detection_interval_secs: 5 }"
