@@ -18,6 +18,7 @@ volatile __u32 flow_mask;   // flows used - 1, a power of two - 1
 volatile __u32 lan_mac[3];  // of the router and of the host before it
 volatile __u32 wan_mac[3];  // of the host behind the router and of the router
 volatile __u32 wan_ifindex; // of the router
+volatile __u32 wan_via;     // the next hop there
 __u32 flow_next;
 
 struct {
@@ -108,6 +109,17 @@ int bare_tc(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	set_macs(eth, wan_mac);
 	return (int)bpf_redirect(wan_ifindex, 0);
+}
+
+// The kernel finds the MACs of a next hop, as it does for what is steered.
+SEC("tc")
+int bare_neigh(struct __sk_buff *skb)
+{
+	struct bpf_redir_neigh next = { .nh_family = 2 /* AF_INET */, .ipv4_nh = wan_via };
+
+	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return TC_ACT_UNSPEC;
+	return (int)bpf_redirect_neigh(wan_ifindex, &next, sizeof(next), 0);
 }
 
 char _license[] SEC("license") = "Dual MIT/GPL";

@@ -259,6 +259,7 @@ static int set_up(struct pt_blast *b, const struct pt_fleet *f, unsigned flows, 
 	memcpy((void *)b->skel->bss->lan_mac, l->lan_mac, sizeof(l->lan_mac));
 	memcpy((void *)b->skel->bss->wan_mac, l->wan_mac, sizeof(l->wan_mac));
 	b->skel->bss->wan_ifindex = l->wan.ifindex;
+	b->skel->bss->wan_via = inet_addr(PT_LANE_VIA);
 	pt_flows_frame(AF_INET, b->frame);
 	memcpy(b->frame, l->lan_mac, sizeof(l->lan_mac));
 	ret = pt_flows_fill(f, AF_INET, bpf_map__fd(b->skel->maps.blast_rows), err);
@@ -313,6 +314,11 @@ bool pt_blast_is_live(const struct pt_blast *b)
 int pt_blast_bare_tc(const struct pt_blast *b)
 {
 	return bpf_program__fd(b->skel->progs.bare_tc);
+}
+
+int pt_blast_bare_neigh(const struct pt_blast *b)
+{
+	return bpf_program__fd(b->skel->progs.bare_neigh);
 }
 
 int pt_blast_bare_xdp(const struct pt_blast *b)

@@ -23,6 +23,7 @@ void pt_blast_stop(struct pt_blast *b);
 int pt_blast_run(struct pt_blast *b, int64_t ns, int64_t *rate, struct pt_err *err);
 uint64_t pt_blast_sunk(const struct pt_blast *b);
 
-// Programs that do the least: rewrite the MACs, send on by wan0.
+// Programs that do the least: rewrite the MACs, send on by wan0; or leave the MACs to the kernel.
 int pt_blast_bare_tc(const struct pt_blast *b);
+int pt_blast_bare_neigh(const struct pt_blast *b);
 int pt_blast_bare_xdp(const struct pt_blast *b);

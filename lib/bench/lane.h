@@ -16,6 +16,7 @@ enum pt_lane_node { PT_LANE_FROM, PT_LANE_ROUTER, PT_LANE_TO, PT_LANE_NODES };
 
 #define PT_LANE_SENDER   "11.0.0.2"
 #define PT_LANE_RECEIVER "11.0.5.9"
+#define PT_LANE_VIA      "192.0.2.1"
 
 struct pt_lane {
 	struct pt_nodes nodes;

@@ -24,7 +24,16 @@
 #define NFT_NS      (10 * PT_NS_PER_S)
 #define TCP_MORE    3 // TCP varies: so many turns for one of packets
 
-enum { SIDE_TC, SIDE_BARE_TC, SIDE_KERNEL, SIDE_MARK, SIDE_XDP, SIDE_BARE_XDP, SIDE_COUNT };
+enum {
+	SIDE_TC,
+	SIDE_BARE_TC,
+	SIDE_BARE_NEIGH,
+	SIDE_KERNEL,
+	SIDE_MARK,
+	SIDE_XDP,
+	SIDE_BARE_XDP,
+	SIDE_COUNT
+};
 enum { TCP_TC, TCP_KERNEL, TCP_COUNT };
 
 #define ROW(text, own, base, least, says)        \
@@ -42,6 +51,8 @@ enum { TCP_TC, TCP_KERNEL, TCP_COUNT };
 static const struct pt_turns_metric packet_metrics[PT_RATES_METRICS] = {
 	[PT_RATES_TC_REDIRECT] = ROW("tc_to_redirect", SIDE_TC, SIDE_BARE_TC, 920000,
 		"tc, against a program that only redirects"),
+	[PT_RATES_TC_NEIGH] = ROW("tc_to_neighbour", SIDE_TC, SIDE_BARE_NEIGH, PT_BENCH_NONE,
+		"tc, against a program that only redirects to a next hop"),
 	[PT_RATES_TC_KERNEL] = ROW("tc_to_kernel", SIDE_TC, SIDE_KERNEL, 1050000,
 		"tc, against the kernel's own forwarding"),
 	[PT_RATES_TC_MARK] = ROW("tc_to_mark", SIDE_TC, SIDE_MARK, 1900000,
@@ -129,11 +140,11 @@ static int steer_down(void *ctx, struct pt_err *err)
 	return pt_hook_sweep(b->plane, NULL, NULL, err);
 }
 
-static int bare_filter(const struct bench *b, bool on)
+static int bare_filter(const struct bench *b, int prog, bool on)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)b->lane.lan.ifindex,
 		.attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = pt_blast_bare_tc(b->blast));
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog);
 	int ret;
 
 	if (!on) {
@@ -144,22 +155,34 @@ static int bare_filter(const struct bench *b, bool on)
 	return ret && ret != -EEXIST ? ret : bpf_tc_attach(&hook, &opts);
 }
 
-static int bare_tc_up(void *ctx, struct pt_err *err)
+static int bare_up(struct bench *b, int prog, struct pt_err *err)
 {
-	struct bench *b = ctx;
 	int ret = 0;
 
-	b->bare = bpf_link_create(
-		pt_blast_bare_tc(b->blast), (int)b->lane.lan.ifindex, TCX_INGRESS, NULL);
+	b->bare = bpf_link_create(prog, (int)b->lane.lan.ifindex, TCX_INGRESS, NULL);
 	if (b->bare < 0)
-		ret = bare_filter(b, true);
+		ret = bare_filter(b, prog, true);
 	return ret ? pt_err_errno(err, ret, "bare redirect") : 0;
 }
 
-static int bare_tc_down(void *ctx, struct pt_err *err)
+static int bare_tc_up(void *ctx, struct pt_err *err)
 {
 	struct bench *b = ctx;
-	int ret = b->bare < 0 ? bare_filter(b, false) : 0;
+
+	return bare_up(b, pt_blast_bare_tc(b->blast), err);
+}
+
+static int bare_neigh_up(void *ctx, struct pt_err *err)
+{
+	struct bench *b = ctx;
+
+	return bare_up(b, pt_blast_bare_neigh(b->blast), err);
+}
+
+static int bare_down(void *ctx, struct pt_err *err)
+{
+	struct bench *b = ctx;
+	int ret = b->bare < 0 ? bare_filter(b, -1, false) : 0;
 
 	pt_cleanup_fd(&b->bare);
 	b->bare = -1;
@@ -223,7 +246,8 @@ static const struct contender {
 	enum pt_stat by; // what counts its packets
 } contenders[SIDE_COUNT] = {
 	[SIDE_TC] = { steer_up, steer_down, true, PT_STAT_STEERED },
-	[SIDE_BARE_TC] = { bare_tc_up, bare_tc_down, false, PT_STAT_STEERED },
+	[SIDE_BARE_TC] = { bare_tc_up, bare_down, false, PT_STAT_STEERED },
+	[SIDE_BARE_NEIGH] = { bare_neigh_up, bare_down, false, PT_STAT_STEERED },
 	[SIDE_KERNEL] = { nothing, nothing, false, PT_STAT_STEERED },
 	[SIDE_MARK] = { mark_on, mark_off, false, PT_STAT_STEERED },
 	[SIDE_XDP] = { xdp_up, steer_down, true, PT_STAT_XDP },

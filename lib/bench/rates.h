@@ -7,6 +7,7 @@
 
 enum pt_rates_metric {
 	PT_RATES_TC_REDIRECT, // tc against a bare tc redirect
+	PT_RATES_TC_NEIGH,    // against a bare tc redirect to a next hop
 	PT_RATES_TC_KERNEL,   // against kernel forwarding
 	PT_RATES_TC_MARK,     // against conntrack, marks and policy rules
 	PT_RATES_XDP_REDIRECT,
