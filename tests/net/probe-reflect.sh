@@ -125,7 +125,7 @@ check "a short one is ignored" silent 10.9.0.2 "${REQUEST:2}"
 told() { (($(stats length) >= $1)) && (($(stats '.[-1].received') == 2)); }
 check "statistics come by the interval" wait_until 4 told 1
 is "they count what came and what it got" \
-	"$(stats '.[-1] | [.answered, .malformed, .refused, .held_us.count, .cpu_us > 0] | @csv' | tr -d '"\\')" "1,1,0,1,true"
+	"$(stats '.[-1] | [.answered, .malformed, .refused, .held_us.count, .cpu_us > 0] | map(tostring) | join(",")' | jq -r .)" "1,1,0,1,true"
 like "from a source of their own" "$(stats '.[-1].src')" '/pt-probe-reflect"$'
 is "their fields are the man page's" "$(jq -rs '.[-1] | keys_unsorted[7:] | join(" ")' "$SCRATCH/reflect.out")" \
 	"$(sed -n '/^.Cm reflect$/,/^\.Ss/s/^\.It Va \([a-z_]*\)$/\1/p' "$TOP/man/pt-probe.8" | xargs)"
