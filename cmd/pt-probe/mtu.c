@@ -146,7 +146,7 @@ int probe_mtu(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 		.tries = o->tries ? o->tries : DEFAULT_TRIES,
 		.timeout_ns = o->timeout_ns ? o->timeout_ns : PT_NS_PER_S,
 		.told = ctx->json || ctx->quiet ? NULL : told };
-	struct pt_mtu_result r;
+	struct pt_mtu_result r = { 0 };
 	(void)argc; // one
 	int code = probe_way_complete(ctx, &o->way);
 	if (!code)
