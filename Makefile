@@ -50,7 +50,7 @@ DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev nettle-dev linux-libc-dev
 DEPS_TEST  := bats jq iproute2 iputils-ping fping iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
-DEPS_LANE  := qemu-system-x86 busybox-static cpio kmod
+DEPS_LANE  := qemu-system-x86 busybox-static cpio kmod spin
 deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
 
