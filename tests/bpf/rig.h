@@ -218,6 +218,7 @@ struct rig_packet {
 	uint32_t mark; // in, and out
 	uint32_t ingress_ifindex;
 	uint32_t gso_size, gso_segs;
+	uint32_t priority;
 	int act;          // what the program said
 	uint32_t out_len; // of what it left in data
 };
@@ -293,6 +294,7 @@ static inline int rig_run(enum pt_program program, struct rig_packet *p)
 		.gso_size = p->gso_size,
 		.gso_segs = p->gso_segs,
 		.mark = p->mark,
+		.priority = p->priority,
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = p->len,
 		.data_out = p->data, .data_size_out = sizeof(p->data), .ctx_in = &skb,
@@ -305,6 +307,7 @@ static inline int rig_run(enum pt_program program, struct rig_packet *p)
 	p->act = ret ? -1000 : (int)opts.retval;
 	p->out_len = opts.data_size_out;
 	p->mark = ret ? 0 : skb.mark;
+	p->priority = ret ? 0 : skb.priority;
 	return p->act;
 }
 

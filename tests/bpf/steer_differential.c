@@ -30,18 +30,16 @@ static const char *const dests[] = { "b", "c", "d", "net" };
 #define DESTS 4
 static const char *const policies[] = {
 	"match: {protocol: udp, dscp: ef}",
-	"match: {protocol: tcp, dst_ports: [443, 8000-8100]}",
+	"match: {protocol: tcp, dst_ports: [443, 8000-8100]}, strategy: weighted, weights: [3]",
 	"match: {protocol: udp, src_ports: [5060], dst_ports: [5060, 40000]}",
 	"match: {protocol: udp, dst_ports: [53]}",
-	"match: {dscp: af41}",
-	"match: {protocol: icmp}",
+	"match: {dscp: af41}, set_dscp: cs1, class: '1:10'", "match: {protocol: icmp}",
 	"match: {protocol: icmp6}",
 	"match: {protocol: sctp, devices: [lan9]}", // NEVER
 	"match: {protocol: sctp, devices: [lan0]}",
 	"match: {protocol: tcp, src_prefixes: [10.1.0.8/29, 'fd01::8/125']}",
-	"match: {protocol: tcp, dscp: 0}",
-	"match: {protocol: tcp}",
-	"match: {protocol: udp}",
+	"match: {protocol: tcp, dscp: 0}", "match: {protocol: tcp}",
+	"match: {protocol: udp}, strategy: weighted, weights: [5]", // fragments, too
 };
 #define POLICIES (sizeof(policies) / sizeof(policies[0]))
 #define NEVER    7                  // the policy whose device nothing enters by
@@ -70,7 +68,7 @@ static uint32_t lan_index;
 static uint64_t seed, count, first;
 static bool loud;
 static struct {
-	uint64_t run, steered, unforwarded, refused, clamped, fault[FAULT_COUNT];
+	uint64_t run, steered, unforwarded, refused, clamped, dressed, fault[FAULT_COUNT];
 	uint64_t passed[PT_STAT_COUNT]; // though the kernel forwards it
 	uint64_t odd[ODD_KINDS];
 	uint64_t path[2][PATHS + 1];
@@ -99,9 +97,10 @@ static void put_network(struct pt_buf *b)
 	for (size_t i = 0; i < PATHS; i++)
 		pt_buf_printf(b,
 			"  - {id: %s-%zu, source: a, dest: %s, uplink: u%zu, next_hop: 192.0.2.%zu,"
-			" next_hop6: 'fd09::%zx', target: 192.0.2.%zu, mtu: %d}\n",
+			" next_hop6: 'fd09::%zx', target: 192.0.2.%zu, mtu: %d, preference: %d}\n",
 			dests[i / POLICIES], i + 1, dests[i / POLICIES], i % POLICIES, i + 1, i + 1,
-			i + 1, i / POLICIES == 2 ? 1280 : 1500);
+			i + 1, i / POLICIES == 2 ? 1280 : 1500,
+			i % POLICIES == NEVER ? -1 : 0); // no candidate of the weighted ones
 }
 
 static int load(void)
@@ -231,9 +230,10 @@ static bool flow_of(const uint8_t *ip, uint32_t len, struct pt_flow *f)
 }
 
 // The next hop that the user-space classifier wants; 0: the kernel's.
+static struct pt_class got; // of the newest packet
+
 static uint32_t wanted_hop(const struct odd_packet *p)
 {
-	struct pt_class got;
 	struct pt_flow flow;
 
 	if (!flow_of(p->data + ETH_HLEN, p->len - ETH_HLEN, &flow))
@@ -284,14 +284,38 @@ static uint32_t fold(const uint8_t *data, uint32_t len)
 	return total % 0xffff; // 0 and 0xffff are one
 }
 
-// The kernel's bytes, but for an MSS that the path cannot carry: lowered to the byte, and with it
-// the checksum, so that the sum over the segment stays what it was.
+// As the policy wants it, where the kernel leaves it alone.
+static void set_dscp(uint8_t *ip)
+{
+	uint32_t dscp, total = 0;
+
+	if (!got.policy || got.policy->set_dscp == PT_NULL)
+		return;
+	dscp = (uint32_t)got.policy->set_dscp;
+	if (ip[0] >> 4 == 6) {
+		ip[0] = (uint8_t)(0x60 | dscp >> 2);
+		ip[1] = (uint8_t)((ip[1] & 0x3f) | dscp << 6);
+		sum.dressed++;
+		return;
+	}
+	ip[1] = (uint8_t)((ip[1] & 3) | dscp << 2);
+	odd_put16(ip + 10, 0);
+	for (uint32_t i = 0; i < 20; i += 2)
+		total += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+	total = (total & 0xffff) + (total >> 16);
+	odd_put16(ip + 10, ~((total & 0xffff) + (total >> 16)));
+	sum.dressed++;
+}
+
+// The kernel's bytes, but for a code point to set, and an MSS that the path cannot carry: lowered
+// to the byte, and with it the checksum, so that the sum over the segment stays what it was.
 static bool same_bytes(const uint8_t *ours, uint32_t hop)
 {
 	static uint8_t want[65600];
 	uint32_t l4 = kernel.data[0] >> 4 == 6 ? 40 : 20, limit, at;
 
 	memcpy(want, kernel.data, kernel.len);
+	set_dscp(want);
 	at = large_mss(want, kernel.len, (hop - 1) / POLICIES == 2 ? 1280 : 1500, &limit);
 	if (at && memcmp(ours + at, want + at, 2) != 0) {
 		odd_put16(want + at, limit);
@@ -454,6 +478,7 @@ static void test_reach(void)
 	T_OK(sum.unforwarded > sum.run / 8);
 	T_OK(sum.refused < sum.run / 20);
 	T_OK(sum.clamped > sum.run / 5000);
+	T_OK(sum.dressed > sum.run / 5000);
 	for (uint32_t i = 0; i < ODD_KINDS; i++)
 		if (!sum.odd[i])
 			T_FAIL("no packet with %s", odd_kinds[i].name);
