@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/icmpv6.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,70 @@ static int read_device(struct pt_rtnl *n, struct question *q)
 	return ret;
 }
 
+// ---- neighbours ----
+
+static int on_neighbour_attr(const struct nlattr *attr, void *data)
+{
+	struct pt_gateway *row = data;
+
+	if (mnl_attr_get_type(attr) == NDA_DST)
+		read_addr(attr, row->to.addr.family, &row->via);
+	return MNL_CB_OK;
+}
+
+// false: of no family of ours, or in a state that says neither.
+static bool read_neighbour(const struct nlmsghdr *nlh, struct pt_gateway *out)
+{
+	const struct ndmsg *nd = mnl_nlmsg_get_payload(nlh);
+
+	*out = (struct pt_gateway){ .ifindex = (uint32_t)nd->ndm_ifindex,
+		.to.addr.family = nd->ndm_family,
+		.silent = nd->ndm_state & NUD_FAILED,
+		.neighbour = true };
+	if ((nd->ndm_family != AF_INET && nd->ndm_family != AF_INET6) ||
+		nd->ndm_state & NUD_INCOMPLETE)
+		return false;
+	(void)mnl_attr_parse(nlh, sizeof(*nd), on_neighbour_attr, out); // the callback never fails
+	return out->via.family != 0;
+}
+
+static int on_neighbour(const struct nlmsghdr *nlh, void *data)
+{
+	struct question *q = data;
+	struct pt_gateways *g = &((struct reader *)q->parse.ctx)->got;
+	struct pt_gateway seen;
+
+	if (nlh->nlmsg_type != RTM_NEWNEIGH || !read_neighbour(nlh, &seen))
+		return MNL_CB_OK;
+	for (uint32_t i = 0; i < g->n; i++)
+		if (g->row[i].ifindex == seen.ifindex && pt_addr_eq(&g->row[i].via, &seen.via))
+			g->row[i].silent = seen.silent;
+	return MNL_CB_OK;
+}
+
+static void put_neighbours(void *ctx, struct nlmsghdr *nlh)
+{
+	const struct question *q = ctx;
+	struct ndmsg *nd = mnl_nlmsg_put_extra_header(nlh, sizeof(*nd));
+
+	nd->ndm_family = q->family;
+	mnl_attr_put_u32(nlh, NDA_IFINDEX, q->ifindex);
+}
+
+static int read_neighbours(struct pt_rtnl *n, struct question *q)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	int ret = 0;
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(families) && !ret; i++) {
+		q->family = families[i];
+		ret = pt_rtnl_dump(n, RTM_GETNEIGH, put_neighbours, on_neighbour, q);
+		if (ret == -ENODEV || ret == -EOPNOTSUPP) // gone meanwhile, which will be told
+			ret = 0;
+	}
+	return ret;
+}
+
 int pt_gateways_read(const uint32_t *ifindex, uint32_t n, uint8_t protocol, struct pt_gateways *out,
 	struct pt_err *err)
 {
@@ -225,6 +290,8 @@ int pt_gateways_read(const uint32_t *ifindex, uint32_t n, uint8_t protocol, stru
 	for (uint32_t i = 0; i < n && !ret; i++) {
 		r.ifindex = q.ifindex = ifindex[i];
 		ret = read_device(rtnl, &q);
+		if (!ret)
+			ret = read_neighbours(rtnl, &q);
 	}
 	pt_rtnl_free(rtnl);
 	if (ret) {
@@ -255,7 +322,9 @@ static bool better(const struct pt_gateway *a, const struct pt_gateway *b)
 		return a->table < b->table;
 	if (a->metric != b->metric)
 		return a->metric < b->metric;
-	return a->rank < b->rank; // the first read of equals stays
+	if (a->rank != b->rank)
+		return a->rank < b->rank;
+	return a->silent < b->silent; // the first read of equals stays
 }
 
 const struct pt_gateway *pt_gateways_find(
@@ -301,7 +370,7 @@ const char *pt_gateway_origin(uint8_t protocol, char buf[16])
 
 int pt_gateway_monitor_new(uint8_t protocol, struct pt_gateway_monitor **out, struct pt_err *err)
 {
-	static const int groups[] = { RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
+	static const int groups[] = { RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH };
 	struct pt_gateway_monitor *m = calloc(1, sizeof(*m));
 	int ret;
 
@@ -345,9 +414,12 @@ static int tell(void *ctx, const struct pt_gateway *row)
 static void on_message(void *ctx, const struct nlmsghdr *nlh)
 {
 	const struct hearer *h = ctx;
+	struct pt_gateway seen;
 
 	if (!nlh)
 		h->fn(h->ctx, NULL);
+	else if (nlh->nlmsg_type == RTM_NEWNEIGH && read_neighbour(nlh, &seen))
+		h->fn(h->ctx, &seen);
 	else if (nlh->nlmsg_type == RTM_NEWROUTE || nlh->nlmsg_type == RTM_DELROUTE)
 		(void)read_route(&h->parse, nlh); // tell never fails
 }

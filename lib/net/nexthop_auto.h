@@ -16,6 +16,8 @@ struct pt_gateway {
 	uint32_t metric;
 	uint8_t protocol; // RTPROT_*
 	uint8_t rank;     // of a router's own preference, RFC 4191: 0 high, 1 medium, 2 low
+	bool silent;      // it does not answer for its address
+	bool neighbour;   // of a change: that of a neighbour, not of a route; `to` is its family
 };
 
 struct pt_gateways {
@@ -30,15 +32,15 @@ void pt_gateways_done(struct pt_gateways *g);
 #define pt_autogateways __attribute__((cleanup(pt_gateways_done))) struct pt_gateways
 
 // What leads to `toward` by this device: of the main table before others, then the longest prefix,
-// the lowest metric, the router's preference. toward->family alone counts where all of its bytes
-// are zero: default routes. NULL: none does.
+// the lowest metric, the router's preference, and one that answers. toward->family alone counts
+// where all of its bytes are zero: default routes. NULL: none does.
 const struct pt_gateway *pt_gateways_find(
 	const struct pt_gateways *g, uint32_t ifindex, const struct pt_addr *toward);
 
 // "dhcp", "ra", "static", else "protocol 42". Static or in buf.
 const char *pt_gateway_origin(uint8_t protocol, char buf[16]);
 
-// Changes of routes, as they happen.
+// Changes of routes, and of neighbours that cease or begin to answer, as they happen.
 struct pt_gateway_monitor;
 
 // row is NULL when the kernel had to drop messages: read everything again.

@@ -59,10 +59,23 @@ static struct pt_addr toward(const struct pt_path *path, uint8_t family)
 	return path->target.family == family ? path->target : any;
 }
 
+// Only gateways that were read count, and only where they answered otherwise then.
+static bool is_news(const struct pt_gateways *known, const struct pt_gateway *neighbour)
+{
+	for (uint32_t i = 0; known && i < known->n; i++)
+		if (known->row[i].ifindex == neighbour->ifindex &&
+			known->row[i].silent != neighbour->silent &&
+			pt_addr_eq(&known->row[i].via, &neighbour->via))
+			return true;
+	return false;
+}
+
 bool pt_nexthop_concerns(const struct pt_setup *s, const struct pt_gateway *row)
 {
 	const uint8_t family = row->to.addr.family;
 
+	if (row->neighbour)
+		return is_news(s->gateways, row);
 	for (uint32_t i = 0; i < s->net->n_paths; i++) {
 		const struct pt_path *path = &s->net->paths[i];
 		const struct pt_addr *own = family == AF_INET ? &path->next_hop : &path->next_hop6;

@@ -63,14 +63,14 @@ follows "the device's own way of several" '' "10.9.0.21 (boot)"
 felt_nothing "through all of this"
 stream_end
 
-# How long until packets are sent elsewhere; the best of three, because the machine is shared.
+# How long until packets are sent elsewhere: when status began to run that saw it. The best of five,
+# because the machine is shared.
 best=1000000
-for i in 20 22 20; do
+for i in 20 22 20 22 20; do
 	began=${EPOCHREALTIME/[.,]/}
 	must ip -n "$ea" route replace default via 10.9.0.$i dev wan0 proto dhcp
-	until via_is '' "10.9.0.$i (dhcp)"; do :; done
-	took=$((${EPOCHREALTIME/[.,]/} - began))
-	((took < best)) && best=$took
+	until looked=${EPOCHREALTIME/[.,]/}; via_is '' "10.9.0.$i (dhcp)"; do :; done
+	((looked - began < best)) && best=$((looked - began))
 done
 between "from the route's change to the tables, as status tells, us" $best 1000 100000
 
@@ -79,9 +79,17 @@ on ea sysctl -qw net.ipv6.conf.wan0.accept_ra=2
 router=$(ip -n "$eb" -6 -o addr show dev wan0 scope link | grep -o 'fe80:[^/]*')
 must on eb "$BUILD/tests/tools/advertise" wan0 30
 follows "a router advertises itself" 6 "$router (ra)"
-check "IPv6 users' packets arrive" wait_until 3 reaches fd00:2::2
+check "IPv6 users' packets arrive" wait_until 8 reaches fd00:2::2
 asked6() { ip -n "$ea" -6 neigh show dev wan0 to "$router" | grep -q lladdr; }
 check "by that router" asked6
+# Two routers of one preference: one that does not answer is no choice as long as the other does.
+must ip -n "$ea" neigh replace "$router" dev wan0 nud failed
+must ip -n "$ea" -6 route append default via fd00:9:0::2 dev wan0 proto ra metric 1024
+follows "another router, while the first does not answer" 6 "fd00:9::2 (ra)"
+must ip -n "$ea" neigh replace "$router" lladdr 02:00:00:09:02:00 dev wan0 nud reachable
+must ip -n "$ea" neigh replace fd00:9:0::2 dev wan0 nud failed
+follows "which answers again, and now the other does not" 6 "$router (ra)"
+must ip -n "$ea" -6 route del default via fd00:9:0::2 dev wan0
 must on eb "$BUILD/tests/tools/advertise" wan0 0
 follows "and withdraws" 6 waiting
 
