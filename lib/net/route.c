@@ -242,12 +242,14 @@ static int told(int ret, const char *what, struct pt_err *err)
 	return ret ? pt_err_errno(err, ret, "netlink: reading %s", what) : 0;
 }
 
-int pt_routes_read(struct pt_rtnl *n, uint8_t family, uint8_t protocol, uint32_t table,
-	pt_route_fn *fn, void *ctx, struct pt_err *err)
+int pt_routes_read(struct pt_rtnl *n, const struct pt_route_filter *filter, pt_route_fn *fn,
+	void *ctx, struct pt_err *err)
 {
-	struct reading r = {
-		.family = family, .protocol = protocol, .table = table, .route = fn, .ctx = ctx
-	};
+	struct reading r = { .family = filter->family,
+		.protocol = filter->protocol,
+		.table = filter->table,
+		.route = fn,
+		.ctx = ctx };
 	int ret = pt_rtnl_dump(n, RTM_GETROUTE, ask_routes, on_route, &r);
 
 	return told(ret == -ENOENT ? 0 : ret, "routes", err); // a table that is not there is empty

@@ -53,13 +53,18 @@ void pt_route_rule_delete(struct pt_rtnl *n, const struct pt_route_rule *r);
 void pt_nexthop_put(struct pt_rtnl *n, const struct pt_nexthop *h);
 void pt_nexthop_delete(struct pt_rtnl *n, uint32_t id); // and every route through it
 
-// Every one of a family, of this protocol alone unless 0, and of this table unless 0. -EOPNOTSUPP:
-// the kernel has no such thing (nexthop objects, IPv6).
+// Every one of a family, of this protocol alone unless 0. -EOPNOTSUPP: the kernel has no such thing
+// (nexthop objects, IPv6).
 typedef void pt_route_fn(void *ctx, const struct pt_route *r);
 typedef void pt_route_rule_fn(void *ctx, const struct pt_route_rule *r);
 typedef void pt_nexthop_fn(void *ctx, const struct pt_nexthop *h);
-int pt_routes_read(struct pt_rtnl *n, uint8_t family, uint8_t protocol, uint32_t table,
-	pt_route_fn *fn, void *ctx, struct pt_err *err);
+struct pt_route_filter {
+	uint8_t family;
+	uint8_t protocol; // 0: any
+	uint32_t table;   // 0: any
+};
+int pt_routes_read(struct pt_rtnl *n, const struct pt_route_filter *filter, pt_route_fn *fn,
+	void *ctx, struct pt_err *err);
 int pt_route_rules_read(struct pt_rtnl *n, uint8_t family, uint8_t protocol, pt_route_rule_fn *fn,
 	void *ctx, struct pt_err *err);
 int pt_nexthops_read(

@@ -2,9 +2,11 @@
 #include "plane/ways.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "net/ours.h"
@@ -112,8 +114,9 @@ static int read_have(struct pt_rtnl *n, struct pt_ways_set *out, bool *ipv6, str
 			break;
 		}
 		if (!ret)
-			ret = pt_routes_read(
-				n, families[i], PT_NET_PROTOCOL, 0, on_route, &have, err);
+			ret = pt_routes_read(n,
+				&(struct pt_route_filter){ families[i], PT_NET_PROTOCOL, 0 },
+				on_route, &have, err);
 	}
 	if (!ret && have.failed)
 		ret = pt_err_set(err, -ENOMEM, "out of memory");
@@ -321,6 +324,25 @@ static void drop_ipv6(uint8_t *usable, uint32_t n)
 		usable[i] &= PT_WAYS_V4;
 }
 
+// With it the kernel's answers to a marked packet bear the mark, and would leave by the path.
+static int check_reflect(struct pt_err *err)
+{
+	static const char *const paths[] = { "/proc/sys/net/ipv4/fwmark_reflect",
+		"/proc/sys/net/ipv6/fwmark_reflect" };
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(paths); i++) {
+		pt_autofd fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		char digit = '0';
+
+		if (fd >= 0 && read(fd, &digit, 1) == 1 && digit == '1')
+			return pt_err_set(err, -EINVAL,
+				"this host's answers would not find back; "
+				"sysctl net.ipv%d.fwmark_reflect=0",
+				i ? 6 : 4);
+	}
+	return 0;
+}
+
 int pt_ways_sync(struct pt_ways *w, struct pt_plane *p, const struct pt_setup *s,
 	struct pt_ways_done *done, struct pt_err *err)
 {
@@ -347,7 +369,8 @@ int pt_ways_sync(struct pt_ways *w, struct pt_plane *p, const struct pt_setup *s
 	apply(w->rtnl, &want, &have, &did);
 	if (done)
 		*done = did;
-	return pt_rtnl_flush(w->rtnl, err);
+	ret = pt_rtnl_flush(w->rtnl, err);
+	return ret ? ret : check_reflect(err);
 }
 
 int pt_ways_follow(struct pt_ways *w, const struct pt_plane *p, uint32_t *moved, struct pt_err *err)

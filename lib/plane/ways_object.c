@@ -37,12 +37,14 @@ static int by_number(const void *a, const void *b)
 static uint64_t ways_of(const struct pt_plane *p, const struct pt_group *g, uint8_t family)
 {
 	uint64_t hash = (0xcbf29ce484222325u ^ family) * 0x100000001b3u; // FNV-1a
-	uint32_t way[PT_GROUP_PATHS];
+	uint32_t way[PT_GROUP_PATHS] = {}, n = 0;
 
-	for (uint32_t i = 0; i < g->count; i++)
-		way[i] = pt_way_of(p, &p->hop[g->path[i]]);
-	qsort(way, g->count, sizeof(*way), by_number);
-	for (uint32_t i = 0; i < g->count; i++) {
+	while (n < g->count && n < PT_GROUP_PATHS) {
+		way[n] = pt_way_of(p, &p->hop[g->path[n]]);
+		n++;
+	}
+	qsort(way, n, sizeof(*way), by_number);
+	for (uint32_t i = 0; i < n; i++) {
 		if (!way[i])
 			return 0;
 		hash = (hash ^ way[i]) * 0x100000001b3u;

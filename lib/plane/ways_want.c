@@ -238,13 +238,16 @@ static int want_sites(struct pt_plane *p, const struct pt_setup *s,
 	uint32_t prefixes = room_for_prefixes(s);
 	pt_autonames names = {};
 	pt_autoshared shared = {};
-	pt_autofree struct pt_trie_item *items = calloc(prefixes + 1, sizeof(*items));
-	int ret = items ? pt_names_read(p, &names, err) : pt_err_set(err, -ENOMEM, "out of memory");
+	pt_autofree struct pt_trie_item *items = NULL;
+	int ret = pt_names_read(p, &names, err);
 
 	if (!ret)
 		ret = pt_shared_find(s->net, s->self, &shared, err);
 	if (ret)
 		return ret;
+	items = calloc(prefixes + 1, sizeof(*items));
+	if (!items)
+		return pt_err_set(err, -ENOMEM, "out of memory");
 	if (objects->n)
 		memcpy(out->nexthop, objects->object, objects->n * sizeof(*out->nexthop));
 	out->n_nexthop = objects->n;
@@ -267,20 +270,13 @@ static int want_sites(struct pt_plane *p, const struct pt_setup *s,
 int pt_ways_want(struct pt_plane *p, const struct pt_setup *s, const uint8_t *usable,
 	const struct pt_ways_objects *objects, struct pt_ways_set *out, struct pt_err *err)
 {
-	uint32_t paths = p->meta->path_cap;
-	pt_autoways set = {};
-	int ret;
+	const size_t ways = 2 * (size_t)p->meta->path_cap; // of both families
 
-	set.route = calloc(2 * (size_t)paths + room_for_prefixes(s), sizeof(*set.route));
-	set.rule = calloc(2 * (size_t)paths + 4, sizeof(*set.rule));
-	set.nexthop = calloc(objects->n + 1, sizeof(*set.nexthop));
-	if (!set.route || !set.rule || !set.nexthop)
+	out->route = calloc(ways + room_for_prefixes(s), sizeof(*out->route));
+	out->rule = calloc(ways + 4, sizeof(*out->rule));
+	out->nexthop = calloc(objects->n + 1, sizeof(*out->nexthop));
+	if (!out->route || !out->rule || !out->nexthop)
 		return pt_err_set(err, -ENOMEM, "out of memory");
-	want_ways(p, s, usable, &set);
-	ret = want_sites(p, s, objects, &set, err);
-	if (ret)
-		return ret;
-	*out = set;
-	set = (struct pt_ways_set){};
-	return 0;
+	want_ways(p, s, usable, out);
+	return want_sites(p, s, objects, out, err);
 }

@@ -21,6 +21,7 @@ void pt_ways_set_done(struct pt_ways_set *set);
 uint8_t *pt_ways_usable(const struct pt_plane *p, const struct pt_links *links);
 
 struct pt_ways_objects;
+// *out is empty, and the caller's to free even when this fails.
 int pt_ways_want(struct pt_plane *p, const struct pt_setup *s, const uint8_t *usable,
 	const struct pt_ways_objects *objects, struct pt_ways_set *out, struct pt_err *err);
 

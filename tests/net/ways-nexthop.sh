@@ -72,6 +72,11 @@ stream_mark
 is "nothing lost on the way back" "$(mark_of ab lost)" 0
 stream_end
 
+must "$BIN/pt-failover" switch --quiet --pin-dir "$(pin_dir a)" a-lte
+check "switched by hand: the kernel's routes follow" wait_until 1 goes_by 10.102.3.4 wan1
+must "$BIN/pt-failover" switch --quiet --pin-dir "$(pin_dir a)" a-fibre
+check "and back" wait_until 1 goes_by 10.102.3.4 wan0
+
 everything >"$SCRATCH/want"
 spoil "an IPv4 route deleted" ip -n "$(ns ea)" route del 10.102.3.0/24
 spoil "the routes of a way flushed" ip -n "$(ns ea)" route flush table 7000002
@@ -98,7 +103,11 @@ check "device up: as before" wait_until 10 as_before
 edge_stop a
 sed -i 's/^failover:/&\n  mark_shift: 8\n  rule_priority: 9000\n  route_metric: 77/' "$SCRATCH/a/config.yaml"
 must ip -n "$(ns ea)" route add 10.100.8.0/24 via 10.9.1.2 metric 77 proto static
+on ea sysctl -qw net.ipv4.fwmark_reflect=1
 check "attached with other numbers" edge_attach a
+like "what would lead its answers astray is told" "$(cat "$SCRATCH/a/attach.err")" \
+	"sysctl net.ipv4.fwmark_reflect=0"
+on ea sysctl -qw net.ipv4.fwmark_reflect=0
 is "rules by priority and mark" "$(ip -n "$(ns ea)" rule show | grep -c '^900[012]:.*0xfff00')" 3
 is "none elsewhere" "$(ip -n "$(ns ea)" rule show | grep -c 'proto 112')" 4
 is "routes by metric" "$(routes -4 | grep -c 'nhid.*metric 77')" $PREFIXES

@@ -72,6 +72,13 @@ static void see_nexthop(void *ctx, const struct pt_nexthop *h)
 	s->nexthop = *h;
 }
 
+static int read_routes(uint8_t family, uint32_t table, struct seen *s)
+{
+	const struct pt_route_filter filter = { family, PT_NET_PROTOCOL, table };
+
+	return pt_routes_read(rtnl, &filter, see_route, s, &err);
+}
+
 static void check_route(struct pt_route r)
 {
 	struct seen s = {};
@@ -79,8 +86,7 @@ static void check_route(struct pt_route r)
 	pt_route_put(rtnl, &r);
 	pt_route_put(rtnl, &r); // replaces itself
 	T_EQ(pt_rtnl_flush(rtnl, &err), 0);
-	T_EQ(pt_routes_read(rtnl, r.dst.addr.family, PT_NET_PROTOCOL, r.table, see_route, &s, &err),
-		0);
+	T_EQ(read_routes(r.dst.addr.family, r.table, &s), 0);
 	T_EQ(s.n, 1);
 	T_EQ(s.route.mtu, r.mtu);
 	T_EQ(s.route.mtu_locked, r.mtu_locked);
@@ -92,8 +98,7 @@ static void check_route(struct pt_route r)
 	pt_route_delete(rtnl, &r); // gone: as wished
 	T_EQ(pt_rtnl_flush(rtnl, &err), 0);
 	s = (struct seen){};
-	T_EQ(pt_routes_read(rtnl, r.dst.addr.family, PT_NET_PROTOCOL, r.table, see_route, &s, &err),
-		0);
+	T_EQ(read_routes(r.dst.addr.family, r.table, &s), 0);
 	T_EQ(s.n, 0);
 }
 
@@ -220,14 +225,14 @@ static void test_nexthop(void)
 	T_OK(s.nexthop.onlink && s.nexthop.family == AF_INET);
 	T_OK(pt_addr_eq(&s.nexthop.via, &h.via));
 	s = (struct seen){};
-	T_EQ(pt_routes_read(rtnl, AF_INET, PT_NET_PROTOCOL, RT_TABLE_MAIN, see_route, &s, &err), 0);
+	T_EQ(read_routes(AF_INET, RT_TABLE_MAIN, &s), 0);
 	T_EQ(s.n, ROUTES);
 	T_EQ(s.route.nexthop, h.id);
 	T_OK(pt_addr_eq(&s.route.via, &h.via)); // where the object is now
 	pt_nexthop_delete(rtnl, h.id);
 	T_EQ(pt_rtnl_flush(rtnl, &err), 0);
 	s = (struct seen){};
-	T_EQ(pt_routes_read(rtnl, AF_INET, PT_NET_PROTOCOL, RT_TABLE_MAIN, see_route, &s, &err), 0);
+	T_EQ(read_routes(AF_INET, RT_TABLE_MAIN, &s), 0);
 	T_EQ(s.n, 0);
 }
 
