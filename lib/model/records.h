@@ -17,7 +17,7 @@ struct pt_health {
 	int64_t dscp;
 	int probe; // enum pt_probe_kind
 	int64_t window_ms;
-	int64_t sent, received, late; // late: answered after the timeout, counted as lost before
+	int64_t sent, received, late; // late: after the timeout, received or not
 	int64_t loss_ppm, loss_out_ppm, loss_back_ppm;
 	struct {
 		int64_t min, p50, p95, p99, max, mean;

@@ -42,6 +42,15 @@ void pt_stats_reply(struct pt_stats *s, const struct pt_sample *sample)
 		s->owd_error_ns = sample->owd_error_ns;
 }
 
+void pt_stats_late(struct pt_stats *s, const struct pt_sample *sample, uint16_t window)
+{
+	s->late++;
+	if (window != s->window || !s->lost)
+		return; // its loss has been told
+	s->lost--;
+	pt_stats_reply(s, sample);
+}
+
 void pt_stats_next_window(struct pt_stats *s)
 {
 	pt_split_next_window(&s->split);
@@ -50,6 +59,7 @@ void pt_stats_next_window(struct pt_stats *s)
 		.jitter_x16 = s->jitter_x16,
 		.last_rtt_ns = s->last_rtt_ns,
 		.samples = s->samples,
+		.window = (uint16_t)(s->window + 1),
 	};
 }
 

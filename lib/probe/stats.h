@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What one window of probes of one stream amounts to. A probe enters the window in which its fate
-// is known: answered, or overdue (RFC 2680's bound on waiting). So sent = received + lost holds in
-// every window, and windows of one stream add up without gaps. Times are nanoseconds.
+// is known: answered, or overdue (RFC 7680's bound on waiting). A loss can be revoked while its
+// window lasts: an answer that comes after all makes it received, and late. So sent = received +
+// lost holds in every window, and windows of one stream add up without gaps. Times are nanoseconds.
+// Round trips are those of RFC 2681, one-way delays of RFC 7679.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +21,7 @@ struct pt_sample {
 
 struct pt_stats {
 	int64_t received, lost;
-	int64_t late;       // answered after they had been counted as lost
+	int64_t late;       // answered after the timeout, received or not
 	int64_t duplicates; // further answers to an answered probe
 	int64_t reordered;  // RFC 4737 section 3: sequence below what had arrived before
 	int64_t min_ns, max_ns, sum_ns;
@@ -31,11 +33,14 @@ struct pt_stats {
 	// step. In sixteenths of a nanosecond.
 	int64_t jitter_x16, last_rtt_ns;
 	uint64_t samples;
+	uint16_t window;       // number of this one; wraps
 	struct pt_split split; // runs on, too
 	struct pt_hist rtt;
 };
 
 void pt_stats_reply(struct pt_stats *s, const struct pt_sample *sample);
+// An answer after the timeout. `window`: the one that has counted the probe as lost.
+void pt_stats_late(struct pt_stats *s, const struct pt_sample *sample, uint16_t window);
 // Forgets the window, keeps the jitter estimator.
 void pt_stats_next_window(struct pt_stats *s);
 // Fills every measured field of a record: what was measured, PT_NULL for what was not. rtt_hist

@@ -144,8 +144,9 @@ static void count_answer(struct pt_stream *s, const struct pt_verdict *v, struct
 		s->stats.duplicates++;
 		e->kind = PT_STREAM_DUPLICATE;
 	} else if (v->answer == PT_ANSWER_LATE) {
-		s->stats.late++;
-		s->stats.lost += !v->was_lost;
+		s->stats.lost += !v->was_lost; // which is revoked at once
+		pt_stats_late(
+			&s->stats, &e->sample, v->was_lost ? v->probe->window : s->stats.window);
 		e->kind = PT_STREAM_LATE;
 	} else {
 		s->stats.reordered += v->reordered;
@@ -292,11 +293,12 @@ int pt_stream_fault(const struct pt_stream *s)
 
 void pt_stream_expire(struct pt_stream *s, struct pt_mono now)
 {
-	const struct pt_sent_probe *p;
+	struct pt_sent_probe *p;
 	if (!pt_track_overdue(&s->track, now) || !pt_port_drain(s->port))
 		return;
 	while ((p = pt_track_expire(&s->track, now))) {
 		s->stats.lost++;
+		p->window = s->stats.window;
 		emit(s, &(struct pt_stream_event){ .kind = PT_STREAM_LOST, .seq = p->seq });
 	}
 }

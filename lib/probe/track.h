@@ -17,7 +17,8 @@ struct pt_sent_probe {
 	int64_t real_ns;   // user's stamp of the sending
 	int64_t kernel_ns; // kernel's, CLOCK_REALTIME; 0: none (yet)
 	uint32_t seq;
-	uint8_t state; // enum pt_probe_state
+	uint16_t window; // in which it was counted as lost
+	uint8_t state;   // enum pt_probe_state
 };
 
 enum pt_answer {

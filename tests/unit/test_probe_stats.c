@@ -127,6 +127,36 @@ static void windows(void)
 	T_EQ(h.rtt_us.min, 36000);
 }
 
+// A late answer turns its loss back while nobody has been told of it, and is counted in any case.
+static void revoked(void)
+{
+	struct pt_sample sample = { .rtt_ns = 1500 * MS,
+		.out_ns = PT_NULL,
+		.back_ns = PT_NULL,
+		.owd_error_ns = PT_NULL,
+		.kernel = true };
+	struct pt_stats s = { .lost = 3 };
+	struct pt_health h = { 0 };
+	reply(&s, 20 * MS);
+	pt_stats_late(&s, &sample, s.window);
+	pt_stats_health(&s, &h);
+	T_EQ(h.sent, 4);
+	T_EQ(h.received, 2);
+	T_EQ(h.late, 1);
+	T_EQ(h.loss_ppm, 500000);
+	T_EQ(h.rtt_us.max, 1500000);
+	uint16_t before = s.window;
+	pt_stats_next_window(&s);
+	s.lost = 1; // another one
+	pt_stats_late(&s, &sample, before);
+	pt_stats_health(&s, &h);
+	T_EQ(h.sent, 1);
+	T_EQ(h.received, 0);
+	T_EQ(h.late, 1);
+	T_EQ(h.loss_ppm, 1000000);
+	T_EQ(h.rtt_us.max, PT_NULL);
+}
+
 static void one_way_and_user_stamps(void)
 {
 	struct pt_stats s = { 0 };
@@ -172,7 +202,7 @@ static void score(void)
 }
 
 T_MAIN({ "an empty window knows nothing", empty_window }, { "all lost", all_lost },
-	{ "delays and loss", delays_and_loss }, { "one reply", one_reply },
+	{ "delays and loss", delays_and_loss }, { "one reply", one_reply }, { "losses revoked", revoked },
 	{ "jitter of RFC 3550", jitter_of_rfc_3550 }, { "windows", windows },
 	{ "one-way delays and user stamps", one_way_and_user_stamps }, { "MOS", mos },
 	{ "score", score })
