@@ -84,12 +84,8 @@ static int list(struct pt_ctx *ctx, struct tune_job *j, struct pt_emit *e)
 	return rc;
 }
 
-static int show(struct pt_ctx *ctx, struct tune_job *j, struct pt_emit *e, const char *name)
+static int show(const struct tune_job *j, struct pt_emit *e)
 {
-	int rc = pt_profile_load(&j->host, name, &j->arena, &j->profile, &ctx->err);
-
-	if (rc < 0)
-		return rc;
 	pt_emit_table(e, "items", item_columns);
 	for (size_t i = 0; i < j->profile.n_items; i++) {
 		const struct pt_profile_item *it = &j->profile.items[i];
@@ -111,12 +107,14 @@ int tune_profile(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	struct pt_emit *e = NULL;
 	int rc = tune_job_host(ctx, opts, &j);
 
+	if (rc == 0 && argc)
+		rc = pt_profile_load(&j.host, argv[0], &j.arena, &j.profile, &ctx->err);
 	if (rc == 0)
 		rc = pt_emit_new(ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, stdout, &e);
 	if (rc == 0)
-		rc = argc ? show(ctx, &j, e, argv[0]) : list(ctx, &j, e);
-	if (e && rc == 0)
-		rc = pt_emit_end(e);
+		rc = argc ? show(&j, e) : list(ctx, &j, e);
+	if (e && pt_emit_end(e) < 0)
+		rc = -EIO;
 	tune_job_done(&j);
 	return rc < 0 ? PT_EXIT_FAIL : PT_EXIT_OK;
 }

@@ -476,7 +476,7 @@ int pt_tx_list(struct pt_tx_state *s, struct pt_arena *a, char ***out, struct pt
 int pt_tx_find(struct pt_tx_state *s, struct pt_arena *a, bool confirmed, struct pt_tx *out,
 	struct pt_err *err)
 {
-	char **list;
+	char **list = NULL;
 	int n = pt_tx_list(s, a, &list, err);
 
 	for (int i = n - 1; i >= 0; i--) {
