@@ -73,6 +73,7 @@ struct pt_host;
 	X(tx_packets, 1, "packets", "sent")                                                  \
 	X(rx_bytes, 1, "bytes", "received")                                                  \
 	X(tx_bytes, 1, "bytes", "sent")                                                      \
+	X(qdisc_drops, 1, "packets", "dropped by the root queueing disciplines of devices")  \
 	X(cpu_total, 1, "ticks", "time of all CPUs")                                         \
 	X(cpu_idle, 1, "ticks", "of it idle")                                                \
 	X(cpu_softirq, 1, "ticks", "of it in softirqs")                                      \

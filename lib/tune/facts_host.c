@@ -2,12 +2,14 @@
 // Facts that are looked for: devices with a default route, and running processes.
 #include <ctype.h>
 #include <dirent.h>
+#include <linux/pkt_sched.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "net/qdisc.h"
 #include "tune/facts_read.h"
 #include "tune/scan.h"
 
@@ -17,12 +19,28 @@ static void close_dir(DIR **d)
 		(void)closedir(*d);
 }
 
+// The kernel's own; a fixture says in its facts.
+static void read_qdiscs(const struct pt_host *h, struct pt_facts *f)
+{
+	struct pt_qdiscs all;
+
+	if (h->root || pt_qdiscs_read(&all, NULL) < 0)
+		return;
+	f->value[PT_FACT_qdisc_drops] = 0;
+	for (uint32_t i = 0; i < all.n; i++) {
+		if (all.qdisc[i].parent == TC_H_ROOT)
+			f->value[PT_FACT_qdisc_drops] += (double)all.qdisc[i].drops;
+	}
+	pt_qdiscs_done(&all);
+}
+
 void pt_facts_read_network(const struct pt_host *h, struct pt_facts *f)
 {
 	pt_autobuf text = { 0 };
 	char device[32], destination[16], path[64];
 	double speed;
 
+	read_qdiscs(h, f);
 	if (pt_host_read(h, "proc/net/route", &text) < 0)
 		return;
 	f->value[PT_FACT_wans] = 0;

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "net/ethtool.h"
+#include "net/qdisc.h"
 #include "tune/scan.h"
 
 #define MAX_QUEUES 1024
@@ -161,6 +162,24 @@ static void read_queues(const struct pt_nics *all, struct pt_nic *n, const char 
 		n->queues = q;
 }
 
+// The root queueing discipline; multiqueue devices have mq there, with a leaf for each queue.
+static void read_qdisc(const struct pt_nics *all, struct pt_nic *n)
+{
+	const struct pt_qdisc *root;
+	struct pt_qdiscs qdiscs;
+	char path[96];
+	double ifindex;
+
+	(void)snprintf(path, sizeof(path), "sys/class/net/%s/ifindex", n->name);
+	if (all->host->root || pt_host_number(all->host, path, &ifindex) < 0 ||
+		pt_qdiscs_read(&qdiscs, NULL) < 0)
+		return;
+	root = pt_qdiscs_root(&qdiscs, (uint32_t)ifindex);
+	if (root)
+		(void)put(n, "qdisc", root->kind);
+	pt_qdiscs_done(&qdiscs);
+}
+
 static void read_driver(const struct pt_nics *all, struct pt_nic *n)
 {
 	char path[96], target[256];
@@ -188,6 +207,7 @@ int pt_nic_refresh(const struct pt_nics *all, struct pt_nic *n, struct pt_err *e
 	read_queues(all, n, "rx", "rps_cpus", "rps");
 	read_queues(all, n, "rx", "rps_flow_cnt", "rps_flow_cnt");
 	read_queues(all, n, "tx", "xps_cpus", "xps");
+	read_qdisc(all, n);
 	(void)snprintf(path, sizeof(path), "sys/class/net/%s/mtu", n->name);
 	if (pt_host_number(all->host, path, &mtu) == 0) {
 		(void)snprintf(text, sizeof(text), "%.0f", mtu);

@@ -174,7 +174,9 @@ static int asked_value(struct maker *m, const struct pt_profile_item *from, char
 
 static bool written_here(const struct pt_knob *k)
 {
-	return pt_knob_is_sysctl(k) || strncmp(k->key, NIC, sizeof(NIC) - 1) == 0;
+	bool device = strncmp(k->key, NIC, sizeof(NIC) - 1) == 0;
+
+	return pt_knob_is_sysctl(k) || (device && strcmp(k->key, "nic.qdisc") != 0);
 }
 
 static int settle(struct maker *m, const struct pt_profile_item *from, char value[PT_KNOB_VALUE],

@@ -57,6 +57,8 @@ good() { # ID [OPTION...]: what check or diagnose says of it
 	put proc/sys/net/netfilter/nf_conntrack_max 1000
 	put proc/sys/net/netfilter/nf_conntrack_count 900
 	[ "$(good NET-CONNTRACK)" = no ]
+	put facts 'qdisc_drops 500'
+	[ "$(good NET-QDISC)" = no ]
 	run pt-tune diagnose --root "$ROOT" mem
 	[ "$status" -eq 1 ]
 	[[ $output == *MEM-TCP* && $output != *NET-* && $output != *CPU-* ]]

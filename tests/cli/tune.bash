@@ -75,7 +75,7 @@ tune_setup() {
 	put proc/net/udp $'  sl  local_address rem_address   st\n   0: 00000000:CA6C 00000000:0000 07'
 	put sys/devices/system/cpu/online 0-1
 	put sys/devices/system/node/online 0
-	put facts $'hz 250\npage 4096'
+	put facts $'hz 250\npage 4096\nqdisc_drops 0'
 	local dev
 	for dev in eth0 eth1; do
 		put "sys/class/net/$dev/mtu" 1500

@@ -180,6 +180,17 @@ is "all is put back when a probe fails" $? 4
 inside ip link set far0 up
 same "... channels and MTU too"
 
+# ---- what a device queues by, and what that drops ----
+printf 'apiVersion: patronus/tune/v1\nname: t\nnic: [{match: {name: wan0}, qdisc: fq_codel}]\n' >"$SCRATCH/qdisc.yaml"
+must inside tc qdisc add dev wan0 root tbf rate 100kbit burst 2000 limit 4000
+tune plan --scope netns --profile "$SCRATCH/qdisc.yaml" --json >"$SCRATCH/out"
+is "the root queueing discipline is told, and left to hands" \
+	"$(jq -r '[.before, .want, .action] | @csv' "$SCRATCH/out")" '"tbf","fq_codel","hand"'
+must inside ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev wan0
+inside ping -q -f -c 200 -s 1000 -W 1 192.0.2.2 >/dev/null 2>&1
+tune diagnose net --json >"$SCRATCH/out"
+is "what it drops is found" "$(jq -r '.findings[] | select(.id == "NET-QDISC").good' "$SCRATCH/out")" no
+
 host >"$SCRATCH/host.now"
 is "nothing of the host has changed" "$(diff "$SCRATCH/host" "$SCRATCH/host.now")" ""
 done_testing
