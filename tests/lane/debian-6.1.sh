@@ -97,7 +97,7 @@ programs=(bash ip tc ss ping traceroute tracepath ethtool nft conntrack bpftool 
 	cat cut tr head tail seq stat mktemp sleep date ls cp mv rm ln mkdir touch wc comm cmp dirname basename
 	env id kill ps readlink realpath tee test)
 modules=(crc32c_generic veth tun sch_ingress cls_bpf act_bpf sch_htb sch_prio vrf 8021q bridge af_packet nf_tables nft_ct
-	nft_masq nft_nat nft_chain_nat nft_counter nft_limit nft_compat nf_conntrack nf_conntrack_netlink nf_nat
+	nft_masq nft_nat nft_chain_nat nft_limit nft_compat nf_conntrack nf_conntrack_netlink nf_nat
 	xt_mark nfnetlink udp_tunnel ip6_udp_tunnel wireguard ipip sit ip_gre ip6_gre nft_reject_inet nft_fib_inet)
 
 pack() {
@@ -125,7 +125,7 @@ pack() {
 	cat >"$root/init" <<-'END'
 		#!/bin/busybox sh
 		/bin/busybox --install -s /applets
-		export PATH=/bin:/sbin:/applets HOME=/tmp PT_BUILD=/patronus/build PT_HOOK=clsact
+		export PATH=/bin:/sbin:/applets HOME=/tmp PT_BUILD=/patronus/build PT_HOOK=clsact PT_PATIENCE=6
 		mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t devtmpfs dev /dev
 		mount -t tmpfs tmpfs /tmp && mount -t tmpfs run /run && mount -t bpf bpf /sys/fs/bpf
 		ln -s /proc/self/fd /dev/fd
@@ -136,8 +136,8 @@ pack() {
 		while read -r t; do
 			echo "LANE begin $t"
 			case $t in
-			net/*) PT_DIFF_COUNT=20000 timeout 600 bash "tests/$t.sh" 2>&1 </dev/null ;;
-			*) PT_DIFF_COUNT=20000 timeout 300 "build/tests/$t" 2>&1 </dev/null ;;
+			net/*) PT_DIFF_COUNT=20000 timeout 900 bash "tests/$t.sh" 2>&1 </dev/null ;;
+			*) PT_DIFF_COUNT=20000 timeout 900 "build/tests/$t" 2>&1 </dev/null ;;
 			esac
 			echo "LANE end $t $?"
 		done </chosen

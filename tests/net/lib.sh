@@ -20,6 +20,7 @@
 # relay_set WAN[:ab|:ba] K=V...  change a WAN (ab: from a to b); relay_get WAN:DIR FIELD
 # carrier NUMBER up|down         the provider's end of a's device, so that a loses the carrier
 # wait_until SECONDS CMD...      true as soon as CMD succeeds, false after the deadline
+#                                (PT_PATIENCE times as late: on emulated CPUs)
 # write_config SIDE [KEY=VALUE]  $SCRATCH/SIDE/config.yaml and network.yaml (see the function)
 set -u
 
@@ -133,7 +134,7 @@ slay() { # nothing to do when it has gone already
 }
 
 wait_until() { # WHOLE-SECONDS CMD...
-	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)); shift
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * ${PT_PATIENCE:-1} * 1000000)); shift
 	until "$@"; do
 		((${EPOCHREALTIME/[.,]/} < end)) || return 1
 		sleep 0.02
