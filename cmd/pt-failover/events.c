@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/record.h"
+#include "draw.h"
 #include "failover.h"
 #include "model/records.h"
 
@@ -23,6 +24,7 @@ const struct argp_option events_options[] = {
 		.arg = "DIR",
 		.doc = "Read records from this spool instead of standard input" },
 	{ .name = "follow", .key = 'f', .doc = "Go on as events happen (with --from)" },
+	{ .name = "draw", .key = 'D', .doc = "Draw switches as lines, as on a terminal" },
 	{},
 };
 
@@ -37,6 +39,9 @@ int events_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case 'f':
 		o->follow = true;
 		return 0;
+	case 'D':
+		o->draw = true;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -46,6 +51,7 @@ struct telling {
 	struct pt_loop *loop; // NULL: no following
 	struct pt_record_reader *reader;
 	struct pt_err *err;
+	bool draw;
 };
 
 // "2026-01-31T12:00:00.123456Z" as "2026-01-31 12:00:00.123": what people compare with their logs.
@@ -70,12 +76,13 @@ static void put_after(struct pt_buf *out, const char *words, int64_t from_ns, in
 	pt_buf_printf(out, ", %s %s", words, text);
 }
 
-static int put_transition(
-	const json_t *record, struct pt_arena *a, struct pt_buf *out, struct pt_err *err)
+static int put_transition(const struct telling *telling, const json_t *record, struct pt_arena *a,
+	struct pt_buf *out, struct pt_err *err)
 {
 	struct pt_transition t = {};
 	int ret = pt_json_read(record, &pt_transition_schema, a, &t, err);
 
+	(void)telling;
 	if (ret)
 		return ret;
 	pt_buf_printf(out, "  path %s: %s, was %s (%s)", t.path, pt_path_status_names[t.to],
@@ -85,8 +92,8 @@ static int put_transition(
 	return 0;
 }
 
-static int put_switch(
-	const json_t *record, struct pt_arena *a, struct pt_buf *out, struct pt_err *err)
+static int put_switch(const struct telling *telling, const json_t *record, struct pt_arena *a,
+	struct pt_buf *out, struct pt_err *err)
 {
 	struct pt_switch s = {};
 	int ret = pt_json_read(record, &pt_switch_schema, a, &s, err);
@@ -103,6 +110,8 @@ static int put_switch(
 	put_after(out, "switched in", s.detected_ns, s.committed_ns);
 	put_after(out, "first packet after", s.committed_ns, s.first_packet_ns);
 	put_after(out, "first reply after", s.committed_ns, s.first_reply_ns);
+	if (telling->draw)
+		draw_switch(&s, out);
 	return 0;
 }
 
@@ -110,14 +119,14 @@ static int on_record(void *ctx, const json_t *record, const char *type, const ch
 {
 	static const struct {
 		const char *type;
-		int (*put)(const json_t *, struct pt_arena *, struct pt_buf *, struct pt_err *);
+		int (*put)(const struct telling *, const json_t *, struct pt_arena *,
+			struct pt_buf *, struct pt_err *);
 	} words[] = {
 		{ "transition", put_transition },
 		{ "switch", put_switch },
 	};
 	struct pt_err err = {};
 
-	(void)ctx;
 	(void)line;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		pt_autoarena arena = {};
@@ -126,7 +135,7 @@ static int on_record(void *ctx, const json_t *record, const char *type, const ch
 		if (strcmp(words[i].type, type) != 0)
 			continue;
 		put_time(record, &out);
-		if (words[i].put(record, &arena, &out, &err))
+		if (words[i].put(ctx, record, &arena, &out, &err))
 			pt_log(PT_LOG_WARN, "%s skipped: %s", type, err.msg);
 		else if (puts(pt_buf_str(&out)) < 0)
 			return -EPIPE;
@@ -181,9 +190,9 @@ static int follow(struct telling *t)
 
 int failover_events(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
-	const struct pt_record_sink sink = { .fn = on_record, .bad = on_bad };
 	const struct events_opts *o = opts;
-	struct telling t = { .err = &ctx->err };
+	struct telling t = { .err = &ctx->err, .draw = o->draw || isatty(STDOUT_FILENO) };
+	const struct pt_record_sink sink = { .fn = on_record, .bad = on_bad, .ctx = &t };
 	int ret;
 
 	(void)argc; // none are taken

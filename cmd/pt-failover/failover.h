@@ -50,6 +50,12 @@ int failover_drill(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_why(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_events(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 
+struct status_opts {
+	uint64_t watch_s; // 0: once
+};
+extern const struct argp_option status_options[];
+int status_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+
 struct attach_opts {
 	bool hook_given; // else failover.hook
 	enum pt_hook_kind hook;
@@ -65,7 +71,7 @@ extern const struct argp_option switch_options[];
 int switch_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 
 struct events_opts {
-	bool follow;
+	bool follow, draw;
 };
 extern const struct argp_option events_options[];
 int events_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);

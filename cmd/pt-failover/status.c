@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/emit.h"
+#include "base/loop.h"
+#include "base/parse.h"
 #include "failover.h"
 #include "plane/bank.h"
 #include "plane/names.h"
@@ -199,25 +203,94 @@ static int emit_all(struct pt_emit *e, const struct pt_ctx *ctx, const struct pt
 	return emit_counters(e, ctx, p, err);
 }
 
+const struct argp_option status_options[] = {
+	{ .name = "watch",
+		.key = 'w',
+		.arg = "SECONDS",
+		.doc = "Show it again and again, until interrupted" },
+	{},
+};
+
+int status_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
+{
+	struct status_opts *o = opts;
+
+	if (key != 'w')
+		return ARGP_ERR_UNKNOWN;
+	if (pt_parse_u64(arg, 1, 3600, &o->watch_s))
+		return pt_err_set(&ctx->err, -EINVAL, "%s: 1 to 3600 seconds", arg);
+	return 0;
+}
+
+struct showing {
+	struct pt_ctx *ctx;
+	struct pt_plane *plane;
+	struct pt_loop *loop; // NULL: once
+};
+
+static int show(const struct showing *s)
+{
+	pt_autonames names = {}; // a reload may have changed them
+	struct pt_emit *e = NULL;
+	struct pt_err *err = &s->ctx->err;
+	int ret = pt_names_read(s->plane, &names, err);
+
+	if (s->loop && isatty(STDOUT_FILENO))
+		(void)fputs("\033[H\033[2J", stdout); // home, clear
+	if (!ret)
+		ret = pt_emit_new(s->ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, stdout, &e);
+	if (ret)
+		return ret;
+	ret = emit_all(e, s->ctx, s->plane, &names, err);
+	if (pt_emit_end(e) && !ret)
+		ret = -EIO; // the dispatcher says why
+	return ret || fflush(stdout) ? -EIO : 0;
+}
+
+static void on_time(void *ctx, uint64_t expirations)
+{
+	const struct showing *s = ctx;
+
+	(void)expirations;
+	if (show(s))
+		pt_loop_stop(s->loop, PT_EXIT_FAIL);
+}
+
+static void on_signal(void *ctx, int signo)
+{
+	const struct showing *s = ctx;
+
+	(void)signo;
+	pt_loop_stop(s->loop, PT_EXIT_OK);
+}
+
+static int show_on(struct showing *s, int64_t period_ns)
+{
+	static const int signals[] = { SIGINT, SIGTERM, 0 };
+	struct pt_err *err = &s->ctx->err;
+	struct pt_timer *timer;
+	int ret = pt_loop_new(&s->loop, err);
+
+	if (!ret)
+		ret = pt_loop_signals(s->loop, signals, on_signal, s);
+	if (!ret)
+		ret = pt_loop_timer_add(s->loop, pt_mono_now(), period_ns, on_time, s, &timer);
+	if (!ret)
+		ret = pt_loop_run(s->loop);
+	pt_loop_free(s->loop);
+	return ret;
+}
+
 int failover_status(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
-	struct pt_plane *p = NULL;
-	pt_autonames names = {};
-	struct pt_emit *e = NULL;
-	int ret = pt_plane_open(pt_pin_dir(ctx), PT_PLANE_READ, &p, &ctx->err);
+	const struct status_opts *o = opts;
+	struct showing s = { .ctx = ctx };
+	int ret = pt_plane_open(pt_pin_dir(ctx), PT_PLANE_READ, &s.plane, &ctx->err);
 
 	(void)argc; // none are taken
 	(void)argv;
-	(void)opts;
 	if (!ret)
-		ret = pt_names_read(p, &names, &ctx->err);
-	if (!ret)
-		ret = pt_emit_new(ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, stdout, &e);
-	if (!ret) {
-		ret = emit_all(e, ctx, p, &names, &ctx->err);
-		if (pt_emit_end(e) && !ret)
-			ret = -EIO; // the dispatcher says why
-	}
-	pt_plane_free(p);
+		ret = o->watch_s ? show_on(&s, (int64_t)o->watch_s * PT_NS_PER_S) : show(&s);
+	pt_plane_free(s.plane);
 	return ret ? PT_EXIT_FAIL : PT_EXIT_OK;
 }

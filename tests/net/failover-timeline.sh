@@ -65,4 +65,11 @@ is "without a first packet" "$(jq .first_packet_ns <<<"$record")" null
 check "but with the first reply after the commit" jq -e '.first_reply_ns >= .committed_ns' <<<"$record"
 like "in words" "$("$BIN/pt-failover" events --from "$SCRATCH/a/spool/failover")" \
 	'moved from a-fibre to a-lte \(timeout\), detected after [0-9.]+ ms, switched in [0-9.]+ (ns|us), first packet after [0-9.]+ (us|ms), first reply after [0-9.]+ ms'
+drawn=$("$BIN/pt-failover" events --draw --from "$SCRATCH/a/spool/failover")
+like "and drawn" "$drawn" 'last reply -+ [0-9.]+ m?s -+> verdict -+ [0-9.]+ (ns|us) -+> commit -+ [0-9.]+ (us|ms) -+> first packet -+ [0-9.]+ ms -+> first reply'
+like "with the probes" "$drawn" 'probes \.+x+'
+spawn again "$BIN/pt-failover" status --pin-dir "$(pin_dir a)" --watch 1
+twice() { (($(grep -c '^PATH' "$SCRATCH/again.out") >= 2)); }
+check "status is shown again and again" wait_until 5 twice
+check "until it is told to end" reap again
 done_testing
