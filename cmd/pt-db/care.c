@@ -301,21 +301,20 @@ int db_stats(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 
 // ---- prune ----
 
-static int prune_one(struct pt_sql *db, const struct pt_config *config,
-	const struct pt_retain_rule *r, bool dry_run, int64_t *before, int64_t *n,
-	struct pt_err *err)
+#define PRUNE_ROWS 500 // of one transaction
+
+static int prune_one(struct pt_ctx *ctx, struct pt_sql *db, const struct pt_config *config,
+	const struct pt_retain_rule *r, int64_t *before, int64_t *n)
 {
-	int64_t some;
-	int code = pt_retain_before(db, config, r, before, err);
+	int64_t some = PRUNE_ROWS;
+	int code = pt_retain_before(db, config, r, before, &ctx->err);
 
 	*n = 0;
-	if (!code && dry_run)
-		return pt_retain_count(db, r, *before, n, err);
-	while (!code) {
-		code = pt_retain_delete(db, config, r, *before, 500, &some, err);
+	if (!code && ctx->dry_run)
+		return pt_retain_count(db, r, *before, n, &ctx->err);
+	while (!code && some == PRUNE_ROWS) {
+		code = pt_retain_delete(db, config, r, *before, &some, &ctx->err);
 		*n += code ? 0 : some;
-		if (some < 500)
-			break;
 	}
 	return code;
 }
@@ -346,7 +345,7 @@ int db_prune(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	for (const struct pt_retain_rule *r = pt_retain_rules; !code && r->table; r++) {
 		char text[PT_RFC3339_LEN];
 		int64_t before, n;
-		code = prune_one(db, &config, r, ctx->dry_run, &before, &n, &ctx->err);
+		code = prune_one(ctx, db, &config, r, &before, &n);
 		if (code)
 			break;
 		pt_rfc3339_format(before * 1000000, text);

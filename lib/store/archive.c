@@ -92,9 +92,16 @@ static int copy_table(struct pt_sql *archive, const char *table, int64_t start, 
 	return code;
 }
 
+struct day {
+	int64_t start;
+	char name[16], path[PATH_LEN];
+	int64_t last_id[TABLES];
+	uint64_t rows;
+};
+
 // Into the day's file, in one transaction. The archive's connection only reads the live file.
-static int copy_day(struct pt_sql *db, const struct pt_config *config, const char *path,
-	int64_t start, int64_t last_id[TABLES], uint64_t *rows, struct pt_err *err)
+static int copy_day(
+	struct pt_sql *db, const struct pt_config *config, struct day *d, struct pt_err *err)
 {
 	struct pt_config safe = *config;
 	pt_autosql archive = NULL;
@@ -102,7 +109,7 @@ static int copy_day(struct pt_sql *db, const struct pt_config *config, const cha
 	bool created;
 
 	safe.database.synchronous = PT_SYNC_FULL; // on the disk before anything is deleted
-	int code = pt_store_create(path, &safe, &created, &archive, err);
+	int code = pt_store_create(d->path, &safe, &created, &archive, err);
 	if (!code)
 		code = pt_stmt_get(archive, "ATTACH ?1 AS live", &attach, NULL, err);
 	if (code)
@@ -115,9 +122,9 @@ static int copy_day(struct pt_sql *db, const struct pt_config *config, const cha
 			"live.sources",
 			err);
 	if (!code)
-		code = newest_rows(archive, last_id, err);
+		code = newest_rows(archive, d->last_id, err);
 	for (size_t i = 0; !code && i < TABLES; i++)
-		code = copy_table(archive, tables[i], start, rows, err);
+		code = copy_table(archive, tables[i], d->start, &d->rows, err);
 	code = pt_sql_end(archive, code, err);
 	return code ? code : pt_sql_exec(archive, "PRAGMA main.wal_checkpoint(TRUNCATE)", err);
 }
@@ -172,23 +179,22 @@ static int roll_up(struct pt_sql *db, const struct pt_config *config, struct pt_
 int pt_archive_run(struct pt_sql *db, const struct pt_config *config,
 	const struct pt_archive_opts *o, struct pt_archive_counts *out, struct pt_err *err)
 {
-	char day[16], path[PATH_LEN];
-	int64_t start, last_id[TABLES];
+	struct day d = { 0 };
 	int code = roll_up(db, config, err);
 
 	*out = (struct pt_archive_counts){ 0 };
 	if (!code && mkdir(o->dir, 0750) != 0 && errno != EEXIST)
 		code = pt_err_errno(err, -errno, "%s", o->dir);
-	while (!code && (code = oldest_day(db, &start, err)) == 0 && start + DAY <= o->before) {
-		uint64_t rows = 0;
-		name_day(db, o->dir, start, day, path, sizeof(path));
-		code = copy_day(db, config, path, start, last_id, &rows, err);
+	while (!code && (code = oldest_day(db, &d.start, err)) == 0 && d.start + DAY <= o->before) {
+		d.rows = 0;
+		name_day(db, o->dir, d.start, d.name, d.path, sizeof(d.path));
+		code = copy_day(db, config, &d, err);
 		for (size_t i = 0; !code && i < TABLES; i++)
-			code = delete_table(db, tables[i], start + DAY, last_id[i], out, err);
+			code = delete_table(db, tables[i], d.start + DAY, d.last_id[i], out, err);
 		out->days++;
-		out->rows += rows;
+		out->rows += d.rows;
 		if (!code && o->progress)
-			o->progress(o->ctx, day, rows);
+			o->progress(o->ctx, d.name, d.rows);
 	}
 	return code == -ENOENT ? 0 : code;
 }

@@ -97,9 +97,9 @@ static int delete_rows(struct pt_sql *db, const struct pt_retain_rule *r, int64_
 }
 
 int pt_retain_delete(struct pt_sql *db, const struct pt_config *c, const struct pt_retain_rule *r,
-	int64_t before, int64_t limit, int64_t *n, struct pt_err *err)
+	int64_t before, int64_t *n, struct pt_err *err)
 {
-	int64_t last_id = INT64_MAX;
+	int64_t last_id = INT64_MAX, limit = *n;
 	int code = pt_sql_begin(db, err);
 
 	*n = 0;

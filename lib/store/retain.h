@@ -24,7 +24,7 @@ int pt_retain_before(struct pt_sql *db, const struct pt_config *c, const struct 
 // How many there are.
 int pt_retain_count(struct pt_sql *db, const struct pt_retain_rule *r, int64_t before, int64_t *n,
 	struct pt_err *err);
-// Deletes up to `limit` of them in one transaction; *n says how many. Raw rows that a rollup has
+// Deletes up to *n of them in one transaction; *n then says how many. Raw rows that a rollup has
 // not taken yet stay while there are rollups.
 int pt_retain_delete(struct pt_sql *db, const struct pt_config *c, const struct pt_retain_rule *r,
-	int64_t before, int64_t limit, int64_t *n, struct pt_err *err);
+	int64_t before, int64_t *n, struct pt_err *err);

@@ -305,7 +305,7 @@ static int write_group(struct source *s, struct group *g, struct pt_err *err)
 static int write_groups(struct pt_rollup *r, struct source *s, int64_t before, int64_t last,
 	bool *same, struct pt_err *err)
 {
-	int64_t now;
+	int64_t now = before;
 	int code = pt_rollup_mark(r->db, s->o->from, &now, err);
 
 	*same = now == before;

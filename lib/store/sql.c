@@ -199,7 +199,7 @@ int pt_sql_attach(struct pt_sql *db, const char *path, const char *schema, struc
 	}
 	pt_autostmt s = NULL;
 	int code = pt_stmt_get(db, sql, &s, NULL, err);
-	if (!code) {
+	if (!code && s) {
 		pt_stmt_bind_text(s, 1, path);
 		code = pt_stmt_run(s, err);
 	}

@@ -53,7 +53,8 @@ void pt_upkeep_free(struct pt_upkeep *u)
 static int delete_some(struct pt_upkeep *u, int64_t *n, struct pt_err *err)
 {
 	const struct pt_retain_rule *r = &pt_retain_rules[u->rule];
-	int code = pt_retain_delete(u->db, u->config, r, u->before, u->limit, n, err);
+	*n = u->limit;
+	int code = pt_retain_delete(u->db, u->config, r, u->before, n, err);
 	int64_t took = pt_sql_held_us(u->db);
 
 	if (code)
