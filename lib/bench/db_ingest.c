@@ -20,16 +20,16 @@ static const struct pt_turns_side sides[SIDES] = {
 	[SIDE_TREE] = { .name = "tree" },
 };
 
-#define ROW(text, own, least, ratio, says)            \
-	{                                             \
-		.metric = { .name = text,             \
-			.unit = "rows/s",             \
-			.q_ppm = 500000,              \
-			.target = least,              \
-			.of_ratio = ratio,            \
-			.higher_better = true,        \
-			.doc = says },                \
-		.subject = own, .baseline = SIDE_BARE \
+#define ROW(text, own, least, ratio, says)              \
+	{                                               \
+		.metric = { .name = (text),             \
+			.unit = "rows/s",               \
+			.q_ppm = 500000,                \
+			.target = (least),              \
+			.of_ratio = (ratio),            \
+			.higher_better = true,          \
+			.doc = (says) },                \
+		.subject = (own), .baseline = SIDE_BARE \
 	}
 static const struct pt_turns_metric metrics[PT_DB_INGEST_METRICS] = {
 	[PT_DB_PARSED] = ROW(
