@@ -10,6 +10,8 @@
 #include "tune.h"
 #include "tune/finding.h"
 
+#define VERY_LARGE_SITES 2000
+
 const struct argp_option tune_check_options[] = {
 	TUNE_HOST_OPTIONS,
 	{ "scale", TUNE_OPT_SCALE, "SCALE", 0, "auto (default), small, medium, large or very-large",
@@ -32,6 +34,10 @@ static const struct pt_column columns[] = {
 static enum pt_scale scale_of(const struct pt_facts *f, const char *scale)
 {
 	const char *p = tune_scale_profile(f, scale);
+	bool told = scale && strcmp(scale, "auto") != 0;
+
+	if (told ? strcmp(scale, "very-large") == 0 : f->value[PT_FACT_sites] > VERY_LARGE_SITES)
+		return PT_SCALE_VERY_LARGE;
 
 	return strcmp(p, "sdwan-small") == 0     ? PT_SCALE_SMALL
 		: strcmp(p, "sdwan-medium") == 0 ? PT_SCALE_MEDIUM
@@ -110,6 +116,7 @@ static int run(struct show *s, const struct tune_opts *o, struct tune_job *j)
 		s->r.seconds = (double)o->window_ns / 1e9;
 	}
 	s->r.scale = scale_of(&j->facts, o->scale);
+	s->lists[PT_LIST_VERY_LARGE] &= s->r.scale == PT_SCALE_VERY_LARGE;
 	if (pt_emit_new(s->ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, stdout, &e) < 0)
 		return PT_EXIT_FAIL;
 	pt_emit_table(e, "findings", columns);
@@ -126,7 +133,7 @@ int tune_check(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 
 	(void)argc;
 	(void)argv;
-	for (int l = PT_LIST_REQUIREMENT; l <= PT_LIST_AFTER; l++)
+	for (int l = PT_LIST_REQUIREMENT; l <= PT_LIST_VERY_LARGE; l++)
 		s.lists[l] = true;
 	int code = run(&s, opts, &j);
 	tune_job_done(&j);

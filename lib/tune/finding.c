@@ -14,6 +14,7 @@ const char *const pt_finding_list_names[] = {
 	[PT_LIST_CONFLICT] = "conflict",
 	[PT_LIST_BEFORE] = "before",
 	[PT_LIST_AFTER] = "after",
+	[PT_LIST_VERY_LARGE] = "very-large",
 	[PT_LIST_CPU] = "cpu",
 	[PT_LIST_MEM] = "mem",
 	[PT_LIST_DB] = "db",

@@ -18,6 +18,7 @@ enum pt_finding_list {
 	PT_LIST_CONFLICT,
 	PT_LIST_BEFORE, // deployment
 	PT_LIST_AFTER,
+	PT_LIST_VERY_LARGE, // advice above 2000 sites, never applied
 	PT_LIST_CPU,
 	PT_LIST_MEM,
 	PT_LIST_DB,

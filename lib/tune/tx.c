@@ -479,7 +479,7 @@ int pt_tx_find(struct pt_tx_state *s, struct pt_arena *a, bool confirmed, struct
 	char **list = NULL;
 	int n = pt_tx_list(s, a, &list, err);
 
-	for (int i = n - 1; i >= 0; i--) {
+	for (int i = n - 1; list && i >= 0; i--) {
 		struct pt_tx t;
 		if (pt_tx_load(s, a, list[i], &t, NULL) < 0)
 			continue;

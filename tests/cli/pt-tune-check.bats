@@ -40,6 +40,15 @@ good() { # ID [OPTION...]: what check or diagnose says of it
 	pt-tune check --root "$ROOT" >/dev/null
 }
 
+@test "check: above 2000 sites there is advice, which nothing fails" {
+	advice() { pt-tune check --root "$ROOT" --json "$@" | jq '[.findings[] | select(.list == "very-large" and .good == "unknown")] | length'; }
+	[ "$(advice)" -eq 0 ]
+	[ "$(advice --scale very-large)" -eq 5 ]
+	put run/patronus/network.json "$(jq -nc '{sites: [range(2001) | {}]}')"
+	[ "$(advice)" -eq 5 ]
+	[ "$(advice --scale large)" -eq 0 ]
+}
+
 @test "diagnose: nothing on a quiet host; each counter has its finding" {
 	pt-tune diagnose --root "$ROOT" >"$BATS_TEST_TMPDIR/out"
 	[ "$(good CPU-BUSY)" = yes ]
