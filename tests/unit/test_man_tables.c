@@ -55,6 +55,7 @@ static void put_list(struct pt_buf *b, const struct pt_field *f)
 {
 	static const char *const of[PT_KIND_COUNT] = {
 		[PT_KIND_STR] = "names",
+		[PT_KIND_I64] = "whole numbers",
 		[PT_KIND_PREFIX] = "prefixes",
 		[PT_KIND_PORTS] = "ports and ranges such as 5060 or 10000-20000",
 		[PT_KIND_OBJECT] = "mappings",
