@@ -27,7 +27,7 @@ everything() { # of ours, in words that do not change by themselves
 	routes -6 | sort
 }
 as_before() { everything | cmp -s - "$SCRATCH/want"; }
-via() { ip -n "$(ns $E)" route get "$1" | grep -o 'dev [a-z0-9]*'; } # ADDRESS
+via() { ip -n "$(ns $E)" route get "$1" 2>/dev/null | grep -o 'dev [a-z0-9]*'; } # ADDRESS
 goes_by() { [[ $(via "$1") = "dev $2" ]]; }                           # ADDRESS DEVICE
 pings() { on ha ping -qc1 -W2 -R 10.2.0.2 >/dev/null; }
 spoil() { # NAME CMD...: it succeeds, shows, and is undone

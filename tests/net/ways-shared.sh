@@ -35,7 +35,7 @@ decide() { # FIRST SECOND SITE-NUMBER...: one line a site, all at once
 SEQ=0
 objects() { ip -n "$(ns ea)" nexthop show proto 112 | wc -l; }
 objects_are() { (($(objects) == $1)); }
-via() { ip -n "$(ns ea)" route get "$1" | grep -o 'dev [a-z0-9]*'; }
+via() { ip -n "$(ns ea)" route get "$1" 2>/dev/null | grep -o 'dev [a-z0-9]*'; }
 goes_by() { [[ $(via "$1") = "dev $2" ]]; }
 told() { grep -c 'proto 112' "$SCRATCH/monitor.out"; } # nexthop messages
 
