@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -220,4 +221,5 @@ void pt_proc_pin(void)
 	if (last >= 0)
 		CPU_SET(last, &one);
 	(void)sched_setaffinity(0, sizeof(one), &one);
+	(void)setpriority(PRIO_PROCESS, 0, -20);
 }
