@@ -3,6 +3,7 @@
 // of the paths were not.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stddef.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "plane/hook.h"
 #include "plane/names.h"
 #include "plane/state.h"
-#include "plane/trace.h"
+#include "plane/ask.h"
 #include "select/classify.h"
 
 const struct argp_option why_options[] = {
@@ -62,9 +63,8 @@ struct frame {
 	size_t len;
 };
 
-static uint16_t header_sum(const void *header)
+static uint16_t header_sum(const uint8_t *b)
 {
-	const uint8_t *b = header;
 	uint32_t sum = 0;
 
 	for (int i = 0; i < 20; i += 2)
@@ -86,11 +86,13 @@ static void put_v4(const struct pt_flow *f, uint8_t *at)
 		.ttl = 64,
 		.protocol = f->proto,
 	};
+	uint16_t sum;
 
 	memcpy(&ip.saddr, f->src.bytes, sizeof(ip.saddr));
 	memcpy(&ip.daddr, f->dst.bytes, sizeof(ip.daddr));
-	ip.check = header_sum(&ip);
 	memcpy(at, &ip, sizeof(ip));
+	sum = header_sum(at);
+	memcpy(at + offsetof(struct iphdr, check), &sum, sizeof(sum));
 }
 
 static void put_v6(const struct pt_flow *f, uint8_t *at)
@@ -138,9 +140,7 @@ static void why_not(const struct asking *a, uint32_t path, uint16_t family, stru
 		pt_buf_puts(out, "its device is missing");
 	else if (!(hop->flags & (via | PT_HOP_L3)))
 		pt_buf_printf(out, "no next hop for IPv%d", family == AF_INET ? 4 : 6);
-	else if (why & PT_BLOCK_HARD)
-		pt_block_format(why, out);
-	else if (a->plane->live->down[path])
+	else if (a->plane->live->down[path] && !(why & PT_BLOCK_HARD))
 		pt_buf_puts(out, "down");
 	else if (why)
 		pt_block_format(why, out);
@@ -246,8 +246,8 @@ static int answer(const struct asking *a, const char *text)
 	if (!ret)
 		ret = make_frame(&flow, lan.name, &frame, err);
 	if (!ret)
-		ret = pt_trace_run(a->plane,
-			&(struct pt_trace_packet){ lan.ifindex, frame.bytes, frame.len }, &trace,
+		ret = pt_ask_run(a->plane,
+			&(struct pt_ask_packet){ lan.ifindex, frame.bytes, frame.len }, &trace,
 			err);
 	if (ret)
 		return PT_EXIT_FAIL;

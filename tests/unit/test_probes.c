@@ -8,7 +8,7 @@
 static void put(struct pt_watch *w, uint32_t seq, int64_t rtt_us)
 {
 	struct pt_probe_slot *p = &w->ring[seq % PT_RING];
-	uint64_t sent = 1000000ull * (seq + 1);
+	uint64_t sent = 1000000ULL * (seq + 1);
 
 	w->started = 1;
 	w->newest = seq;
@@ -45,7 +45,7 @@ static void oldest_first(void)
 	T_EQ(m[0].sent_ns, 11000000);
 	T_EQ(m[0].rtt_us, PT_NULL);
 	T_EQ(m[1].rtt_us, 5);
-	T_EQ(m[PT_RING - 1].sent_ns, 1000000ll * (PT_RING + 10));
+	T_EQ(m[PT_RING - 1].sent_ns, 1000000LL * (PT_RING + 10));
 }
 
 static void first_reply(void)

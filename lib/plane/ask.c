@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "plane/trace.h"
+#include "plane/ask.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static uint64_t make_key(void)
 	return key;
 }
 
-static int run(struct pt_plane *p, int prog, const struct pt_trace_packet *packet, uint64_t key)
+static int run(struct pt_plane *p, int prog, const struct pt_ask_packet *packet, uint64_t key)
 {
 	struct __sk_buff skb = {
 		.ifindex = packet->ifindex,
@@ -56,7 +56,7 @@ static int run(struct pt_plane *p, int prog, const struct pt_trace_packet *packe
 	return ret;
 }
 
-int pt_trace_run(struct pt_plane *p, const struct pt_trace_packet *packet, struct pt_trace *out,
+int pt_ask_run(struct pt_plane *p, const struct pt_ask_packet *packet, struct pt_trace *out,
 	struct pt_err *err)
 {
 	const struct pt_sizes as_they_are = {};
