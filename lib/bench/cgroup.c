@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/parse.h"
 
 static int find_mount(char *out, size_t len)
 {
@@ -92,31 +92,42 @@ int pt_cgroup_leave(const struct pt_cgroup *g, struct pt_err *err)
 	return move_to(g->home, err);
 }
 
+// The numbers behind a word in the first line of a file that begins with it. How many, at most n.
+static int read_numbers(const char *path, const char *word, uint64_t *out, int n)
+{
+	char text[512] = "", *rest = text, *token;
+	int got = 0;
+	pt_autofile FILE *f = fopen(path, "re");
+
+	while (f && fgets(text, sizeof(text), f) && strncmp(text, word, strlen(word)) != 0)
+		text[0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	(void)strsep(&rest, " ");
+	while (got < n && (token = strsep(&rest, " ")))
+		if (*token && pt_parse_u64(token, 0, INT64_MAX, &out[got++]))
+			return 0;
+	return got;
+}
+
 int pt_cgroup_usage_us(const struct pt_cgroup *g, int64_t *out, struct pt_err *err)
 {
 	char path[PATH_MAX + 16];
+	uint64_t usage_us;
 
 	(void)snprintf(path, sizeof(path), "%s/cpu.stat", g->dir);
-	pt_autofile FILE *f = fopen(path, "re");
-	if (f && fscanf(f, "usage_usec %" SCNd64, out) == 1)
-		return 0;
-	return pt_err_set(err, -EIO, "%s: no usage_usec", path);
+	if (read_numbers(path, "usage_usec ", &usage_us, 1) != 1)
+		return pt_err_set(err, -EIO, "%s: no usage_usec", path);
+	*out = (int64_t)usage_us;
+	return 0;
 }
 
 int pt_machine_busy_us(int64_t *out, struct pt_err *err)
 {
-	// user, nice, system, idle, iowait, irq, softirq, steal
-	int64_t t[8] = { 0 };
-	pt_autofile FILE *f = fopen("/proc/stat", "re");
-	int n = !f ? 0
-		   : fscanf(f,
-			     "cpu %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64
-			     " %" SCNd64 " %" SCNd64 " %" SCNd64,
-			     &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]);
+	uint64_t t[7]; // user, nice, system, idle, iowait, irq, softirq
 
-	if (n < 7)
+	if (read_numbers("/proc/stat", "cpu ", t, PT_ARRAY_LEN(t)) != PT_ARRAY_LEN(t))
 		return pt_err_set(err, -EIO, "/proc/stat: not as expected");
-	int64_t ticks = t[0] + t[1] + t[2] + t[5] + t[6];
-	*out = ticks * (PT_NS_PER_S / PT_NS_PER_US) / sysconf(_SC_CLK_TCK);
+	uint64_t ticks = t[0] + t[1] + t[2] + t[5] + t[6];
+	*out = (int64_t)ticks * (PT_NS_PER_S / PT_NS_PER_US) / sysconf(_SC_CLK_TCK);
 	return 0;
 }

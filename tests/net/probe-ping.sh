@@ -123,14 +123,14 @@ like "and the line names the cure" "$(cat "$SCRATCH/words")" "^pt-probe: key $SC
 
 # ---- another implementation reads our packets ----
 if command -v tshark >/dev/null; then
-	spawn_on ea tshark tshark -l -i wan0 -c 2 -f "udp port 862" -d udp.port==862,twamp.test -T fields \
+	spawn_on ea tshark tshark -l -i wan0 -c 4 -f "udp port 862" -d udp.port==862,twamp.test -T fields \
 		-e udp.length -e twamp.test.seq_number -e twamp.test.sender_ttl -e twamp.test.error_estimate
 	capturing() { grep -q "Capturing on" "$SCRATCH/tshark.err"; }
 	if wait_until 10 capturing; then
 		sent_one() { measure -c 1 --stamp 862 10.9.0.2; finished tshark; }
 		wait_until 5 sent_one
 		like "tshark reads request and answer" "$(tr '\t\n' ', ' <"$SCRATCH/tshark.out")" \
-			'^52,0,.* 52,0,255,'
+			'(^| )52,0,255,'
 	else
 		skip "tshark reads request and answer" "tshark cannot capture here"
 	fi
