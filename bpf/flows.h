@@ -13,3 +13,11 @@ struct pt_flow_row {
 	__u16 check; // of the IPv4 header with TTL 64
 	__u16 pad;
 };
+
+// 256 KB, about what the groups, paths and counters of 2,000 sites take that packets use.
+#define PT_TOUCH_LINES 4096
+#define PT_TOUCHES     4 // destination, first candidate, path, counters
+
+struct pt_touch_line {
+	__u32 word[16];
+};

@@ -47,6 +47,12 @@ static const struct pt_bench_metric metrics[PT_DATAPLANE_METRICS] = {
 		.q_ppm = 500000,
 		.target = PT_BENCH_NONE,
 		.doc = "131,072 IPv6 flows in turn" },
+	[PT_DATAPLANE_MEMORY] = { .name = "memory_random",
+		.unit = "ns",
+		.series = PT_DATAPLANE_MEMORY,
+		.q_ppm = 500000,
+		.target = PT_BENCH_NONE,
+		.doc = "A bare program that reads four cache lines for each of 131,072 flows" },
 	[PT_DATAPLANE_RELOAD] = { .name = "reload",
 		.unit = "us",
 		.series = SERIES_RELOAD,
@@ -114,6 +120,22 @@ static int measure(struct bench *b, int family, bool many, int64_t ns[2], struct
 	return ret;
 }
 
+// Many flows, then one; above the empty program.
+static int measure_memory(struct bench *b, int64_t out[2][PT_BENCH_SERIES], struct pt_err *err)
+{
+	int touch = bpf_program__fd(b->skel->progs.flows_touch);
+	int64_t ns = 0;
+	int ret = pt_flows_fill(&b->fleet, AF_INET, bpf_map__fd(b->skel->maps.flow_rows), err);
+
+	for (int one = 0; one < 2 && !ret; one++) {
+		b->skel->bss->flow_mask = one ? 0 : PT_FLOWS - 1;
+		ret = run(b, AF_INET, touch, (uint32_t)TC_ACT_UNSPEC, &ns, err);
+		out[one][PT_DATAPLANE_MEMORY] = ns -
+			out[1][one ? PT_DATAPLANE_HOT : PT_DATAPLANE_RANDOM];
+	}
+	return ret;
+}
+
 // ---- the plan ----
 
 static int measure_all(struct bench *b, int64_t out[2][PT_BENCH_SERIES], struct pt_err *err)
@@ -143,7 +165,7 @@ static int measure_all(struct bench *b, int64_t out[2][PT_BENCH_SERIES], struct 
 		out[0][rows[i].series] = ns[0] - ns[1];
 		out[1][rows[i].series] = ns[1];
 	}
-	return ret;
+	return ret ? ret : measure_memory(b, out, err);
 }
 
 static int once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)

@@ -11,6 +11,7 @@ enum pt_dataplane_metric {
 	PT_DATAPLANE_RANDOM, // 131,072 flows to all prefixes
 	PT_DATAPLANE_HOT6,   // the same, IPv6
 	PT_DATAPLANE_RANDOM6,
+	PT_DATAPLANE_MEMORY, // a bare program that reads as many cache lines as a decision
 	PT_DATAPLANE_RELOAD, // all tables of the network anew, grace period included
 	PT_DATAPLANE_METRICS
 };
