@@ -60,7 +60,7 @@ static int try_once(struct search *s, uint32_t size, struct pt_echo_news *news)
 // A fate, or -errno for a refusal that has nothing to do with size.
 static int try_size(struct search *s, uint32_t size)
 {
-	struct pt_echo_news news;
+	struct pt_echo_news news = { 0 };
 
 	for (unsigned i = 0; i < s->o->tries; i++) {
 		int got = try_once(s, size, &news);
