@@ -120,16 +120,22 @@ static bool take_word(const char **at, const char *word, size_t len)
 	return true;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+// At least one and at most `max` of them, and no digit behind.
 static bool take_digits(const char **at, int max, int64_t *n, int *count)
 {
 	const char *p = *at;
 
 	*n = 0;
-	while (*p >= '0' && *p <= '9' && p - *at <= max)
+	while (is_digit(*p) && p - *at < max)
 		*n = *n * 10 + (*p++ - '0');
 	*count = (int)(p - *at);
 	*at = p;
-	return *count && *count <= max;
+	return *count && !is_digit(*p);
 }
 
 static bool ends_value(char c)
