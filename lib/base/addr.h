@@ -20,7 +20,7 @@ struct pt_prefix {
 	uint8_t len;
 };
 
-int pt_addr_parse(const char *s, struct pt_addr *out); // 0 or -EINVAL
+int pt_addr_parse(const char *s, struct pt_addr *out);               // 0 or -EINVAL
 void pt_addr_format(const struct pt_addr *a, char out[PT_ADDR_LEN]); // "auto", too
 bool pt_addr_eq(const struct pt_addr *a, const struct pt_addr *b);
 socklen_t pt_addr_sockaddr(const struct pt_addr *a, uint16_t port, struct sockaddr_storage *out);
