@@ -75,7 +75,7 @@ cut b h
 check "the hub's path is down" wait_until 3 path_is h h-b down
 check "a goes around the hub" wait_until 3 uses a a-b
 hold 0.2
-felt_clean "far path cut" 100000
+felt_clean "far path cut" 300000
 is "nothing of it went back to a" "$(sent h h-b-a)" 0
 arrived() { on hb nstat -az 'IcmpInEchos' | awk '/InEchos/ { print $2 }'; }
 here=$(arrived)

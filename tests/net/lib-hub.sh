@@ -88,8 +88,9 @@ hub_config() { # SIDE
 		health:
 		  check_interval_ms: 1000
 		failover:
-		  detection_interval_ms: 10
-		  detection_threshold: 3
+		  # Twelve probes at once on what may be a busy machine: no false alarms.
+		  detection_interval_ms: 20
+		  detection_threshold: 6
 		  cooldown_period_secs: 1
 	END
 	{
