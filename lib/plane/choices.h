@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Which path each (site, policy) used when last looked at, so that a change can be told.
+// Which path each (site, policy) used when last looked at, so that a change can be told; which
+// ones, where a weighted policy uses several.
 #pragma once
 #include "base/err.h"
 #include "plane/plane.h"
 
 struct pt_choices {
 	const struct pt_plane *plane; // borrowed
-	uint16_t *path;               // by site * PT_MAX_POLICY + policy; 0: none
+	uint16_t *path; // by site * PT_MAX_POLICY + policy; 0: none; or a set, see choices.c
 };
 
 struct pt_moved {

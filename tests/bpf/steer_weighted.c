@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Flows over weighted paths, and what a policy wants of its packets: code point and class.
 #include "model/network.h"
+#include "plane/choices.h"
 #include "tests/bpf/rig.h"
 
 #define SITE  1
@@ -197,6 +198,30 @@ static void test_both_directions(void)
 	rig_dest("10.1.0.0/16", RIG_NO_SITE);
 }
 
+// The loss of any path that takes flows is a switch, and so is its return.
+static void test_switches_are_told(void)
+{
+	struct pt_choices choices;
+	struct pt_moved moved;
+
+	reset(0);
+	T_EQ(pt_choices_init(&choices, rig.plane, &rig.err), 0);
+	T_EQ(pt_choices_look(&choices).sites, 0);
+	rig_set_down(2, 1);
+	moved = pt_choices_look(&choices);
+	T_EQ(moved.sites, 1);
+	T_EQ(moved.from, 2);
+	T_EQ(moved.to, 1);
+	T_EQ(pt_choices_look(&choices).sites, 0);
+	rig_set_down(4, 1); // takes none
+	T_EQ(pt_choices_look(&choices).sites, 0);
+	rig_set_down(2, 0);
+	moved = pt_choices_look(&choices);
+	T_EQ(moved.sites, 1);
+	T_EQ(moved.to, 2);
+	pt_choices_done(&choices);
+}
+
 // Every code point that comes and every one to set; ECN stays.
 static void test_dscp(void)
 {
@@ -258,5 +283,6 @@ RIG_MAIN({ "6,000 flows of each family follow the weights", test_shares },
 	{ "no weight left: the others, best first", test_no_weight_left },
 	{ "by hosts: ports and fragments are one flow", test_one_flow },
 	{ "both directions are one flow", test_both_directions },
+	{ "a sharer's loss and return are switches", test_switches_are_told },
 	{ "code points are set, ECN and checksums right", test_dscp },
 	{ "the class of the policy", test_class })
