@@ -10,8 +10,8 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define PT_ABI     1
-#define PT_PIN_DIR "/sys/fs/bpf/patronus/1"
+#define PT_ABI     2
+#define PT_PIN_DIR "/sys/fs/bpf/patronus/2"
 
 #define PT_MAX_PATH    16384 // path indexes 1 .. 16383; 0 means none
 #define PT_MAX_UPLINK  1024  // uplink indexes 1 .. 1023; 0 means none
