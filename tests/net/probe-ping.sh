@@ -108,10 +108,10 @@ wait_until 4 finished sniff
 request=$(sed -n 's/^out 4500008c//p' "$SCRATCH/sniff.out") # 140 bytes; from the identification on
 like "authenticated on the wire: TTL 255, 112 bytes, zeros around" "$request" \
 	'^.{8}ff11.{24}229e0078.{4}0{32}.{20}[0-9a-f]{4}0{136}[0-9a-f]{32}$'
-replay() { on ea "$PACKET" send --wait-ms 250 --from-port $((0x${request:32:4})) 10.9.0.2 $AUTH "${request:48}" >/dev/null; }
+replay() { on ea "$PACKET" send --wait-ms 250 --from-port $((0x${request:32:4})) 10.9.0.2 "$AUTH" "${request:48}" >/dev/null; }
 check "sent once more it is no request" not replay
 changed=${request:48:26}$(printf %02x $((0x${request:74:2} ^ 1)))${request:76}
-altered() { on ea "$PACKET" send --wait-ms 250 10.9.0.2 $AUTH "$changed" >/dev/null; }
+altered() { on ea "$PACKET" send --wait-ms 250 10.9.0.2 "$AUTH" "$changed" >/dev/null; }
 check "nor with one bit changed" not altered
 reap closed
 like "the reflector has counted each" "$(cat "$SCRATCH/closed.err")" \

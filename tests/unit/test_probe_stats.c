@@ -202,7 +202,7 @@ static void score(void)
 }
 
 T_MAIN({ "an empty window knows nothing", empty_window }, { "all lost", all_lost },
-	{ "delays and loss", delays_and_loss }, { "one reply", one_reply }, { "losses revoked", revoked },
-	{ "jitter of RFC 3550", jitter_of_rfc_3550 }, { "windows", windows },
-	{ "one-way delays and user stamps", one_way_and_user_stamps }, { "MOS", mos },
-	{ "score", score })
+	{ "delays and loss", delays_and_loss }, { "one reply", one_reply },
+	{ "losses revoked", revoked }, { "jitter of RFC 3550", jitter_of_rfc_3550 },
+	{ "windows", windows }, { "one-way delays and user stamps", one_way_and_user_stamps },
+	{ "MOS", mos }, { "score", score })
