@@ -24,6 +24,7 @@ struct trail {
 struct board {
 	struct pt_timer *timer;
 	bool drawn;
+	struct trail trails[]; // one a target
 };
 
 static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586",
@@ -106,12 +107,11 @@ int ping_board_new(struct ping *p, struct pt_err *err)
 	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) || w.ws_row <= p->n ||
 		w.ws_col < LEAST_ROW)
 		return 0;
-	p->board = calloc(1, sizeof(*p->board));
-	bool all = p->board;
-	for (uint32_t i = 0; all && i < p->n; i++)
-		all = (p->targets[i].trail = calloc(1, sizeof(struct trail)));
-	if (!all)
+	p->board = calloc(1, sizeof(*p->board) + p->n * sizeof(p->board->trails[0]));
+	if (!p->board)
 		return pt_err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < p->n; i++)
+		p->targets[i].trail = &p->board->trails[i];
 	int code = pt_loop_timer_add(p->hub.loop, pt_mono_add(pt_mono_now(), DRAW_NS), DRAW_NS,
 		on_draw, p, &p->board->timer);
 	return code ? pt_err_errno(err, code, "event loop") : 0;
@@ -125,7 +125,7 @@ void ping_board_free(struct ping *p)
 		draw(p);
 	pt_loop_timer_del(p->board->timer);
 	for (uint32_t i = 0; i < p->n; i++)
-		free(p->targets[i].trail);
+		p->targets[i].trail = NULL;
 	free(p->board);
 	p->board = NULL;
 }
