@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "store/merge.h"
@@ -38,7 +39,7 @@ enum { COL_PERIOD = 1, COL_PATH, COL_TIME, COL_SERIES, COL_N, COL_FIRST };
 struct group {
 	int level;
 	int64_t timestamp;
-	char *path, *series; // "" where there is none
+	const char *path, *series; // "" where there is none
 	struct pt_merged merged;
 };
 
@@ -60,6 +61,7 @@ struct pt_rollup {
 	struct group **slot; // SLOTS
 	struct group **list; // all, in the order they came
 	unsigned n;
+	struct pt_arena arena; // they and their names, of one step
 	struct pt_rollup_counts counts;
 };
 
@@ -136,12 +138,9 @@ int pt_rollup_new(struct pt_sql *db, int64_t hold_us, struct pt_rollup **out, st
 
 static void forget_groups(struct pt_rollup *r)
 {
-	for (unsigned i = 0; i < r->n; i++) {
+	for (unsigned i = 0; i < r->n; i++)
 		pt_merged_done(&r->list[i]->merged);
-		free(r->list[i]->path);
-		free(r->list[i]->series);
-		free(r->list[i]);
-	}
+	pt_arena_done(&r->arena);
 	if (r->n)
 		memset(r->slot, 0, SLOTS * sizeof(struct group *));
 	r->n = 0;
@@ -218,9 +217,9 @@ static struct group *find_group(
 			strcmp(g->series, series) == 0)
 			return g;
 	}
-	struct group *g = calloc(1, sizeof(*g));
-	if (!g || !(g->path = strdup(path)) || !(g->series = strdup(series)))
-		abort(); // out of memory, as everywhere in the house
+	struct group *g = pt_arena_alloc(&r->arena, sizeof(*g));
+	g->path = pt_arena_strdup(&r->arena, path);
+	g->series = pt_arena_strdup(&r->arena, series);
 	g->level = level;
 	g->timestamp = start;
 	r->slot[h] = g;
