@@ -51,9 +51,12 @@ static int check_uplink(struct pt_check *c, uint32_t i)
 		i, u->id, back->id, back->device);
 }
 
+// "" where the uplink is unknown, which the check of the paths has said already.
 static const char *device_of(const struct pt_check *c, const struct pt_path *p)
 {
-	return p->device ? p->device : uplink_of(c, p->uplink)->device;
+	const struct pt_uplink *u = uplink_of(c, p->uplink);
+
+	return p->device ? p->device : u ? u->device : "";
 }
 
 static int check_underlay(struct pt_check *c, uint32_t i)
