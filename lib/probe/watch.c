@@ -161,19 +161,19 @@ static void export_stats(void *ctx, uint64_t expirations)
 	struct pt_stream_counters sum = w->retired;
 	struct pt_port_counters sockets;
 	struct pt_hist late = w->late;
-	uint64_t missed = w->missed + w->probes.missed;
+	uint64_t missed = w->missed + w->probes.missed, foreign;
 	(void)expirations;
 	for (uint32_t i = 0; i < w->plan.n; i++)
 		add_counters(&sum, pt_stream_counters(w->plan.paths[i].stream));
 	pt_hist_merge(&late, &w->probes.late);
 	pt_hub_counters(&w->hub, &sockets);
+	foreign = sum.foreign + w->hub.foreign;
 	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths",
 		(int)w->plan.n, "period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
 		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
-		(json_int_t)(sum.foreign + w->hub.foreign), "sockets_opened",
-		(json_int_t)sockets.opened, "overflown", (json_int_t)sockets.overflown, "missed",
-		(json_int_t)missed, "cpu_us", (json_int_t)pt_cpu_us(), "wakeup_late_us",
-		pt_hist_summary(&late));
+		(json_int_t)foreign, "sockets_opened", (json_int_t)sockets.opened, "overflown",
+		(json_int_t)sockets.overflown, "missed", (json_int_t)missed, "cpu_us",
+		(json_int_t)pt_cpu_us(), "wakeup_late_us", pt_hist_summary(&late));
 	if (body)
 		write_record(w, "stats", body);
 }
