@@ -66,6 +66,7 @@ health() { # PATH RTT LOSS SEQ: one health record
 	clean 0 pt-db export "${db[@]}"
 	clean 0 pt-db query 'SELECT id FROM sites ORDER BY id' --json "${db[@]}"
 	clean 2 pt-db query 'SELECT nonsense' "${db[@]}"
+	echo 'health: { db_persist_interval: 1 }' >>"$dir/config.yaml" # else six make a row
 	health west-east-fiber 2000 0 1 >"$dir/records"
 	valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99 \
 		"$PT_BUILD/bin/pt-db" ingest "${db[@]}" <"$dir/records"

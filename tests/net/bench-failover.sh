@@ -28,7 +28,7 @@ is "no scratch files left" "$(scratch_dirs)" 0
 is "metrics" "$(jq -r .metric "$out" | paste -sd,)" \
 	outage_p50,outage_max,detect_p50,switch_max,lost_p50,disorder_max
 is "fields" "$(jq -r 'keys_unsorted | join(",")' "$out" | sort -u)" \
-	"type,v,ts,mono_ns,boot,src,seq,workload,metric,value,unit,median,min,max,spread,runs,baseline,baseline_name,ratio,target,pass,skipped"
+	"type,v,ts,mono_ns,boot,src,seq,workload,metric,value,unit,median,min,max,spread,runs,baseline,baseline_name,ratio,ratio_min,ratio_max,target,target_of,pass,skipped"
 is "one workload" "$(jq -r '.type + " " + .workload' "$out" | sort -u)" "bench failover-10ms-x3-1p"
 is "three runs, beside the daemon" "$(jq -r '"\(.runs) \(.baseline_name)"' "$out" | sort -u)" "3 daemon"
 
