@@ -345,6 +345,29 @@ static __always_inline __u32 pt_peer_of(const struct __sk_buff *skb, const struc
 	return path ? *path : 0;
 }
 
+// For this host, as the kernel's routes have it. A peer's request to somebody behind us is that
+// one's to answer: from us it would say that the way there is alive.
+static __always_inline int pt_is_ours(struct __sk_buff *skb, const struct pt_packet *p)
+{
+	struct bpf_fib_lookup fib = { .family = (__u8)p->family, .ifindex = skb->ifindex };
+	long ret;
+
+	if (p->family == PT_AF_INET) {
+		const struct iphdr *ip = p->net;
+
+		fib.ipv4_src = ip->saddr;
+		fib.ipv4_dst = ip->daddr;
+	} else {
+		const struct ipv6hdr *ip = p->net;
+
+		__builtin_memcpy(fib.ipv6_src, &ip->saddr, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, &ip->daddr, sizeof(fib.ipv6_dst));
+	}
+	ret = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	// A host that forwards nothing has nobody behind it.
+	return ret == BPF_FIB_LKUP_RET_NOT_FWDED || ret == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
 // At ingress: a request that traffic has clocked, from a peer. Anything but the plainest is for the
 // reflector.
 static __always_inline int pt_reflect(
@@ -358,7 +381,7 @@ static __always_inline int pt_reflect(
 	int bad;
 
 	if (!key || !hop || !(hop->flags & PT_HOP_CLOCKED) || skb->pkt_type || skb->len != length ||
-		bpf_skb_pull_data(skb, length))
+		!pt_is_ours(skb, p) || bpf_skb_pull_data(skb, length))
 		return TC_ACT_UNSPEC;
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;
