@@ -261,6 +261,34 @@ static void extend(struct job *j)
 		(uint64_t)(pt_mono_now().ns + DRILL_LEASE), __ATOMIC_RELEASE);
 }
 
+static bool is_drilled(const struct job *j)
+{
+	uint8_t why = 0;
+
+	for (uint32_t i = 1; i < j->plane->meta->path_cap; i++)
+		why |= j->plane->block->path[i];
+	return why & PT_BLOCK_DRILL;
+}
+
+static bool is_leased(const struct job *j)
+{
+	return __atomic_load_n(&j->plane->block->drill_until_ns, __ATOMIC_ACQUIRE) >=
+		(uint64_t)pt_mono_now().ns;
+}
+
+// Our lease would bring back what a killed drill has left. One that lives renews its own.
+static void clear_left(struct job *j)
+{
+	int64_t end_ns = pt_mono_now().ns + DRILL_LEASE + DRILL_RENEW;
+
+	if (!is_drilled(j))
+		return;
+	while (is_leased(j) && pt_mono_now().ns < end_ns)
+		nap(LOOK_NS);
+	for (uint32_t i = 1; i < j->plane->meta->path_cap && !is_leased(j); i++)
+		(void)pt_block_path(j->plane, i, PT_BLOCK_DRILL, false);
+}
+
 static void on_renew(void *ctx, uint64_t expirations)
 {
 	struct job *j = ctx;
@@ -317,6 +345,7 @@ int failover_drill(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	if (!code && ctx->dry_run) {
 		say(&j, "would be as if lost");
 	} else if (!code) {
+		clear_left(&j);
 		j.end_ns = pt_mono_now().ns + seconds * PT_NS_PER_S;
 		code = rehearse(&j);
 	}

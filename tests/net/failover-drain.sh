@@ -45,6 +45,12 @@ spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-fib
 check "the next drill" wait_until 2 uses a a-lte
 slay drill
 check "killed, it is over within its lease" wait_until 3 uses a a-fibre
+spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-lte
+check "the next one, of another path" wait_until 2 blocked_is a-lte drill
+hold 0.3
+is "does not bring it back" "$(status a '[.paths[].blocked] | join(",")')" ',drill'
+signal drill TERM
+wait_until 2 blocked_is a-lte ""
 
 spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-fibre
 wait_until 2 uses a a-lte
