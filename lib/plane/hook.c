@@ -79,15 +79,19 @@ static int link_attach(const struct pt_plane *p, const struct pt_hook_key *key, 
 	return bpf_obj_pin(link, pin);
 }
 
+// A hub's comes after the watchdog, which lets every packet pass.
+static uint32_t clsact_priority(uint32_t dir)
+{
+	return CLSACT_PRIORITY + (dir == PT_HOOK_ONWARD);
+}
+
 // Always the same handle, so that a filter is found again even if nobody noted it.
 static int clsact_attach(const struct pt_hook_key *key, int prog_fd, struct pt_hook *hook)
 {
 	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)key->ifindex,
 		.attach_point = hook_rows[key->dir].clsact);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = CLSACT_HANDLE + key->dir,
-		// After the watchdog, which lets every packet pass.
-		.priority = CLSACT_PRIORITY + (key->dir == PT_HOOK_ONWARD),
-		.flags = BPF_TC_F_REPLACE);
+		.priority = clsact_priority(key->dir), .flags = BPF_TC_F_REPLACE);
 	int ret = bpf_tc_hook_create(&tc);
 
 	if (!ret)
@@ -248,11 +252,11 @@ int pt_hook_sweep_filters(struct pt_err *err)
 	int ret = pt_links_read(&links, err);
 
 	for (uint32_t i = 0; i < links.n_link; i++)
-		for (uint32_t dir = 0; dir <= PT_HOOK_WATCH_OUT; dir++) {
+		for (uint32_t dir = 0; dir < PT_HOOK_XDP; dir++) {
 			LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)links.link[i].ifindex,
 				.attach_point = hook_rows[dir].clsact);
 			LIBBPF_OPTS(bpf_tc_opts, opts, .handle = CLSACT_HANDLE + dir,
-				.priority = CLSACT_PRIORITY);
+				.priority = clsact_priority(dir));
 
 			(void)bpf_tc_detach(&tc, &opts); // most have none
 		}

@@ -64,6 +64,19 @@ slay failover-a
 check "detach after a killed daemon" edge_detach a
 unchanged "attach, SIGKILL, detach"
 
+# Without pt_hook nobody knows what was attached where.
+sed -i 's/id: a, lan/id: a, transit: true, lan/' "$SCRATCH/a/network.yaml"
+check "attach a hub by filters" edge_attach a --hook clsact
+like "the hub's own is one of them" "$(on ea tc filter show dev wan0 ingress)" pt_onward
+rm "$(pin_dir a)/pt_hook"
+check "detach a plane that lost a map" edge_detach a
+for dir in ingress egress; do
+	for device in lan0 wan0 wan1 wan2; do
+		is "no filter left: $device $dir" "$(on ea tc filter show dev $device $dir)" ""
+	done
+done
+for device in lan0 wan0 wan1 wan2; do on ea tc qdisc del dev $device clsact 2>/dev/null; done
+
 check "attach" edge_attach a
 wan_delete a 2
 check "detach with a device gone" edge_detach a
