@@ -110,7 +110,8 @@ static int clear_earlier(struct pt_ctx *ctx, struct tune_work *w)
 		return 0;
 	if (rc < 0)
 		return PT_EXIT_FAIL;
-	bool dead = !pt_tx_same_boot(&t) || (!pt_tx_watched(&t) && !t.applied);
+	bool late = t.deadline_ms && t.deadline_ms <= pt_tx_boottime_ms();
+	bool dead = !pt_tx_same_boot(&t) || (!pt_tx_watched(&t) && (!t.applied || late));
 	if (!dead) {
 		(void)pt_err_set(&ctx->err, -EBUSY,
 			"transaction %s is not confirmed: pt-tune confirm, or pt-tune rollback",
@@ -253,6 +254,14 @@ static int confirm(
 		return PT_EXIT_FAIL;
 	}
 	if (o->extend_ns) {
+		if (!pt_tx_watched(t)) {
+			(void)pt_err_set(&ctx->err, -ESRCH,
+				"%s: its watchdog is gone, nobody would undo it: pt-tune confirm, "
+				"or "
+				"pt-tune rollback",
+				t->id);
+			return PT_EXIT_FAIL;
+		}
 		if (pt_tx_applied(t, pt_tx_boottime_ms() + o->extend_ns / PT_NS_PER_MS, NULL,
 			    &ctx->err) < 0)
 			return PT_EXIT_FAIL;

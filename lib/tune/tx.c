@@ -127,10 +127,13 @@ static int append(struct pt_tx *t, json_t *record, enum durability when, struct 
 
 	if (!line)
 		return pt_err_set(err, -ENOMEM, "journal: out of memory");
-	pt_buf_printf(&b, "%s\n", line);
+	pt_buf_printf(&b, "%s%s\n", t->torn ? "\n" : "", line); // a torn line must not swallow it
 	ssize_t n = write(t->journal_fd, b.data, b.len);
-	if (n != (ssize_t)b.len)
+	if (n != (ssize_t)b.len) {
+		t->torn |= n > 0;
 		return pt_err_errno(err, n < 0 ? -errno : -ENOSPC, "journal of %s", t->id);
+	}
+	t->torn = false;
 	if (when == NOW && fdatasync(t->journal_fd) < 0)
 		return pt_err_errno(err, -errno, "journal of %s", t->id);
 	return 0;
@@ -171,7 +174,8 @@ int pt_tx_begin(struct pt_tx_state *s, struct pt_arena *a, const struct pt_tx_te
 	t.timeout_ms = terms->timeout_ms;
 	t.runtime_only = terms->runtime_only;
 	t.uid = getuid();
-	t.item = pt_arena_alloc(a, PT_TX_MAX * sizeof(*t.item));
+	t.room = PT_TX_MAX;
+	t.item = pt_arena_alloc(a, t.room * sizeof(*t.item));
 	int rc = open_tx(s, &t, O_CREAT | O_EXCL, err);
 	if (rc == 0)
 		rc = append(&t,
@@ -198,7 +202,7 @@ void pt_tx_close(struct pt_tx *t)
 
 int pt_tx_add(struct pt_tx *t, const struct pt_tx_item *it, struct pt_err *err)
 {
-	if (t->n == PT_TX_MAX)
+	if (t->n == t->room)
 		return pt_err_set(err, -E2BIG, "more than %d settings", PT_TX_MAX);
 	t->item[t->n] = *it;
 	return append(t,
@@ -298,7 +302,7 @@ static void on_begin(struct pt_tx *t, const json_t *r)
 
 static void on_item(struct pt_tx *t, const json_t *r)
 {
-	if (t->n == PT_TX_MAX)
+	if (t->n == t->room)
 		return;
 	t->item[t->n++] = (struct pt_tx_item){ .key = text_of(t, r, "key"),
 		.device = text_of(t, r, "device"),
@@ -431,15 +435,17 @@ int pt_tx_load(struct pt_tx_state *s, struct pt_arena *a, const char *id, struct
 		pt_tx_close(&t);
 		return rc;
 	}
-	t.item = pt_arena_alloc(a, PT_TX_MAX * sizeof(*t.item));
 	const char *end = text + st.st_size, *nl;
+	t.room = 1; // an item takes a line: a history of many must not take the most of each
+	for (const char *p = text; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1)
+		t.room++;
+	t.room = t.room < PT_TX_MAX ? t.room : PT_TX_MAX;
+	t.item = pt_arena_alloc(a, t.room * sizeof(*t.item));
 	for (const char *p = text; p < end && (nl = memchr(p, '\n', (size_t)(end - p))); p = nl + 1)
 		read_record(&t, p, (size_t)(nl - p));
-	if (st.st_size && end[-1] != '\n' &&
-		write(t.journal_fd, "\n", 1) != 1) // ends the torn line
-		rc = pt_err_errno(err, -errno, "journal of %s", id);
+	t.torn = st.st_size && end[-1] != '\n';
 	*out = t;
-	return rc;
+	return 0;
 }
 
 static int by_id(const void *a, const void *b)

@@ -49,7 +49,8 @@ struct pt_tx {
 	bool undoing;      // values are being put back
 	enum pt_tx_result result;
 	struct pt_tx_item *item;
-	unsigned n;
+	unsigned n, room; // items there are, and space for
+	bool torn;        // the journal's last line is not whole
 	// Files that were changed, with what they held before (NULL: were not there) and hold now.
 	struct pt_tx_file {
 		const char *path, *before, *now;
@@ -111,6 +112,7 @@ bool pt_tx_watched(const struct pt_tx *t);
 
 // Puts everything back that the transaction changed, last first, wherever the value is still the
 // one that it wrote; force: wherever. Idempotent, and goes on after a crash in its own middle.
-// Writes the result into the journal and to *out.
+// Writes the result into the journal and to *out. A journal that cannot be written (a full disk)
+// keeps no value from being put back: that is done first, and then the error returned.
 int pt_tx_undo(struct pt_tx *t, const struct pt_access *a, bool force, enum pt_tx_result *out,
 	struct pt_err *err);

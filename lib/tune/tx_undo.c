@@ -46,6 +46,7 @@ static int put_back(const struct pt_tx_item *it, const struct pt_access *a, stru
 	return rc;
 }
 
+// No record may keep a value from being put back: a full disk would leave the host as it is.
 struct undoing {
 	struct pt_tx *t;
 	const struct pt_access *a;
@@ -53,38 +54,36 @@ struct undoing {
 	unsigned n_foreign, n_failed;
 };
 
-static int undo_item(struct undoing *u, unsigned i, struct pt_err *err)
+static void undo_item(struct undoing *u, unsigned i)
 {
 	struct pt_tx_item *it = &u->t->item[i];
 	struct pt_err why = { 0 };
 	char now[PT_KNOB_VALUE];
 
 	if (it->undone || (it->trouble && !u->force && strcmp(it->trouble, foreign) == 0))
-		return 0;
+		return;
 	if (!u->force && pt_access_read(u->a, it->key, it->device, now, &why) == 0 &&
-		is_foreign(it, now) && it->want)
-		return pt_tx_undone(u->t, i, foreign, err);
+		is_foreign(it, now) && it->want) {
+		(void)pt_tx_undone(u->t, i, foreign, NULL);
+		return;
+	}
 	int rc = put_back(it, u->a, &why);
-	return pt_tx_undone(u->t, i, rc < 0 ? why.msg : NULL, err);
+	(void)pt_tx_undone(u->t, i, rc < 0 ? why.msg : NULL, NULL);
 }
 
 // Derived values that somebody else set: told before the main values are put back, because that
 // changes them again; never when an undo that was broken off may have done so.
-static int find_foreign_derived(struct undoing *u, struct pt_err *err)
+static void find_foreign_derived(struct undoing *u)
 {
 	for (unsigned i = 0; i < u->t->n; i++) {
 		struct pt_tx_item *it = &u->t->item[i];
 		char now[PT_KNOB_VALUE];
 		if (it->want || it->undone || !it->after || u->force)
 			continue;
-		if (pt_access_read(u->a, it->key, it->device, now, NULL) < 0 ||
-			!is_foreign(it, now))
-			continue;
-		int rc = pt_tx_undone(u->t, i, foreign, err);
-		if (rc < 0)
-			return rc;
+		if (pt_access_read(u->a, it->key, it->device, now, NULL) == 0 &&
+			is_foreign(it, now))
+			(void)pt_tx_undone(u->t, i, foreign, NULL);
 	}
-	return 0;
 }
 
 static bool anything_written(const struct pt_tx *t)
@@ -116,44 +115,56 @@ static int undo_files(struct undoing *u)
 	return 0;
 }
 
-static int undo_values(struct undoing *u, struct pt_err *err)
+static void undo_values(struct undoing *u)
 {
-	int rc = u->t->undoing ? 0 : find_foreign_derived(u, err);
-
-	if (rc == 0 && !u->t->undoing)
-		rc = pt_tx_mark(u->t, "undoing", err);
-	for (unsigned i = u->t->n; rc == 0 && i-- > 0;) {
+	if (!u->t->undoing) {
+		find_foreign_derived(u);
+		(void)pt_tx_mark(u->t, "undoing", NULL);
+	}
+	for (unsigned i = u->t->n; i-- > 0;) {
 		if (u->t->item[i].want && u->t->item[i].intent)
-			rc = undo_item(u, i, err);
+			undo_item(u, i);
 	}
-	for (unsigned i = 0; rc == 0 && i < u->t->n; i++) {
+	for (unsigned i = 0; i < u->t->n; i++) {
 		if (!u->t->item[i].want)
-			rc = undo_item(u, i, err);
+			undo_item(u, i);
 	}
-	for (unsigned i = 0; rc == 0 && i < u->t->n; i++) {
+	for (unsigned i = 0; i < u->t->n; i++) {
 		const char *trouble = u->t->item[i].trouble;
 		u->n_foreign += trouble && strcmp(trouble, foreign) == 0;
 		u->n_failed += trouble && strcmp(trouble, foreign) != 0;
 	}
-	return rc;
+}
+
+// The values went with the kernel that had them. But a confirm that was broken off had its files
+// written: they told this kernel the same values again.
+static void undo_booted(struct undoing *u)
+{
+	for (unsigned i = u->t->n; u->t->n_file && i-- > 0;) {
+		struct pt_tx_item *it = &u->t->item[i];
+		char now[PT_KNOB_VALUE];
+		if (it->want && it->intent && strncmp(it->key, "nic.", 4) != 0 &&
+			pt_access_read(u->a, it->key, NULL, now, NULL) == 0 &&
+			strcmp(now, it->after ? it->after : it->want) == 0)
+			undo_item(u, i);
+		u->n_failed += it->trouble && strcmp(it->trouble, foreign) != 0;
+	}
 }
 
 int pt_tx_undo(struct pt_tx *t, const struct pt_access *a, bool force, enum pt_tx_result *out,
 	struct pt_err *err)
 {
 	struct undoing u = { .t = t, .a = a, .force = force };
-	int rc = 0;
+	bool booted = !pt_tx_same_boot(t) && !a->host->root;
 
 	(void)undo_files(&u);
-	if (!pt_tx_same_boot(t) &&
-		!a->host->root) { // the values went with the kernel that had them
-		*out = PT_TX_REBOOTED;
-		return pt_tx_finish(t, *out, err);
-	}
-	if (anything_written(t))
-		rc = undo_values(&u, err);
-	if (rc < 0)
-		return rc;
-	*out = u.n_failed ? PT_TX_INCOMPLETE : u.n_foreign ? PT_TX_FOREIGN : PT_TX_RESTORED;
+	if (booted)
+		undo_booted(&u);
+	else if (anything_written(t))
+		undo_values(&u);
+	*out = u.n_failed     ? PT_TX_INCOMPLETE
+		: booted      ? PT_TX_REBOOTED
+		: u.n_foreign ? PT_TX_FOREIGN
+			      : PT_TX_RESTORED;
 	return pt_tx_finish(t, *out, err);
 }

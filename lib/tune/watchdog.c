@@ -18,6 +18,8 @@
 
 #define MAX_FDS   1024
 #define FILE_NAME "watchdog" // locked for as long as it lives
+#define RETRY_MS  1000
+#define MAX_BLIND 10 // then without the devices: the rest of the host is put back
 
 bool pt_tx_watched(const struct pt_tx *t)
 {
@@ -31,40 +33,54 @@ struct dog {
 	struct pt_tx_state state;
 	const char *id;
 	int link;
+	unsigned blind; // tries that did not find the devices
 };
 
-static void undo(struct dog *d)
+// False: not now, it must be tried again.
+static bool undo(struct dog *d)
 {
 	pt_autoarena a = { 0 };
 	struct pt_nics nics = { 0 };
 	struct pt_tx t;
 	enum pt_tx_result result;
 
-	if (pt_tx_lock(&d->state, true, NULL) < 0 || pt_tx_load(&d->state, &a, d->id, &t, NULL) < 0)
-		return;
+	int rc = pt_tx_lock(&d->state, true, NULL);
+	if (rc == 0)
+		rc = pt_tx_load(&d->state, &a, d->id, &t, NULL);
+	if (rc < 0) {
+		pt_tx_unlock(&d->state);
+		return rc == -ENOENT; // without its journal it knows nothing
+	}
 	// Somebody may have confirmed, or undone, or given more time, while the lock was waited
 	// for.
 	bool late = !t.applied || (t.deadline_ms && t.deadline_ms <= pt_tx_boottime_ms());
-	if (t.result == PT_TX_OPEN && late && pt_nics_read(&d->host, &nics, NULL) == 0) {
+	bool done = t.result != PT_TX_OPEN;
+	if (!done && late && (pt_nics_read(&d->host, &nics, NULL) == 0 || ++d->blind > MAX_BLIND)) {
 		const struct pt_access access = { &d->host, &nics };
 		(void)pt_tx_undo(&t, &access, false, &result, NULL); // the journal has its result
+		done = true;
 	}
 	pt_nics_done(&nics);
 	pt_tx_close(&t);
 	pt_tx_unlock(&d->state);
+	return done;
 }
 
-// The deadline in the journal; 0: closed, nothing to wait for; -1: none.
-static int64_t deadline(struct dog *d)
+// The deadline in the journal; 0: closed, nothing to wait for; -1: none. A journal that cannot be
+// read now leaves *at as it was.
+static int deadline(struct dog *d, int64_t *at)
 {
 	pt_autoarena a = { 0 };
 	struct pt_tx t;
+	int rc = pt_tx_load(&d->state, &a, d->id, &t, NULL);
 
-	if (pt_tx_load(&d->state, &a, d->id, &t, NULL) < 0)
-		return 0;
-	int64_t at = t.result != PT_TX_OPEN ? 0 : t.deadline_ms ? t.deadline_ms : -1;
+	if (rc == -ENOENT)
+		*at = 0;
+	if (rc < 0)
+		return rc;
+	*at = t.result != PT_TX_OPEN ? 0 : t.deadline_ms ? t.deadline_ms : -1;
 	pt_tx_close(&t);
-	return at;
+	return 0;
 }
 
 static void arm(int timer, int64_t at_ms)
@@ -75,34 +91,31 @@ static void arm(int timer, int64_t at_ms)
 	(void)timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL); // cannot fail with these
 }
 
-// Until the deadline, or until the journal says that it is over.
+// Until the deadline, or until the journal says that it is over. Where the kernel has no timer or
+// no watch left for it, it looks every second.
 static void wait_for_result(struct dog *d)
 {
 	pt_autofd timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
 	pt_autofd watch = inotify_init1(IN_CLOEXEC);
 	char path[128], events[4096];
-	int64_t at;
+	int64_t at = -1;
 
 	(void)snprintf(
 		path, sizeof(path), "/proc/self/fd/%d/tx/%.39s/journal", d->state.dir_fd, d->id);
-	if (timer < 0 || watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0) {
-		undo(d); // it cannot keep its promise: back at once
-		return;
-	}
-	while ((at = deadline(d)) != 0) {
-		struct pollfd p[] = { { .fd = timer, .events = POLLIN },
-			{ .fd = watch, .events = POLLIN } };
-		if (at > 0)
+	bool look = timer < 0 || watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0;
+	for (;;) {
+		bool unread = deadline(d, &at) < 0;
+		bool due = at > 0 && at <= pt_tx_boottime_ms();
+		if (at == 0 || (due && undo(d)))
+			return;
+		if (at > 0 && timer >= 0 && !due)
 			arm(timer, at);
-		if (poll(p, PT_ARRAY_LEN(p), -1) < 0 && errno != EINTR)
-			break;
+		struct pollfd p[] = { { .fd = due ? -1 : timer, .events = POLLIN },
+			{ .fd = watch, .events = POLLIN } };
+		(void)poll(p, PT_ARRAY_LEN(p), look || unread || due ? RETRY_MS : -1);
 		if (p[1].revents)
 			(void)!read(
 				watch, events, sizeof(events)); // what happened is in the journal
-		if (p[0].revents) {
-			undo(d);
-			return;
-		}
 	}
 }
 
@@ -116,8 +129,8 @@ static void live(struct dog *d)
 	while (n < 0 && errno == EINTR);
 	if (n == 1 && word == 'A')
 		wait_for_result(d);
-	else if (n == 0)
-		undo(d); // it died in the middle
+	while (n == 0 && !undo(d)) // it died in the middle
+		(void)poll(NULL, 0, RETRY_MS);
 }
 
 // Whoever waits for the end of a pipe that the caller had open must not wait for this process.
@@ -136,7 +149,8 @@ static void close_others(const struct dog *d, int locked)
 
 static void leave_terminal(void)
 {
-	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP };
+	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP,
+		SIGXFSZ };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 

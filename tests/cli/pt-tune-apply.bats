@@ -92,6 +92,57 @@ nic: [{match: {role: wan}, rings: {rx: 1024}}]'
 	[ "$(result)" = confirmed ]
 }
 
+boottime() { # MS: so much later
+	echo $(($(cut -d ' ' -f 1 /proc/uptime | tr -d .) * 10 + $1))
+}
+journal() { echo "$STATE"/tx/*/journal; }
+dog() { cat "$STATE"/tx/*/watchdog; }
+
+@test "more time that is given while the watchdog waits for the lock: it watches on" {
+	profile "$three"
+	pt-tune apply "${at[@]}" --settle 0 --confirm-timeout 1s --profile "$P" >/dev/null
+	exec 8>>"$STATE/lock"
+	flock 8
+	sleep 1.3 # it is due, and waits
+	printf '{"rec":"applied","deadline_ms":%s}\n' "$(boottime 1500)" >>"$(journal)"
+	exec 8>&-
+	[ "$(result)" = open ]
+	[ "$(sysctl_of vm.swappiness)" = 10 ]
+	until_ok 10 result_is restored
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+}
+
+@test "no room for a record: the watchdog puts back on time all the same" {
+	profile "$three"
+	whole >"$BATS_TEST_TMPDIR/before"
+	pt-tune apply "${at[@]}" --settle 0 --confirm-timeout 3s --profile "$P" >/dev/null
+	[ "$(stat -c %s "$(journal)")" -gt 1024 ]
+	prlimit --pid "$(dog)" --fsize=1024 --nofile=32 # the journal cannot grow: as on a full disk
+
+	printf '{"rec":"appl' >>"$(journal)" # the torn end of a confirm that found no room
+	back() { whole | cmp -s "$BATS_TEST_TMPDIR/before" -; }
+	until_ok 10 back
+	[ "$(result)" = open ] # it could not be written
+	run pt-tune rollback "${at[@]}"
+	[ "$status" -eq 0 ]
+	[ "$(result)" = restored ]
+	back
+}
+
+@test "a watchdog that was killed: no more time is given, what is late is put back by the next" {
+	profile "$three"
+	pt-tune apply "${at[@]}" --settle 0 --confirm-timeout 1s --profile "$P" >/dev/null
+	kill -9 "$(dog)"
+	run pt-tune confirm "${at[@]}" --extend 60s
+	[ "$status" -eq 2 ]
+	[[ $output == *"watchdog is gone"*"pt-tune rollback"* ]]
+	sleep 1.1
+	profile 'sysctl: {net.ipv4.tcp_fin_timeout: 20}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+	[ "$(pt-tune history "${at[@]}" --json | jq -r '.transactions[0].result')" = restored ]
+}
+
 @test "exit 3: a rule refuses, and nothing at all is written; --allow with a reason lets it" {
 	profile 'sysctl: {vm.swappiness: 10, net.ipv4.tcp_syncookies: 0}'
 	whole >"$BATS_TEST_TMPDIR/before"

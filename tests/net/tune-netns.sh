@@ -10,8 +10,10 @@ STATE=$SCRATCH/state
 
 must ip netns add "$NS"
 gone() { # watchdogs first: they outlive what started them
+	local status=$?
 	cat "$STATE"/tx/*/watchdog 2>/dev/null | while read -r pid; do kill -9 "$pid" 2>/dev/null; done
 	ip netns del "$NS" 2>/dev/null
+	(exit "$status") # what cleanup ends with
 	cleanup
 }
 trap gone EXIT
@@ -160,6 +162,25 @@ inside sh -c '"$@" & pid=$!; wait $pid; exec kill -9 $$' _ "$BIN/pt-tune" apply 
 is "applied" "$(inside sysctl -n net.ipv4.tcp_fin_timeout)" 15
 check "undone when nobody confirms, though its parent is dead" wait_until 8 result_is restored
 same "... all of it"
+
+# ---- a restart in the middle of confirm ----
+# The journal is of another boot, the file is written, and the start has read the value from it.
+printf 'apiVersion: patronus/tune/v1\nname: t\nsysctl: {net.ipv4.tcp_fin_timeout: 15, net.ipv4.tcp_keepalive_time: 600}\n' >"$SCRATCH/kept.yaml"
+tune apply --scope netns --state "$STATE" --settle 0 --confirm-timeout 60s --profile "$SCRATCH/kept.yaml" >/dev/null 2>&1
+journal=$(printf '%s\n' "$STATE"/tx/*/journal | tail -n 1)
+kill -9 "$(cat "${journal%journal}watchdog")"
+sed -i '1s/"boot":"[^"]*"/"boot":"another"/' "$journal"
+printf '{"rec":"confirming"}\n{"rec":"file","path":"%s","now":"kept"}\n{"rec":"clo' "${SCRATCH#/}/kept.conf" >>"$journal"
+printf kept >"$SCRATCH/kept.conf"
+inside sysctl -qw net.ipv4.tcp_keepalive_time=700 # somebody else's since
+tune rollback "${at[@]}" >/dev/null 2>"$SCRATCH/err"
+is "a restart in the middle of confirm: rollback" $? 0
+is "... takes the file back" "$(ls "$SCRATCH/kept.conf" 2>/dev/null)" ""
+is "... and what the start has read from it" "$(inside sysctl -n net.ipv4.tcp_fin_timeout)" 60
+is "... but nobody else's value" "$(inside sysctl -n net.ipv4.tcp_keepalive_time)" 700
+is "... and says what it was" "$(result)" rebooted
+inside sysctl -qw net.ipv4.tcp_keepalive_time=7200
+same "... all is as it was"
 
 # ---- somebody else writes ----
 tune apply "${OPTS[@]}" --settle 0 --confirm-timeout 60s >/dev/null 2>&1
