@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "model/config.h"
 #include "store/open.h"
+#include "store/rollup.h"
 #include "store/upkeep.h"
 
 #define DAY      86400
@@ -92,6 +93,33 @@ static int copy_table(struct pt_sql *archive, const char *table, int64_t start, 
 	return code;
 }
 
+// Numbers come again when their rows are gone, or the database is another. What the day's file has
+// under the same number is then another row: this one would be in neither place.
+static int need_same(struct pt_sql *archive, const char *path, int64_t start, struct pt_err *err)
+{
+	char sql[512];
+	int64_t others = 0;
+	int code = pt_sql_i64(archive,
+		"SELECT count(*) FROM live.sources l JOIN main.sources m USING (id) WHERE l.src <> "
+		"m.src OR l.boot <> m.boot",
+		&others, err);
+
+	for (size_t i = 0; !code && !others && i < TABLES; i++) {
+		(void)snprintf(sql, sizeof(sql),
+			"SELECT count(*) FROM live.%s l JOIN main.%s m USING (id) WHERE "
+			"l.timestamp >= %lld AND l.timestamp < %lld AND (l.ts_us <> m.ts_us OR "
+			"l.mono_ns IS NOT m.mono_ns OR l.source_id IS NOT m.source_id OR l.seq IS "
+			"NOT m.seq)",
+			tables[i], tables[i], (long long)start, (long long)start + DAY);
+		code = pt_sql_i64(archive, sql, &others, err);
+	}
+	if (!code && others)
+		return pt_err_set(err, -EEXIST,
+			"%s: has other rows under the same numbers: archive to another directory",
+			path);
+	return code;
+}
+
 struct day {
 	int64_t start;
 	char name[16], path[PATH_LEN];
@@ -125,6 +153,8 @@ static int copy_day(
 		code = newest_rows(archive, d->last_id, err);
 	for (size_t i = 0; !code && i < TABLES; i++)
 		code = copy_table(archive, tables[i], d->start, &d->rows, err);
+	if (!code)
+		code = need_same(archive, d->path, d->start, err);
 	code = pt_sql_end(archive, code, err);
 	return code ? code : pt_sql_exec(archive, "PRAGMA main.wal_checkpoint(TRUNCATE)", err);
 }
@@ -150,6 +180,8 @@ static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64
 		pt_stmt_bind_i64(s, 3, last_id);
 		code = pt_stmt_run(s, err);
 		n = pt_sql_changes(db);
+		if (!code && n)
+			code = pt_rollup_unmark(db, table, err);
 		code = pt_sql_end(db, code, err);
 		int64_t took = pt_sql_held_us(db);
 		if (took > out->longest_us)

@@ -111,5 +111,7 @@ int pt_retain_delete(struct pt_sql *db, const struct pt_config *c, const struct 
 		code = delete_rows(db, r, before, limit, last_id, err);
 	if (!code)
 		*n = pt_sql_changes(db);
+	if (!code && *n && has_rollups(r))
+		code = pt_rollup_unmark(db, r->table, err);
 	return pt_sql_end(db, code, err);
 }

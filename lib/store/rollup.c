@@ -180,6 +180,14 @@ int pt_rollup_mark(struct pt_sql *db, const char *table, int64_t *id, struct pt_
 	return code < 0 ? code : 0;
 }
 
+int pt_rollup_unmark(struct pt_sql *db, const char *table, struct pt_err *err)
+{
+	return pt_sql_execf(db, err,
+		"UPDATE rollup_marks SET last_id = (SELECT ifnull(max(id), 0) FROM %s) WHERE "
+		"source = '%s' AND last_id > (SELECT ifnull(max(id), 0) FROM %s)",
+		table, table, table);
+}
+
 static void name_series(const struct source *s, const struct pt_row *row, char *out, size_t len)
 {
 	size_t n = 0;

@@ -235,6 +235,23 @@ days() { # N
 	for f in "$dir"/old/sdwan-*.db; do sqlite3 "$f" "SELECT path_id FROM sdwan_path_health WHERE path_id = 'late'"; done | grep -c late | grep -qx 1
 }
 
+@test "archive: numbers that come again cost no row; rollups take them" {
+	days 10
+	sql "DELETE FROM sdwan_path_health WHERE timestamp > unixepoch() - 2 * 86400"
+	run -0 pt archive --older 0s "$dir/old"
+	[ "$(sql 'SELECT count(*) FROM sdwan_path_health')" -eq 0 ]
+	f=$(echo "$dir"/old/sdwan-*.db | cut -d ' ' -f 3)
+	id=$(sqlite3 "$f" 'SELECT min(id) FROM sdwan_path_health')
+	sql "INSERT INTO sdwan_path_health (id, timestamp, ts_us, path_id, target, family, probe, sent, received)
+		SELECT $id, timestamp, 7, 'late', target, family, probe, 1, 1 FROM (SELECT unixepoch('$(basename "$f" .db | cut -d- -f2-)') + 60 AS timestamp, 't' AS target, 'ipv4' AS family, 'stamp' AS probe)"
+	run -2 pt archive --older 0s "$dir/old"
+	[[ $output == *"$f: has other rows under the same numbers: archive to another directory"* ]]
+	[ "$(sql "SELECT count(*) FROM sdwan_path_health WHERE path_id = 'late'")" -eq 1 ]
+	[ "$(sql "SELECT sum(n) FROM path_health_rollups WHERE path_id = 'late' AND period_secs = 60")" -eq 1 ]
+	run -0 pt archive --older 0s "$dir/other"
+	[ "$(sqlite3 "$dir/other/$(basename "$f")" "SELECT count(*) FROM sdwan_path_health WHERE path_id = 'late'")" -eq 1 ]
+}
+
 @test "explain marks whole tables and sorting, stats counts rows" {
 	run -0 pt explain 'SELECT * FROM sdwan_path_health WHERE sent > 5 ORDER BY sent'
 	[[ $output == *"SCAN sdwan_path_health"*"reads the whole table"* ]]

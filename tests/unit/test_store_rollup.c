@@ -270,6 +270,33 @@ static void a_wrong_clock_deletes_nothing(void)
 	pt_sql_free(db);
 }
 
+// A router without a clock of its own begins in 1970: those rows are deleted, and SQLite gives
+// their ids to the next, which are to be rolled up all the same.
+static void ids_that_come_again(void)
+{
+	static const uint64_t rtts[] = { 100 };
+	int64_t now = pt_wall_us() / 1000000;
+
+	begin();
+	for (int i = 0; i < 3; i++)
+		add("p", now - i, rtts, 1, 1);
+	for (int i = 0; i < 5; i++)
+		add("p", 1000 + i, rtts, 1, 1);
+	upkeep_round();
+	T_SQL(db, "SELECT count(*) FROM sdwan_path_health", 3);
+	for (int i = 0; i < 4; i++)
+		add("q", now - i, rtts, 1, 1);
+	T_SQL(db, "SELECT max(id) FROM sdwan_path_health", 7);
+	upkeep_round();
+	T_SQL(db, "SELECT sum(n) FROM path_health_rollups WHERE period_secs = 60 AND path_id = 'q'",
+		4);
+	T_SQL(db,
+		"SELECT sum(n) FROM path_health_rollups WHERE period_secs = 60 AND path_id = 'p' "
+		"AND timestamp > 86400",
+		3);
+	pt_sql_free(db);
+}
+
 static int64_t longest_hold(void)
 {
 	static const uint64_t rtts[] = { 100, 200, 300, 400, 500, 6000, 70000 };
@@ -315,4 +342,5 @@ T_MAIN({ "percentiles stay right over any number of merges", percentiles_stay_ri
 	{ "hostile histograms", hostile_histograms }, { "traffic adds up", traffic_adds_up },
 	{ "retention_seconds, with rollups and without", retention_is_kept },
 	{ "a wrong clock deletes nothing", a_wrong_clock_deletes_nothing },
+	{ "ids that come again", ids_that_come_again },
 	{ "the writer is held shortly", the_writer_is_held_shortly })
