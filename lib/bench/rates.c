@@ -36,16 +36,16 @@ enum {
 };
 enum { TCP_TC, TCP_KERNEL, TCP_COUNT };
 
-#define ROW(text, own, base, least, says)        \
-	{                                        \
-		.metric = { .name = text,        \
-			.unit = "packets/s",     \
-			.q_ppm = 500000,         \
-			.target = least,         \
-			.of_ratio = true,        \
-			.higher_better = true,   \
-			.doc = says },           \
-		.subject = own, .baseline = base \
+#define ROW(text, own, base, least, says)            \
+	{                                            \
+		.metric = { .name = (text),          \
+			.unit = "packets/s",         \
+			.q_ppm = 500000,             \
+			.target = (least),           \
+			.of_ratio = true,            \
+			.higher_better = true,       \
+			.doc = (says) },             \
+		.subject = (own), .baseline = (base) \
 	}
 
 static const struct pt_turns_metric packet_metrics[PT_RATES_METRICS] = {
