@@ -3,9 +3,7 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
-#include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,30 +154,6 @@ int pt_echo_send(struct pt_echo *e, uint16_t seq, uint32_t size, uint8_t ttl)
 
 // ---- what comes back ----
 
-static bool read_extended(struct msghdr *m, struct sock_extended_err *ee, struct pt_addr *from)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		struct sockaddr_storage ss = { 0 };
-		size_t len = c->cmsg_len - CMSG_LEN(sizeof(*ee));
-
-		if ((c->cmsg_level != SOL_IP || c->cmsg_type != IP_RECVERR) &&
-			(c->cmsg_level != SOL_IPV6 || c->cmsg_type != IPV6_RECVERR))
-			continue;
-		memcpy(ee, CMSG_DATA(c), sizeof(*ee));
-		memcpy(&ss, CMSG_DATA(c) + sizeof(*ee), len < sizeof(ss) ? len : sizeof(ss));
-		if (pt_addr_from_sockaddr((const struct sockaddr *)&ss, from, NULL))
-			*from = (struct pt_addr){ 0 };
-		return true;
-	}
-	return false;
-}
-
-static bool hops_ran_out(const struct sock_extended_err *ee)
-{
-	return ee->ee_origin == SO_EE_ORIGIN_ICMP ? ee->ee_type == ICMP_TIME_EXCEEDED
-						  : ee->ee_type == ICMP6_TIME_EXCEEDED;
-}
-
 // True: news of a probe that waits for some.
 static bool settle(struct pt_echo *e, uint16_t seq, int64_t at_ns, struct pt_echo_news *out)
 {
@@ -208,14 +182,13 @@ static int read_error(struct pt_echo *e, struct pt_echo_news *out)
 	ssize_t n = recvmsg(e->fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT);
 	if (n < 0)
 		return -errno;
-	if (!read_extended(&m, &ee, &out->from))
+	if (!pt_port_extended(&m, &ee, &out->from))
 		return 0;
 	if (ee.ee_origin == SO_EE_ORIGIN_LOCAL && ee.ee_errno == EMSGSIZE)
 		e->local_mtu = ee.ee_info;
-	if ((ee.ee_origin != SO_EE_ORIGIN_ICMP && ee.ee_origin != SO_EE_ORIGIN_ICMP6) ||
-		pt_icmp_echo_seq(quote, (size_t)n, &seq))
+	out->code = pt_port_refusal(&ee);
+	if (!out->code || pt_icmp_echo_seq(quote, (size_t)n, &seq))
 		return 0;
-	out->code = hops_ran_out(&ee) ? -ETIME : -(int)ee.ee_errno;
 	out->mtu = out->code == -EMSGSIZE ? ee.ee_info : 0;
 	return settle(e, seq, pt_wall_ns(), out);
 }

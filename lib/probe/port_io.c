@@ -100,8 +100,7 @@ bool pt_port_icmp_strip(bool raw, int family, uint16_t id, struct pt_port_packet
 
 // ---- the error queue ----
 
-// Our extended error out of a control message; false: none there.
-static bool extended_error(struct msghdr *m, struct sock_extended_err *ee, struct pt_addr *from)
+bool pt_port_extended(struct msghdr *m, struct sock_extended_err *ee, struct pt_addr *from)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		if (!is(c, SOL_IP, IP_RECVERR, sizeof(*ee)) &&
@@ -118,18 +117,23 @@ static bool extended_error(struct msghdr *m, struct sock_extended_err *ee, struc
 	return false;
 }
 
-// The kernel calls it "no route", as it does a good many other things.
-static bool hops_ran_out(const struct sock_extended_err *ee)
+int pt_port_refusal(const struct sock_extended_err *ee)
 {
-	return ee->ee_origin == SO_EE_ORIGIN_ICMP ? ee->ee_type == ICMP_TIME_EXCEEDED
-						  : ee->ee_type == ICMP6_TIME_EXCEEDED;
+	bool v4 = ee->ee_origin == SO_EE_ORIGIN_ICMP;
+
+	if (!v4 && ee->ee_origin != SO_EE_ORIGIN_ICMP6)
+		return 0;
+	// The kernel calls it "no route", as it does a good many other things.
+	if (ee->ee_type == (v4 ? ICMP_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED))
+		return -ETIME;
+	return -(int)ee->ee_errno;
 }
 
 bool pt_port_error_read(struct msghdr *m, struct pt_port_error *out)
 {
 	struct sock_extended_err ee;
 	*out = (struct pt_port_error){ 0 };
-	if (!extended_error(m, &ee, &out->from))
+	if (!pt_port_extended(m, &ee, &out->from))
 		return false;
 	if (ee.ee_origin == SO_EE_ORIGIN_TIMESTAMPING) {
 		out->stamp = true;
@@ -137,8 +141,6 @@ bool pt_port_error_read(struct msghdr *m, struct pt_port_error *out)
 		out->kernel_ns = pt_kstamp_ns(m);
 		return true;
 	}
-	if (ee.ee_origin != SO_EE_ORIGIN_ICMP && ee.ee_origin != SO_EE_ORIGIN_ICMP6)
-		return false;
-	out->code = hops_ran_out(&ee) ? -ETIME : -(int)ee.ee_errno;
-	return true;
+	out->code = pt_port_refusal(&ee);
+	return out->code != 0;
 }

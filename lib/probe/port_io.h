@@ -42,6 +42,13 @@ void pt_port_control_read(struct msghdr *m, struct pt_port_packet *out, uint32_t
 // From the IP header, if there is one, to the ICMP header. False: not an answer to us.
 bool pt_port_icmp_strip(bool raw, int family, uint16_t id, struct pt_port_packet *p);
 
+// The kernel's extended error out of a message of the error queue, and whom it is from. False: none
+// there.
+struct sock_extended_err;
+bool pt_port_extended(struct msghdr *m, struct sock_extended_err *ee, struct pt_addr *from);
+// What an ICMP error means: -ETIME where the hops ran out, else -errno. 0: it is none.
+int pt_port_refusal(const struct sock_extended_err *ee);
+
 // An entry of the error queue: the stamp of packet `key`, or a refusal.
 struct pt_port_error {
 	bool stamp;

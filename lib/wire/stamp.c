@@ -5,18 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-static struct pt_stamp_time time_out(uint64_t t)
-{
-	return (struct pt_stamp_time){
-		.seconds = htonl((uint32_t)(t >> 32)),
-		.fraction = htonl((uint32_t)t),
-	};
-}
-
-static uint64_t time_in(struct pt_stamp_time t)
-{
-	return (uint64_t)ntohl(t.seconds) << 32 | ntohl(t.fraction);
-}
+#include "wire/stamp_time.h"
 
 int pt_stamp_request_write(const struct pt_stamp_sent *p, void *buf, size_t size)
 {
@@ -24,7 +13,7 @@ int pt_stamp_request_write(const struct pt_stamp_sent *p, void *buf, size_t size
 		return -ENOSPC;
 	struct pt_stamp_request w = {
 		.seq = htonl(p->seq),
-		.sent = time_out(p->ntp),
+		.sent = pt_stamp_time_out(p->ntp),
 		.error = htons(p->error),
 		.ssid = htons(p->ssid),
 	};
@@ -40,7 +29,7 @@ int pt_stamp_request_read(const void *buf, size_t len, struct pt_stamp_sent *out
 	memcpy(&w, buf, sizeof(w));
 	*out = (struct pt_stamp_sent){
 		.seq = ntohl(w.seq),
-		.ntp = time_in(w.sent),
+		.ntp = pt_stamp_time_in(w.sent),
 		.error = ntohs(w.error),
 		.ssid = ntohs(w.ssid),
 	};
@@ -53,12 +42,12 @@ int pt_stamp_reply_write(const struct pt_stamp_reflected *p, void *buf, size_t s
 		return -ENOSPC;
 	struct pt_stamp_reply w = {
 		.seq = htonl(p->seq),
-		.sent = time_out(p->ntp),
+		.sent = pt_stamp_time_out(p->ntp),
 		.error = htons(p->error),
 		.ssid = htons(p->ssid),
-		.received = time_out(p->received_ntp),
+		.received = pt_stamp_time_out(p->received_ntp),
 		.sender_seq = htonl(p->sender.seq),
-		.sender_sent = time_out(p->sender.ntp),
+		.sender_sent = pt_stamp_time_out(p->sender.ntp),
 		.sender_error = htons(p->sender.error),
 		.sender_ttl = p->sender_ttl,
 	};
@@ -74,12 +63,12 @@ int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *
 	memcpy(&w, buf, sizeof(w));
 	*out = (struct pt_stamp_reflected){
 		.seq = ntohl(w.seq),
-		.ntp = time_in(w.sent),
+		.ntp = pt_stamp_time_in(w.sent),
 		.error = ntohs(w.error),
 		.ssid = ntohs(w.ssid),
-		.received_ntp = time_in(w.received),
+		.received_ntp = pt_stamp_time_in(w.received),
 		.sender.seq = ntohl(w.sender_seq),
-		.sender.ntp = time_in(w.sender_sent),
+		.sender.ntp = pt_stamp_time_in(w.sender_sent),
 		.sender.error = ntohs(w.sender_error),
 		.sender_ttl = w.sender_ttl,
 	};
@@ -88,7 +77,7 @@ int pt_stamp_reply_read(const void *buf, size_t len, struct pt_stamp_reflected *
 
 void pt_stamp_sent_set(void *buf, uint64_t ntp)
 {
-	struct pt_stamp_time t = time_out(ntp);
+	struct pt_stamp_time t = pt_stamp_time_out(ntp);
 	memcpy((uint8_t *)buf + offsetof(struct pt_stamp_reply, sent), &t, sizeof(t));
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "wire/stamp_time.h"
 
 #define SIGNED_LEN 96 // six blocks, RFC 8762 section 4.4
 #define HMAC_LEN   16
@@ -57,16 +58,6 @@ struct pt_stamp_key {
 	struct hmac_sha256_ctx ready; // with the key worked in
 };
 
-static struct pt_stamp_time time_out(uint64_t t)
-{
-	return (struct pt_stamp_time){ htonl((uint32_t)(t >> 32)), htonl((uint32_t)t) };
-}
-
-static uint64_t time_in(struct pt_stamp_time t)
-{
-	return (uint64_t)ntohl(t.seconds) << 32 | ntohl(t.fraction);
-}
-
 // ---- packets ----
 
 int pt_stamp_auth_request_write(const struct pt_stamp_sent *p, void *buf, size_t size)
@@ -74,7 +65,7 @@ int pt_stamp_auth_request_write(const struct pt_stamp_sent *p, void *buf, size_t
 	if (size < PT_STAMP_AUTH_LEN)
 		return -ENOSPC;
 	struct request w = { .seq = htonl(p->seq),
-		.sent = time_out(p->ntp),
+		.sent = pt_stamp_time_out(p->ntp),
 		.error = htons(p->error),
 		.ssid = htons(p->ssid) };
 	memcpy(buf, &w, sizeof(w));
@@ -88,7 +79,7 @@ int pt_stamp_auth_request_read(const void *buf, size_t len, struct pt_stamp_sent
 		return -EBADMSG;
 	memcpy(&w, buf, sizeof(w));
 	*out = (struct pt_stamp_sent){ .seq = ntohl(w.seq),
-		.ntp = time_in(w.sent),
+		.ntp = pt_stamp_time_in(w.sent),
 		.error = ntohs(w.error),
 		.ssid = ntohs(w.ssid) };
 	return PT_STAMP_AUTH_LEN;
@@ -99,12 +90,12 @@ int pt_stamp_auth_reply_write(const struct pt_stamp_reflected *p, void *buf, siz
 	if (size < PT_STAMP_AUTH_LEN)
 		return -ENOSPC;
 	struct reply w = { .seq = htonl(p->seq),
-		.sent = time_out(p->ntp),
+		.sent = pt_stamp_time_out(p->ntp),
 		.error = htons(p->error),
 		.ssid = htons(p->ssid),
-		.received = time_out(p->received_ntp),
+		.received = pt_stamp_time_out(p->received_ntp),
 		.sender_seq = htonl(p->sender.seq),
-		.sender_sent = time_out(p->sender.ntp),
+		.sender_sent = pt_stamp_time_out(p->sender.ntp),
 		.sender_error = htons(p->sender.error),
 		.sender_ttl = p->sender_ttl };
 	memcpy(buf, &w, sizeof(w));
@@ -118,12 +109,12 @@ int pt_stamp_auth_reply_read(const void *buf, size_t len, struct pt_stamp_reflec
 		return -EBADMSG;
 	memcpy(&w, buf, sizeof(w));
 	*out = (struct pt_stamp_reflected){ .seq = ntohl(w.seq),
-		.ntp = time_in(w.sent),
+		.ntp = pt_stamp_time_in(w.sent),
 		.error = ntohs(w.error),
 		.ssid = ntohs(w.ssid),
-		.received_ntp = time_in(w.received),
+		.received_ntp = pt_stamp_time_in(w.received),
 		.sender.seq = ntohl(w.sender_seq),
-		.sender.ntp = time_in(w.sender_sent),
+		.sender.ntp = pt_stamp_time_in(w.sender_sent),
 		.sender.error = ntohs(w.sender_error),
 		.sender_ttl = w.sender_ttl };
 	return PT_STAMP_AUTH_LEN;
@@ -131,7 +122,7 @@ int pt_stamp_auth_reply_read(const void *buf, size_t len, struct pt_stamp_reflec
 
 void pt_stamp_auth_sent_set(void *buf, uint64_t ntp)
 {
-	struct pt_stamp_time t = time_out(ntp);
+	struct pt_stamp_time t = pt_stamp_time_out(ntp);
 	memcpy((uint8_t *)buf + offsetof(struct reply, sent), &t, sizeof(t));
 }
 
