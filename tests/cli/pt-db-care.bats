@@ -4,30 +4,9 @@
 
 # Each test is a subshell, and `run` sets stderr.
 # shellcheck disable=SC2030,SC2031,SC2154
-bats_require_minimum_version 1.5.0
+load db.bash
 
-setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return
-	dir=$BATS_TEST_TMPDIR/db
-	mkdir "$dir"
-	db=$dir/sdwan.db
-	config=$BATS_TEST_TMPDIR/config.yaml
-	printf 'health:\n  db_persist_interval: 1\n' >"$config"
-	pt init -q
-}
-
-teardown() {
-	local p
-	for p in ${pids:-}; do kill -9 "$p" 2>/dev/null || true; done
-}
-
-pt() { # VERB ARG...
-	local verb=$1
-	shift
-	pt-db "$verb" --db "$db" --config "$config" "$@"
-}
-
-sql() { sqlite3 -cmd '.timeout 5000' "$db" "$1"; }
+setup() { db_setup 'health: {db_persist_interval: 1}'; }
 
 digest() { # FILE: of what is in it
 	sqlite3 "$1" .dump | grep -v maintenance_log | sha256sum

@@ -5,26 +5,11 @@
 
 # Each test is a subshell, and `run` sets stderr.
 # shellcheck disable=SC2030,SC2031,SC2154
-bats_require_minimum_version 1.5.0
+load db.bash
 
-setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return
-	db=$BATS_TEST_TMPDIR/sdwan.db
-	config=$BATS_TEST_TMPDIR/config.yaml
-	printf 'health:\n  db_persist_interval: 1\n' >"$config"
-	pt-db init -q --db "$db"
-}
-
-teardown() {
-	local p
-	for p in ${pids:-}; do kill -9 "$p" 2>/dev/null || true; done
-}
-
-sql() { sqlite3 -cmd '.timeout 5000' "$db" "$1"; }
+setup() { db_setup 'health: {db_persist_interval: 1}'; }
 
 digest() { if [ -e "$1" ]; then sha256sum <"$1"; fi; }
-
-nap() { read -rt "$1" <> <(:) || true; } # seconds, without a process
 
 random_ms() { # MAX: 0.000 to MAX/1000 seconds
 	printf '%d.%03d' $(($1 * RANDOM / 32768 / 1000)) $(($1 * RANDOM / 32768 % 1000))
@@ -193,9 +178,9 @@ all_rows_once() { # N
 	mkdir "$BATS_TEST_TMPDIR/run"
 	cat >"$BATS_TEST_TMPDIR/script" <<-'EOF'
 		mount -t tmpfs -o size=4k pt-test-full "$1/run"
-		pt-db apply --db "$1/sdwan.db" --publish "$1/run/network.json" etc/network.yaml
+		pt-db apply --db "$2" --publish "$1/run/network.json" etc/network.yaml
 	EOF
-	run unshare -m --propagation private bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR"
+	run unshare -m --propagation private bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR" "$db"
 	[ "$status" -eq 2 ]
 	[ "${#lines[@]}" -eq 1 ]
 	[[ $output == *"network.json.new: No space left on device" ]]

@@ -4,30 +4,18 @@
 
 # Each test is a subshell, and `run` sets stderr.
 # shellcheck disable=SC2030,SC2031,SC2154
-bats_require_minimum_version 1.5.0
+load db.bash
 
-setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return
-	db=$BATS_TEST_TMPDIR/sdwan.db
-	config=$BATS_TEST_TMPDIR/config.yaml
-	printf 'health:\n  db_persist_interval: 1\n' >"$config"
-	pt-db init -q --db "$db"
-}
-
-teardown() {
-	[ -z "${pid:-}" ] || kill -9 "$pid" 2>/dev/null || true
-}
+setup() { db_setup 'health: {db_persist_interval: 1}'; }
 
 ingest() { pt-db ingest --db "$db" --config "$config" "$@"; }
 
-start() { # INPUT ARG...: in the background, as $pid; standard error in err
+start() { # INPUT ARG...: in the background, as $pids; standard error in err
 	local input=$1
 	shift
 	pt-db ingest --db "$db" --config "$config" "$@" <"$input" 2>"$BATS_TEST_TMPDIR/err" 3>&- 7>&- &
-	pid=$!
+	pids=$!
 }
-
-sql() { sqlite3 -cmd '.timeout 5000' "$db" "$1"; }
 
 until_true() { # COMMAND...: within 20 seconds
 	local deadline=$((SECONDS + 20))
@@ -132,11 +120,11 @@ traffic() { # SEQ [MONO]
 	wait_for 'SELECT count(*) FROM traffic_stats' 2
 	traffic 3 | tail -c +51 >&7
 	wait_for 'SELECT count(*) FROM traffic_stats' 3
-	kill -TERM "$pid"
-	wait "$pid"
+	kill -TERM "$pids"
+	wait "$pids"
 	exec 7>&-
 	grep -q '^pt-db: 3 stored, 0 already there' "$BATS_TEST_TMPDIR/err"
-	pid=
+	pids=
 }
 
 @test "the write lock is free between records" {
@@ -149,9 +137,9 @@ traffic() { # SEQ [MONO]
 	sqlite3 "$db" "PRAGMA busy_timeout=0; BEGIN IMMEDIATE; INSERT INTO meta VALUES ('k', 'v'); COMMIT"
 	[ "$(sql "SELECT value FROM meta WHERE key = 'k'")" = v ]
 	exec 7>&-
-	wait "$pid" # the end of input stores what is left
+	wait "$pids" # the end of input stores what is left
 	[ "$(sql 'SELECT count(*) FROM traffic_stats')" -eq 2 ]
-	pid=
+	pids=
 }
 
 @test "another writer's lock makes it wait, not fail" {
@@ -173,9 +161,9 @@ traffic() { # SEQ [MONO]
 	wait "$holder"
 	wait_for 'SELECT count(*) FROM traffic_stats' 2
 	exec 7>&-
-	wait "$pid"
+	wait "$pids"
 	[ "$(grep -c 'locked' "$BATS_TEST_TMPDIR/err")" -eq 1 ]
-	pid=
+	pids=
 }
 
 @test "spools are followed from where the database stands, several at once" {
@@ -187,18 +175,18 @@ traffic() { # SEQ [MONO]
 	wait_for 'SELECT count(*) FROM traffic_stats WHERE path_id = "p"' 1
 	records 80 0 "$BATS_TEST_TMPDIR/a" # the writer was restarted: seq begins again
 	wait_for "SELECT count(*) FROM stats" 47
-	kill -TERM "$pid"
-	wait "$pid"
+	kill -TERM "$pids"
+	wait "$pids"
 	grep -q '^pt-db: 381 stored, 0 already there' "$BATS_TEST_TMPDIR/err"
 	[ "$(sql "SELECT count(*) FROM spools WHERE position > 1")" -eq 2 ]
 	# The next run reads nothing again.
 	traffic 2 >>"$BATS_TEST_TMPDIR/b/00000000000000000001.ndjson"
 	start /dev/null --from "$BATS_TEST_TMPDIR/a" --from "$BATS_TEST_TMPDIR/b"
 	wait_for 'SELECT count(*) FROM traffic_stats WHERE path_id = "p"' 2
-	kill -TERM "$pid"
-	wait "$pid"
+	kill -TERM "$pids"
+	wait "$pids"
 	grep -q '^pt-db: 1 stored, 0 already there' "$BATS_TEST_TMPDIR/err"
-	pid=
+	pids=
 }
 
 @test "READY=1 comes when records are taken" {
@@ -232,12 +220,12 @@ traffic() { # SEQ [MONO]
 	exec 7<>"$BATS_TEST_TMPDIR/fifo"
 	pt-db ingest --db "$db" --config "$config" --spool "$spool" \
 		<"$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/out" 2>/dev/null 3>&- 7>&- &
-	pid=$!
+	pids=$!
 	cat "$BATS_TEST_TMPDIR/in" >&7
 	until_true grep -q '"stored":80,' "$BATS_TEST_TMPDIR/out"
-	kill -TERM "$pid"
-	wait "$pid"
-	pid=
+	kill -TERM "$pids"
+	wait "$pids"
+	pids=
 	exec 7>&-
 	# shellcheck disable=SC2016
 	jq -se 'last | .type == "stats" and .malformed == 1 and .duplicates == 0 and .not_due == 0
@@ -247,9 +235,9 @@ traffic() { # SEQ [MONO]
 	cat "$spool"/*.ndjson | cmp - "$BATS_TEST_TMPDIR/out"
 	start /dev/null --from "$spool"
 	wait_for "SELECT max(json_extract(record, '$.stored')) FROM stats JOIN sources s ON s.id = source_id WHERE src LIKE '%/pt-db'" 80
-	kill -TERM "$pid"
-	wait "$pid"
-	pid=
+	kill -TERM "$pids"
+	wait "$pids"
+	pids=
 	# metrics.enabled: no
 	printf 'metrics:\n  enabled: false\n  export_interval_secs: 1\n' >"$config"
 	{ records 8 && read -rt 1.5 <> <(:); } | pt-db ingest -q --db "$db" --config "$config" >"$BATS_TEST_TMPDIR/out"
@@ -266,9 +254,9 @@ traffic() { # SEQ [MONO]
 	wait_for 'SELECT sum(n) FROM path_health_rollups WHERE period_secs = 60' 500
 	wait_for 'SELECT sum(n) FROM traffic_rollups WHERE period_secs = 3600' 100
 	wait_for 'SELECT group_concat(path_id) FROM transitions WHERE path_id IN ("old", "new")' new
-	kill -TERM "$pid"
-	wait "$pid"
-	pid=
+	kill -TERM "$pids"
+	wait "$pids"
+	pids=
 	exec 7>&-
 	# aggregation_enabled: no
 	sql 'DELETE FROM path_health_rollups; DELETE FROM rollup_marks'
@@ -278,8 +266,8 @@ traffic() { # SEQ [MONO]
 	start "$BATS_TEST_TMPDIR/fifo"
 	wait_for 'SELECT count(*) FROM transitions WHERE path_id = "old"' 0 # a round has been
 	[ "$(sql 'SELECT count(*) FROM path_health_rollups')" -eq 0 ]
-	kill -TERM "$pid"
-	wait "$pid"
-	pid=
+	kill -TERM "$pids"
+	wait "$pids"
+	pids=
 	exec 7>&-
 }

@@ -5,33 +5,13 @@
 
 # Each test is a subshell, and `run` sets stderr.
 # shellcheck disable=SC2030,SC2031,SC2154
-bats_require_minimum_version 1.5.0
+load db.bash
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return
 	kills=${PT_KILLS:-6}
-	dir=$BATS_TEST_TMPDIR/db
-	mkdir "$dir"
-	db=$dir/sdwan.db
-	config=$BATS_TEST_TMPDIR/config.yaml
-	printf 'health:\n  db_persist_interval: 3\nmetrics:\n  retention_seconds: 864000\n' >"$config"
-	pt init -q
+	db_setup 'health: {db_persist_interval: 3}
+metrics: {retention_seconds: 864000}'
 }
-
-teardown() {
-	local p
-	for p in ${pids:-}; do kill -9 "$p" 2>/dev/null || true; done
-}
-
-pt() { # VERB ARG...
-	local verb=$1
-	shift
-	pt-db "$verb" --db "$db" --config "$config" "$@"
-}
-
-sql() { sqlite3 -cmd '.timeout 5000' "$db" "$1"; }
-
-nap() { read -rt "$1" <> <(:) || true; } # seconds, without a process
 
 # Starts the command and kills it within the time that it takes.
 kill_within() { # MS COMMAND...
@@ -43,6 +23,7 @@ kill_within() { # MS COMMAND...
 	nap "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
 	kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
 	wait "$pid" 2>/dev/null || true
+	# shellcheck disable=SC2034 # teardown of db.bash reads it
 	pids=
 }
 
