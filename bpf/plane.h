@@ -269,6 +269,7 @@ struct pt_hop {
 	__u32 up_count;  // replies in a row that make it up again
 	__u16 ssid;      // of the probe session, RFC 8972
 	__u16 family;    // of the probe target: AF_INET, AF_INET6, 0 unwatched
+	__u32 pad;
 	__u64 interval_ns;
 	__u64 timeout_ns;
 	__u16 port;        // the reflector's
