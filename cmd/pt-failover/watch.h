@@ -73,6 +73,7 @@ struct watch {
 
 int watch_paths_init(struct watch *w, struct pt_err *err);
 void watch_paths_done(struct watch *w);
+const char *watch_path_id(const struct watch *w, uint32_t path); // NULL: none
 void watch_on_event(void *ctx, const struct pt_event *event);
 // Tells a transition when the path's status is another than last told.
 void watch_note(struct watch *w, uint32_t path, const char *cause, int64_t silence_us);

@@ -9,7 +9,7 @@
 #include "plane/state.h"
 #include "watch.h"
 
-static const char *path_id(const struct watch *w, uint32_t path)
+const char *watch_path_id(const struct watch *w, uint32_t path)
 {
 	return pt_names_id(&w->names, PT_NAME_PATH, path);
 }
@@ -22,10 +22,10 @@ static void become(struct watch *w, uint32_t path, enum pt_path_status now, cons
 	struct guard *g = &w->guard[path];
 	struct pt_transition t;
 
-	if (now == PT_STATUS_UNKNOWN || now == g->status || !path_id(w, path))
+	if (now == PT_STATUS_UNKNOWN || now == g->status || !watch_path_id(w, path))
 		return;
 	t = (struct pt_transition){
-		.path = path_id(w, path),
+		.path = watch_path_id(w, path),
 		.from = (int)g->status,
 		.to = (int)now,
 		.cause = cause,
@@ -96,7 +96,7 @@ void watch_on_event(void *ctx, const struct pt_event *event)
 	};
 	struct watch *w = ctx;
 
-	if (path_id(w, event->path))
+	if (watch_path_id(w, event->path))
 		handler[event->kind](w, event);
 }
 

@@ -20,11 +20,6 @@ static int64_t none_if_0(uint64_t ns)
 	return ns ? (int64_t)ns : PT_NULL;
 }
 
-static const char *path_id(const struct watch *w, uint32_t path)
-{
-	return pt_names_id(&w->names, PT_NAME_PATH, path);
-}
-
 // ---- the record ----
 
 static void tell(struct watch *w)
@@ -36,15 +31,15 @@ static void tell(struct watch *w)
 	struct pt_switch s;
 
 	for (uint32_t i = 0; i < n->n_paths && count < PT_ARRAY_LEN(paths); i++) {
-		paths[count] = path_id(w, n->paths[i]);
+		paths[count] = watch_path_id(w, n->paths[i]);
 		count += paths[count] != NULL;
 	}
 	s = (struct pt_switch){
 		.paths = paths,
 		.n_paths = count,
 		.sites = n->moved.sites,
-		.from = path_id(w, n->moved.from),
-		.to = path_id(w, n->moved.to),
+		.from = watch_path_id(w, n->moved.from),
+		.to = watch_path_id(w, n->moved.to),
 		.cause = n->cause,
 		.last_reply_ns = n->last_reply_ns,
 		.detected_ns = n->detected_ns,
