@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "model/config.h"
 #include "store/open.h"
+#include "store/owner.h"
 #include "store/rollup.h"
 #include "store/upkeep.h"
 
@@ -215,8 +216,10 @@ int pt_archive_run(struct pt_sql *db, const struct pt_config *config,
 	int code = roll_up(db, config, err);
 
 	*out = (struct pt_archive_counts){ 0 };
-	if (!code && mkdir(o->dir, 0750) != 0 && errno != EEXIST)
-		code = pt_err_errno(err, -errno, "%s", o->dir);
+	if (!code)
+		code = mkdir(o->dir, 0750) == 0 ? pt_owner_take(o->dir, NULL, err)
+			: errno == EEXIST       ? 0
+						: pt_err_errno(err, -errno, "%s", o->dir);
 	while (!code && (code = oldest_day(db, &d.start, err)) == 0 && d.start + DAY <= o->before) {
 		d.rows = 0;
 		name_day(db, o->dir, d.start, d.name, d.path, sizeof(d.path));

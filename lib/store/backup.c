@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "store/open.h"
+#include "store/owner.h"
 #include "store/verify.h"
 
 #define DIR_MODE  0750
@@ -93,8 +94,11 @@ int pt_backup_copy(
 // Runs for one directory take turns, or one would take the other's half for its own.
 static int open_dir(const char *dir, int *fd, struct pt_err *err)
 {
-	if (mkdir(dir, DIR_MODE) != 0 && errno != EEXIST)
-		return pt_err_errno(err, -errno, "%s", dir);
+	int code = mkdir(dir, DIR_MODE) == 0 ? pt_owner_take(dir, NULL, err)
+		: errno == EEXIST            ? 0
+					     : pt_err_errno(err, -errno, "%s", dir);
+	if (code)
+		return code;
 	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd < 0 || flock(*fd, LOCK_EX) != 0)
 		return pt_err_errno(err, -errno, "%s", dir);
@@ -128,18 +132,19 @@ static void drop_halves(int dir_fd, const char *dir, const char *stem)
 		free(names);
 }
 
-// By name is by time.
-static int drop_oldest(int dir_fd, const char *dir, const char *stem, unsigned keep,
-	unsigned *dropped, struct pt_err *err)
+// By name is by time. The one just made stays, though its clock may say that it is the oldest.
+static int drop_oldest(int dir_fd, const struct pt_backup_opts *o, const char *stem,
+	const char *made, unsigned *dropped, struct pt_err *err)
 {
 	struct dirent **names;
-	unsigned have = 0;
-	int n = scandir(dir, &names, NULL, alphasort);
+	unsigned have = 1;
+	int n = scandir(o->dir, &names, NULL, alphasort);
 
 	if (n < 0)
-		return pt_err_errno(err, -errno, "%s", dir);
+		return pt_err_errno(err, -errno, "%s", o->dir);
 	for (int i = n - 1; i >= 0; i--) {
-		bool drop = is_backup(names[i]->d_name, stem) && ++have > keep;
+		bool drop = strcmp(names[i]->d_name, made) != 0 &&
+			is_backup(names[i]->d_name, stem) && ++have > o->keep;
 		if (drop && unlinkat(dir_fd, names[i]->d_name, 0) == 0)
 			(*dropped)++;
 		free(names[i]);
@@ -166,7 +171,7 @@ int pt_backup_make(struct pt_sql *db, const struct pt_backup_opts *o, char out[P
 		return pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", o->dir);
 	code = pt_backup_copy(db, out, o, err);
 	if (!code && o->keep)
-		code = drop_oldest(dir, o->dir, stem, o->keep, dropped, err);
+		code = drop_oldest(dir, o, stem, strrchr(out, '/') + 1, dropped, err);
 	return code;
 }
 
@@ -270,6 +275,8 @@ int pt_backup_restore(const char *from, const char *path, const struct pt_config
 		code = need_nobody(path, err);
 	if (!code)
 		code = make_fresh(from, fresh, config, o, err);
+	if (!code)
+		code = pt_owner_take(fresh, *old ? path : NULL, err);
 	if (!code)
 		code = swap(fresh, path, old, err);
 	if (code)

@@ -14,6 +14,7 @@
 #include "model/config.h"
 #include "store/backup.h"
 #include "store/migrate.h"
+#include "store/owner.h"
 
 #define PT_STORE_DIR_MODE 0755
 
@@ -144,7 +145,10 @@ int pt_store_create(const char *path, const struct pt_config *config, bool *crea
 	if (code)
 		return code;
 	*created = state == PT_STORE_EMPTY;
-	code = *created ? fill_empty(db, config, err) : need_current(db, err);
+	if (*created) // before there is a log, which goes by the file's owner
+		code = pt_owner_take(path, NULL, err);
+	if (!code)
+		code = *created ? fill_empty(db, config, err) : need_current(db, err);
 	if (!code)
 		*out = pt_take(&db);
 	return code;

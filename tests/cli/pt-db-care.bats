@@ -71,6 +71,30 @@ days() { # N
 	[[ $output == *"paths: row 1 refers to nothing in sites"* ]]
 }
 
+@test "what root makes belongs to whom the directory belongs: the service goes on with it" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	dir=$BATS_TEST_TMPDIR/theirs db=$BATS_TEST_TMPDIR/theirs/sdwan.db
+	mkdir "$dir"
+	chown 65534:65534 "$dir"
+	pt init -q
+	days 3
+	run -0 pt backup -q
+	run -0 pt restore -q "${lines[0]}"
+	run -0 pt archive -q --older 0s
+	find "$dir" \( -name '*.db*' ! -path "$dir/backup/*" -o -type d \) -exec stat -c '%u %n' {} + >"$BATS_TEST_TMPDIR/owners"
+	cat "$BATS_TEST_TMPDIR/owners"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/owners")" -ge 7 ]
+	run ! grep -v '^65534 ' "$BATS_TEST_TMPDIR/owners"
+}
+
+@test "backup: the one just made stays, though the clock says that it is the oldest" {
+	mkdir "$dir/backup"
+	for i in 1 2 3; do : >"$dir/backup/sdwan-2199010${i}T000000Z.db"; done
+	run -0 --separate-stderr pt backup --keep 2
+	[ -s "${lines[0]}" ]
+	[ "$(find "$dir/backup" -name '*.db' | wc -l)" -eq 2 ]
+}
+
 @test "backup beside a writer: whole, of one instant, the oldest go" {
 	pt apply -q --no-publish etc/network.yaml >/dev/null
 	records 12000 8000 3>&- | pt ingest -q --wait 5ms --batch 50 3>&- &

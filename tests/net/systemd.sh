@@ -30,6 +30,8 @@ mount -t sysfs sysfs sys
 mount -t bpf bpf sys/fs/bpf
 mount --rbind /dev dev
 for dir in run tmp var/lib sys/fs/cgroup; do mount -t tmpfs tmpfs "$dir"; done
+mkdir -m 700 var/lib/patronus var/lib/patronus/tune # what root's tools have left before
+: >var/lib/patronus/sdwan.db
 mkdir sys/fs/cgroup/unified sys/fs/cgroup/systemd
 mount -t cgroup2 cgroup2 sys/fs/cgroup/unified
 mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
@@ -61,6 +63,7 @@ topo_up 2 42
 relay_set fibre delay_us=1000
 relay_set lte delay_us=3000
 for s in a b; do write_config $s cooldown_s=1; done
+sed -i 's/^health:/&\n  db_persist_interval: 1/' "$SCRATCH/a/config.yaml" # a row each check, not each six
 edge_reflect b
 edge_attach b || bail "attach b: $(cat "$SCRATCH/b/attach.err")"
 edge_start b
@@ -77,6 +80,9 @@ for unit in probe select db reflect; do
 	pid=$(show "$unit" MainPID)
 	is "$unit runs as its own user" "$(inside ps -o user:20= -p "$pid" | tr -d ' ')" "patronus-$unit"
 done
+is "root's state stays root's, the database is patronus-db's" \
+	"$(inside stat -c '%U %a' /var/lib/patronus /var/lib/patronus/{sdwan.db,failover,tune} | xargs)" \
+	"patronus-db 755 patronus-db 644 root 755 root 700"
 is "pt-failover keeps three capabilities of root's" \
 	"$(inside sed -n 's/^CapEff:\t0*//p' "/proc/$(show failover MainPID)/status")" "c000001000"
 
