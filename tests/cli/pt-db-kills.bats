@@ -36,10 +36,10 @@ span_of() { # COMMAND...: milliseconds
 sound() { [ "$(sqlite3 -cmd '.timeout 5000' "${1:-$db}" 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]; }
 
 # Days of checks, one in ten minutes.
-days() { # N
+days() { # N: the oldest first, as rows come
 	sql "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < $1 * 144 - 1)
 		INSERT INTO sdwan_path_health (timestamp, ts_us, path_id, sent, received, rtt_hist)
-		SELECT unixepoch() - i * 600, 0, 'p' || i % 5, 10, 10, '[[100,10]]' FROM n"
+		SELECT unixepoch() - i * 600, 0, 'p' || i % 5, 10, 10, '[[100,10]]' FROM n ORDER BY i DESC"
 }
 
 enough() { [ "$killed" -ge $((kills / 6)) ] || { echo "only $killed of $kills were still running"; false; }; }
