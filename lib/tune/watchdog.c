@@ -47,7 +47,7 @@ static bool undo(struct dog *d)
 	int rc = pt_tx_lock(&d->state, true, NULL);
 	if (rc == 0)
 		rc = pt_tx_load(&d->state, &a, d->id, &t, NULL);
-	if (rc < 0) {
+	if (rc) {
 		pt_tx_unlock(&d->state);
 		return rc == -ENOENT; // without its journal it knows nothing
 	}
