@@ -89,7 +89,7 @@ static int make_plan(
 	pt_autojson json_t *origins = NULL;
 	int code = pt_inventory_read(db, &have, &origins, err);
 	if (!code)
-		pt_plan_make(want, have, origins, prune, out);
+		code = pt_plan_make(want, have, origins, prune, out, err);
 	return code;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/plan.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,25 +96,28 @@ static size_t list_len(const json_t *network, enum pt_entity e)
 	return json_array_size(json_object_get(network, pt_entity_list(e)));
 }
 
-void pt_plan_make(json_t *want, json_t *have, json_t *origins, bool prune, struct pt_plan *out)
+int pt_plan_make(json_t *want, json_t *have, json_t *origins, bool prune, struct pt_plan *out,
+	struct pt_err *err)
 {
 	size_t max = 1;
 
 	for (int e = 0; e < PT_ENTITIES; e++)
 		max += list_len(want, e) + list_len(have, e);
+	struct pt_change *changes = calloc(max, sizeof(*changes));
+	if (!changes)
+		return pt_err_set(err, -ENOMEM, "plan: out of memory");
 	*out = (struct pt_plan){
-		.changes = calloc(max, sizeof(*out->changes)),
+		.changes = changes,
 		.want = json_incref(want),
 		.have = json_incref(have),
 		.origins = json_incref(origins),
 	};
-	if (!out->changes)
-		abort(); // out of memory, as everywhere in the house
 	for (int e = 0; e < PT_ENTITIES; e++) {
 		json_t *list = json_object_get(want, pt_entity_list(e));
 		plan_wanted(out, e, list);
 		plan_absent(out, e, list, prune);
 	}
+	return 0;
 }
 
 void pt_plan_done(struct pt_plan *p)

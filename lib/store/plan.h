@@ -35,8 +35,9 @@ struct pt_plan {
 	json_t *want, *have, *origins; // what the changes point into
 };
 
-// want and have are whole networks (pt_inventory_read), taken by reference.
-void pt_plan_make(json_t *want, json_t *have, json_t *origins, bool prune, struct pt_plan *out);
+// want and have are whole networks (pt_inventory_read), taken by reference. -ENOMEM.
+int pt_plan_make(json_t *want, json_t *have, json_t *origins, bool prune, struct pt_plan *out,
+	struct pt_err *err);
 void pt_plan_done(struct pt_plan *p);
 #define pt_autoplan __attribute__((cleanup(pt_plan_done))) struct pt_plan
 

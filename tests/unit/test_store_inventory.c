@@ -68,9 +68,10 @@ static int apply(struct pt_sql *db, const char *yaml, bool prune, struct pt_buf 
 	int code = pt_sql_begin(db, &err);
 	if (!code)
 		code = pt_inventory_read(db, &have, &origins, &err);
+	if (!code)
+		code = pt_plan_make(want, have, origins, prune, &plan, &err);
 	if (code)
 		return code;
-	pt_plan_make(want, have, origins, prune, &plan);
 	for (size_t i = 0; lines && i < plan.n; i++) {
 		pt_change_describe(&plan.changes[i], lines);
 		pt_buf_putc(lines, '\n');
