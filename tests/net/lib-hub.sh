@@ -27,24 +27,6 @@ wire() { relay_set "$(wire_name "$1" "$2")" "${@:3}"; }
 cut() { wire "$1" "$2" blackhole=1; }
 mend() { wire "$1" "$2" blackhole=0; }
 
-hub_lan() { # SIDE
-	local n e h
-	n=$(number "$1") e=$(ns "e$1") h=$(ns "h$1")
-	veth "e$1" lan0 "02:00:00:01:0$n:01" "h$1" eth0 "02:00:00:01:0$n:02"
-	must ip -n "$e" -batch - <<-END
-		addr add 10.$n.0.1/24 dev lan0
-		addr add fd00:$n::1/64 dev lan0 nodad
-		link set lan0 up
-	END
-	must ip -n "$h" -batch - <<-END
-		addr add 10.$n.0.2/24 dev eth0
-		addr add fd00:$n::2/64 dev eth0 nodad
-		link set eth0 up
-		route add default via 10.$n.0.1
-		route add default via fd00:$n::1
-	END
-}
-
 hub_wire() { # X Y: X's end
 	veth "e$1" "to-$2" "02:00:00:08:0$(number "$1"):0$(number "$2")" isp "$1$2"
 	must ip -n "$(ns isp)" link set "$1$2" up
@@ -67,7 +49,7 @@ hub_up() {
 	[[ $(id -u) = 0 ]] || skip_all "needs root"
 	for x in ha ea hb eb hh eh isp; do node_up $x; done
 	for x in "${SIDES[@]}"; do
-		hub_lan "$x"
+		lan_up "$x" "$(number "$x")"
 		for y in "${SIDES[@]}"; do [[ $x = "$y" ]] || hub_wire "$x" "$y"; done
 	done
 	for x in "${SIDES[@]}"; do

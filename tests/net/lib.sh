@@ -176,9 +176,9 @@ veth() {
 		peer name "$5" index $((NEXT_INDEX + 1)) netns "$(ns "$4")" ${6:+address "$6"}
 }
 
-lan_up() { # SIDE
+lan_up() { # SIDE [NUMBER]
 	local s h e
-	s=$(site_of "$1") h=$(ns "h$1") e=$(ns "e$1")
+	s=${2:-$(site_of "$1")} h=$(ns "h$1") e=$(ns "e$1")
 	veth "e$1" lan0 "02:00:00:00:0$s:01" "h$1" eth0 "02:00:00:00:0$s:02"
 	must ip -n "$e" -batch - <<-END
 		addr add 10.$s.0.1/24 dev lan0
