@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "tune.h"
+#include "tune/apply.h"
 
 static int add_glob(struct pt_ctx *ctx, const char *list[], unsigned *n, const char *arg)
 {
@@ -85,7 +86,9 @@ int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case TUNE_OPT_SETTLE:
 		o->settle_given = true;
 		return parse_time(ctx, "settle", arg, &o->settle_ns);
-	case TUNE_OPT_PROBE:
+	case TUNE_OPT_PROBE: // a slip of the pen is told before anything is written
+		if (pt_probe_check(arg, &ctx->err) < 0)
+			return -EINVAL;
 		return add_glob(ctx, o->probe, &o->n_probe, arg);
 	case TUNE_OPT_ALLOW:
 		return parse_allow(ctx, arg, o);

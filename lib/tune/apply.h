@@ -38,4 +38,6 @@ int pt_apply_confirm(struct pt_tx *t, const struct pt_access *access, struct pt_
 int pt_apply_persist(struct pt_tx *t, const struct pt_host *h, struct pt_err *err);
 
 // "tcp:ADDRESS:PORT", "exec:PROGRAM ARGUMENT...": 0 when it answers.
+// Whether it can be run at all: tcp:ADDRESS:PORT or exec:PROGRAM; else -EINVAL.
+int pt_probe_check(const char *spec, struct pt_err *err);
 int pt_probe_run(const char *spec, struct pt_err *err);

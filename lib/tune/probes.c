@@ -22,15 +22,10 @@
 
 extern char **environ;
 
-static int probe_tcp(const char *target, struct pt_err *err)
+static int parse_tcp(const char *target, struct pt_addr *addr, uint64_t *port, struct pt_err *err)
 {
-	char host[PT_ADDR_LEN];
+	char host[PT_ADDR_LEN + 2];
 	const char *colon = strrchr(target, ':');
-	struct sockaddr_storage sa;
-	struct pt_addr addr;
-	uint64_t port;
-	int error = 0;
-	socklen_t len = sizeof(error);
 
 	(void)snprintf(host, sizeof(host), "%.*s", colon ? (int)(colon - target) : 0, target);
 	size_t n = strlen(host);
@@ -38,9 +33,21 @@ static int probe_tcp(const char *target, struct pt_err *err)
 		memmove(host, host + 1, n - 2);
 		host[n - 2] = '\0';
 	}
-	if (!colon || pt_addr_parse(host, &addr) < 0 ||
-		pt_parse_u64(colon + 1, 1, 65535, &port) < 0)
+	if (!colon || pt_addr_parse(host, addr) < 0 || pt_parse_u64(colon + 1, 1, 65535, port) < 0)
 		return pt_err_set(err, -EINVAL, "probe tcp:%s: needs ADDRESS:PORT", target);
+	return 0;
+}
+
+static int probe_tcp(const char *target, struct pt_err *err)
+{
+	struct sockaddr_storage sa;
+	struct pt_addr addr;
+	uint64_t port;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (parse_tcp(target, &addr, &port, err) < 0)
+		return -EINVAL;
 	socklen_t size = pt_addr_sockaddr(&addr, (uint16_t)port, &sa);
 	pt_autofd fd = socket(addr.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -95,12 +102,24 @@ static int probe_exec(const char *command, struct pt_err *err)
 	return rc ? pt_err_errno(err, -rc, "probe exec:%s", argv[0]) : wait_for(pid, command, err);
 }
 
-int pt_probe_run(const char *spec, struct pt_err *err)
+int pt_probe_check(const char *spec, struct pt_err *err)
 {
+	struct pt_addr addr;
+	uint64_t port;
+
 	if (strncmp(spec, "tcp:", 4) == 0)
-		return probe_tcp(spec + 4, err);
-	if (strncmp(spec, "exec:", 5) == 0)
-		return probe_exec(spec + 5, err);
+		return parse_tcp(spec + 4, &addr, &port, err);
+	if (strncmp(spec, "exec:", 5) == 0 && spec[5 + strspn(spec + 5, " ")])
+		return 0;
 	return pt_err_set(
 		err, -EINVAL, "probe '%.60s': is neither tcp:ADDRESS:PORT nor exec:PROGRAM", spec);
+}
+
+int pt_probe_run(const char *spec, struct pt_err *err)
+{
+	int rc = pt_probe_check(spec, err);
+
+	if (rc < 0)
+		return rc;
+	return *spec == 't' ? probe_tcp(spec + 4, err) : probe_exec(spec + 5, err);
 }

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "model/node.h"
+#include "tune/apply.h"
 #include "tune/expr.h"
 #include "tune/host.h"
 #include "tune/rule.h"
@@ -328,9 +329,12 @@ static int read_guards(struct loader *l, const struct pt_node *map)
 		const char **list = pt_arena_alloc(l->a, probes->n * sizeof(*list));
 		uint32_t i = 0;
 		for (const struct pt_node *n = probes->first; n; n = n->next) {
-			int rc = scalar(l, n, &list[i++]);
+			struct pt_err why = { 0 };
+			int rc = scalar(l, n, &list[i]);
 			if (rc < 0)
 				return rc;
+			if (pt_probe_check(list[i++], &why) < 0)
+				return fail(l, n, "guards: %s", why.msg);
 		}
 		l->out->probes = list;
 		l->out->n_probes = i;

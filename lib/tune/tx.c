@@ -75,6 +75,14 @@ int pt_tx_state_open(
 	s.dir_fd = openat(base, own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s.dir_fd < 0)
 		return pt_err_errno(err, -errno, "%s", own);
+	// Whoever can write here tells root which files to write.
+	if (fstat(s.dir_fd, &st) < 0 || st.st_uid != geteuid() || st.st_mode & 022) {
+		pt_tx_state_close(&s);
+		return pt_err_set(err, -EPERM,
+			"%s: others can write to it: chown -R root and chmod 700, if its journals "
+			"are yours",
+			own);
+	}
 	if ((mkdirat(s.dir_fd, "tx", 0700) < 0 && errno != EEXIST) || fsync(s.dir_fd) < 0) {
 		rc = pt_err_errno(err, -errno, "%s/tx", own);
 		pt_tx_state_close(&s);

@@ -192,6 +192,32 @@ guards: {regress: {softnet_dropped: 0}}'
 	[ "$(sysctl_of vm.swappiness)" = 10 ]
 }
 
+@test "a probe that cannot be run is told before anything is written" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	for probe in ping:127.0.0.1 tcp:127.0.0.1 tcp:host:22 exec: 'exec:  '; do
+		run pt-tune apply "${at[@]}" "${quick[@]}" --probe "$probe" --profile "$P"
+		[ "$status" -eq 64 ]
+		[[ $output == *"probe "* ]]
+	done
+	profile 'sysctl: {vm.swappiness: 10}
+guards: {probes: ["tcp:nowhere"]}'
+	run pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P"
+	[ "$status" -eq 2 ]
+	[[ $output == *"needs ADDRESS:PORT"* ]]
+	[ ! -e "$STATE/tx" ] || [ -z "$(ls "$STATE/tx")" ]
+	profile 'sysctl: {vm.swappiness: 10}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --probe 'exec:true' --no-confirm --profile "$P" >/dev/null
+}
+
+@test "a state directory that others can write to is not believed" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	mkdir -m 777 "$STATE"
+	run pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P"
+	[ "$status" -eq 2 ]
+	[[ $output == *"$STATE: others can write to it: chown"* ]]
+	[ "$(sysctl_of vm.swappiness)" = 60 ]
+}
+
 @test "exit 5: what cannot be put back is told, with the command to paste" {
 	profile 'sysctl: {vm.swappiness: 10, net.ipv4.tcp_fin_timeout: 15}'
 	file=$ROOT/proc/sys/vm/swappiness
