@@ -8,6 +8,17 @@ setup() {
 	[ -x "${tools[0]}" ]
 }
 
+@test "make install leaves out nothing of etc but the tuning profiles, which are in pt-tune" {
+	make -n install DESTDIR=/nowhere BUILD="${PT_BUILD#"$PWD"/}" >"$BATS_TEST_TMPDIR/install"
+	for file in etc/*.* etc/*/*; do
+		if [[ $file == etc/tune/* ]]; then
+			grep -q "\"$file\"" lib/tune/shipped.c
+		else
+			grep -q " $file " "$BATS_TEST_TMPDIR/install"
+		fi
+	done
+}
+
 @test "every tool prints help and version on stdout, exit 0" {
 	for tool in "${tools[@]}"; do
 		name=$(basename "$tool")
