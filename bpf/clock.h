@@ -250,7 +250,8 @@ static __always_inline int pt_clone_out(struct __sk_buff *skb, const __u32 l2_le
 
 	if (!clock || pt_slot_of(key, &s) ||
 		__sync_val_compare_and_swap(&clock->claimed, 1, 0) != 1)
-		return TC_ACT_UNSPEC; // somebody else's mark
+		return TC_ACT_UNSPEC;          // somebody else's mark
+	pt_clock_wind(&s, s.hop->interval_ns); // first: what fails here is tried again
 	skb->mark = 0;
 	skb->priority = PT_PROBE_PRIORITY;
 	offset = pt_probe_offset(s.hop, l2_len);
@@ -263,7 +264,6 @@ static __always_inline int pt_clone_out(struct __sk_buff *skb, const __u32 l2_le
 		return TC_ACT_SHOT;
 	if (delay)
 		pt_arm(s.watch, delay);
-	pt_clock_wind(&s, s.hop->interval_ns);
 	pt_tally(PT_STAT_PROBE_SENT);
 	pt_tally(PT_STAT_PROBE_CLOCKED);
 	return l2_len ? pt_probe_away(s.hop) : TC_ACT_UNSPEC;

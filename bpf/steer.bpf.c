@@ -189,6 +189,7 @@ static __always_inline void pt_clock_probe(
 	struct pt_clock *clock = bpf_map_lookup_elem(&pt_clock, &path);
 	struct pt_live *live = pt_only(&pt_live);
 	__u32 mark = skb->mark;
+	long ret;
 
 	if (!clock || !live || !hop || !(hop->flags & PT_HOP_CLOCKED) || !hop->ifindex ||
 		hop->family != p->family || clock->family != p->family || p->fragment ||
@@ -197,9 +198,11 @@ static __always_inline void pt_clock_probe(
 		return;
 	live->want[path & (PT_MAX_PATH - 1)] = 0;
 	skb->mark = PT_CLOCK_MARK | path;
-	if (bpf_clone_redirect(skb, hop->ifindex, 0))
-		clock->claimed = 0;
+	ret = bpf_clone_redirect(skb, hop->ifindex, 0);
 	skb->mark = mark;
+	// Nobody has made a probe of it: the device has gone, and the next packet is to try again.
+	if (__sync_val_compare_and_swap(&clock->claimed, 1, 0) && ret < 0)
+		live->want[path & (PT_MAX_PATH - 1)] = 1;
 }
 
 static __always_inline void pt_clock_strikes(
