@@ -21,12 +21,23 @@
 #define PT_SENT_WORD                4 // of 16 bits, from the payload's start: the fraction of the time
 #define PT_CLOCK_PATIENCE(interval) ((interval) + (interval) / 2) // pt-probe is never that late
 
+// It strikes again and again until a probe leaves. A dead path waits for a packet of any site:
+// those of its own may not come near it, since the order of their groups has changed. Of several
+// that wait one is remembered, and the others strike again.
 static int pt_strike(void *map, __u32 *key, struct pt_clock *value)
 {
+	__u32 path = *key & (PT_MAX_PATH - 1), at = path;
+	struct pt_clock *clock = bpf_map_lookup_elem(&pt_clock, &at);
+	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &at);
 	struct pt_live *live = pt_only(&pt_live);
 
-	if (live)
-		live->want[*key & (PT_MAX_PATH - 1)] = 1;
+	if (!clock || !hop || !live || !(hop->flags & PT_HOP_CLOCKED))
+		return 0;
+	live->want[path] = 1;
+	if (live->down[path])
+		live->waiting = path;
+	if (bpf_timer_start(&clock->timer, PT_CLOCK_PATIENCE(hop->interval_ns), 0))
+		pt_tally(PT_STAT_TIMER_FAILED);
 	return 0;
 }
 

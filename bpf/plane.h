@@ -74,8 +74,8 @@ PT_ASSERT_SIZE(pt_trace, 40);
 
 // pt_live[0], memory-mapped. Written by the kernel programs only.
 struct pt_live {
-	__u32 epoch; // rises right after each verdict
-	__u32 pad;
+	__u32 epoch;            // rises right after each verdict
+	__u32 waiting;          // a dead path that any user packet may clock a probe for; 0 none
 	__u8 down[PT_MAX_PATH]; // 0 usable, 1 down
 	__u8 want[PT_MAX_PATH]; // 1: the next user packet is to clock a probe
 };

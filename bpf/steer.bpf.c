@@ -208,8 +208,8 @@ static __always_inline void pt_clock_probe(
 static __always_inline void pt_clock_strikes(
 	struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
 {
-	const struct pt_live *live = pt_only(&pt_live);
-	__u32 path = choice->path & (PT_MAX_PATH - 1), avoided = choice->avoided;
+	struct pt_live *live = pt_only(&pt_live);
+	__u32 path = choice->path & (PT_MAX_PATH - 1), avoided = choice->avoided, waiting;
 
 	if (!live)
 		return;
@@ -217,6 +217,12 @@ static __always_inline void pt_clock_strikes(
 		pt_clock_probe(skb, p, choice->hop, path);
 	else if (avoided && live->want[avoided & (PT_MAX_PATH - 1)])
 		pt_clock_probe(skb, p, bpf_map_lookup_elem(&pt_hop, &avoided), avoided);
+	waiting = live->waiting;
+	if (!waiting)
+		return;
+	live->waiting = 0; // it strikes again if this packet is none for it
+	if (live->want[waiting & (PT_MAX_PATH - 1)])
+		pt_clock_probe(skb, p, bpf_map_lookup_elem(&pt_hop, &waiting), waiting);
 }
 
 // *act: what tc is to do with a packet that is steered.

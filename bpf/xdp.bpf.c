@@ -90,7 +90,7 @@ static __always_inline int pt_is_wanted(const struct pt_choice *choice)
 {
 	const struct pt_live *live = pt_only(&pt_live);
 
-	return !live || live->want[choice->path & (PT_MAX_PATH - 1)] ||
+	return !live || live->waiting || live->want[choice->path & (PT_MAX_PATH - 1)] ||
 		(choice->avoided && live->want[choice->avoided & (PT_MAX_PATH - 1)]);
 }
 

@@ -74,8 +74,8 @@ dead() { # FAMILY FROM TO
 	"$TRANSFER" --from-netns "$(ns ha)" --to-netns "$(ns hb)" --src "$2" --dst "$3" --port 5001 \
 		--duration-ms 1000 >"$SCRATCH/tcp.out" 2>&1
 	is "IPv$1: TCP arrives whole: $(cat "$SCRATCH/tcp.out")" $? 0
-	for s in a b; do
-		between "IPv$1: and clocks probes, edge $s" $(($(clocked $s) - before[$(site_of $s)])) 30 130
+	for s in a b; do # of the path it takes, and of the dead one
+		between "IPv$1: and clocks probes, edge $s" $(($(clocked $s) - before[$(site_of $s)])) 80 240
 		is "IPv$1: which are answered, edge $s" "$(down_and_up $s)" "up down up"
 	done
 	for s in a b; do
