@@ -25,7 +25,8 @@ static int lock_dir(struct pt_publish *p, struct pt_err *err)
 				       : strndup(p->path, (size_t)(slash - p->path));
 	if (!dir)
 		return pt_err_errno(err, -ENOMEM, "%s", p->path);
-	if (mkdir(dir, PT_PUBLISH_DIR_MODE) != 0 && errno != EEXIST)
+	bool made = mkdir(dir, PT_PUBLISH_DIR_MODE) == 0;
+	if ((!made && errno != EEXIST) || (made && chmod(dir, PT_PUBLISH_DIR_MODE) != 0))
 		return pt_err_errno(err, -errno, "%s", dir);
 	p->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir_fd < 0)
@@ -64,6 +65,8 @@ static int write_temp(struct pt_publish *p, const char *text, struct pt_err *err
 		text += n > 0 ? n : 0;
 		left -= n > 0 ? (size_t)n : 0;
 	}
+	if (fchmod(fd, PT_PUBLISH_FILE_MODE) != 0) // whatever the umask of who applies
+		return pt_err_errno(err, -errno, "%s", p->temp);
 	if (fsync(fd) != 0) // a rename must never show an empty file after a power cut
 		return pt_err_errno(err, -errno, "%s", p->temp);
 	return 0;

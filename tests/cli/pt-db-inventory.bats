@@ -92,6 +92,12 @@ sql() { sqlite3 "$db" "$1"; }
 	[ "$(find "$(dirname "$net")" -type f | wc -l)" -eq 1 ]
 }
 
+@test "what is published can be read by the stages, whatever the umask" {
+	pt init -q
+	(umask 077 && apply "$file" >/dev/null)
+	[ "$(stat -c %a "$net" "$(dirname "$net")")" = $'644\n755' ]
+}
+
 @test "apply twice does nothing, and network.json keeps its inode" {
 	pt init -q
 	apply "$file" >/dev/null
