@@ -51,7 +51,7 @@ static int make_dirs(int base, const char *path)
 	for (const char *p = strchr(path + 1, '/');; p = strchr(p + 1, '/')) {
 		(void)snprintf(
 			part, sizeof(part), "%.*s", p ? (int)(p - path) : (int)strlen(path), path);
-		if (mkdirat(base, part, 0700) < 0 && errno != EEXIST)
+		if (mkdirat(base, part, p ? 0755 : 0700) < 0 && errno != EEXIST)
 			return -errno;
 		if (!p)
 			return 0;
