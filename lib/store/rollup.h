@@ -31,6 +31,6 @@ const struct pt_rollup_counts *pt_rollup_counts(const struct pt_rollup *r);
 
 // Raw rows of a table up to this id are in the rollups.
 int pt_rollup_mark(struct pt_sql *db, const char *table, int64_t *id, struct pt_err *err);
-// Rows that were rolled up have been deleted: to be called in the same transaction, or new rows that
-// get the old ids would count as rolled up.
+// Rows that were rolled up have been deleted: to be called in the same transaction, or new rows
+// that get the old ids would count as rolled up.
 int pt_rollup_unmark(struct pt_sql *db, const char *table, struct pt_err *err);
