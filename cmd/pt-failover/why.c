@@ -162,15 +162,25 @@ static void print_candidates(const struct asking *a, const struct pt_trace *t, u
 	}
 }
 
-static void print_hop(const struct asking *a, uint32_t path, uint16_t family)
+// As pt_by_kernel in bpf/decide.h has it.
+static bool is_marked(const struct asking *a, const struct pt_trace *t, const struct pt_hop *hop)
 {
+	const struct pt_group *g = pt_group_active(a->plane, t->site, t->policy);
+
+	return hop->flags & PT_HOP_MARK ||
+		(hop->flags & PT_HOP_GUARD && !(g && g->flags & PT_GROUP_BYPASS));
+}
+
+static void print_hop(const struct asking *a, const struct pt_trace *t, uint16_t family)
+{
+	const uint32_t path = t->path;
 	const struct pt_hop *hop = &a->plane->hop[path];
 	struct pt_addr via = { .family = (uint8_t)family };
 	char text[PT_ADDR_LEN];
 
 	printf("path      %s, uplink %s, device %s\n", id(a, PT_NAME_PATH, path),
 		id(a, PT_NAME_UPLINK, hop->uplink), id(a, PT_NAME_PATH_DEVICE, path));
-	if (hop->flags & PT_HOP_MARK)
+	if (is_marked(a, t, hop))
 		printf("mode      mark 0x%x: the kernel routes it, conntrack and firewall see it\n",
 			hop->mark);
 	else
@@ -201,7 +211,7 @@ static int print_trace(const struct asking *a, const struct pt_trace *t, uint16_
 			pt_stat_docs[t->stat < PT_STAT_COUNT ? t->stat : 0].doc);
 	if (t->step < PT_TRACE_DONE)
 		return PT_EXIT_NO;
-	print_hop(a, t->path, family);
+	print_hop(a, t, family);
 	return PT_EXIT_OK;
 }
 

@@ -40,10 +40,17 @@ marks() { # are new packets marked? yes or no
 }
 marks_now() { [[ $(marks) = "$1" ]]; }
 
+mode() { # as why has it
+	# shellcheck disable=SC2046 # words
+	"$BIN/pt-failover" why $(edge_opts a) 'udp 10.1.0.5:1 > 10.2.0.9:2' | sed -n 's/^mode *//p'
+}
+
 edges_up
 is "no firewall: straight" "$(marks)" no
+is "as why says" "$(mode)" redirect
 must firewall a
 check "a firewall comes: through the kernel" wait_until 3 marks_now yes
+like "as why says then" "$(mode)" '^mark 0x'
 check "TCP through it, IPv4" moved 5001 10.1.0.2 10.2.0.2
 check "TCP through it, IPv6" moved 5002 fd00:1::2 fd00:2::2
 if moved 23 10.1.0.2 10.2.0.2; then not_ok "what it denies is denied"; else ok "what it denies is denied"; fi
