@@ -153,9 +153,8 @@ void watch_keep(struct watch *w)
 
 	if (!w->keep_dirty || !pt_state_dir(w->ctx))
 		return;
-	w->keep_dirty = false;
-	if (pt_keep_save(pt_state_dir(w->ctx), w->plane, &w->names, &err) &&
-		strcmp(err.msg, w->keep_complaint) != 0) {
+	w->keep_dirty = pt_keep_save(pt_state_dir(w->ctx), w->plane, &w->names, &err) != 0;
+	if (w->keep_dirty && strcmp(err.msg, w->keep_complaint) != 0) {
 		pt_log(PT_LOG_WARN, "what is held would not outlive a reboot: %s", err.msg);
 		(void)snprintf(w->keep_complaint, sizeof(w->keep_complaint), "%s", err.msg);
 	}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #define KEEP_VERSION 1
 #define KEPT_REASONS (PT_BLOCK_MANUAL | PT_BLOCK_DRAINED)
 #define KEEP_PATH    512
+#define TURN_NS      (2 * PT_NS_PER_S) // that a writer waits for the others
 
 static int64_t wall_s(void)
 {
@@ -108,10 +110,32 @@ static int write_whole(const char *path, const json_t *root, struct pt_err *err)
 	return ret;
 }
 
+// The daemon and every verb write this file: one after the other, so that the last knows what those
+// before it did. The descriptor holds the turn.
+static int take_turn(const char *dir, int *turn, struct pt_err *err)
+{
+	const struct timespec pause = { .tv_nsec = 5 * PT_NS_PER_MS };
+	const struct pt_mono end = pt_mono_add(pt_mono_now(), TURN_NS);
+	pt_autofd fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return pt_err_errno(err, -errno, "%s", dir);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return pt_err_errno(err, -errno, "%s: lock", dir);
+		if (pt_mono_diff(end, pt_mono_now()) <= 0)
+			return pt_err_set(err, -EBUSY, "%s: another pt-failover is writing", dir);
+		(void)nanosleep(&pause, NULL); // cut short is as good
+	}
+	*turn = pt_take_fd(&fd);
+	return 0;
+}
+
 int pt_keep_save(
 	const char *dir, const struct pt_plane *p, const struct pt_names *n, struct pt_err *err)
 {
 	char path[KEEP_PATH], fresh[KEEP_PATH], boot[PT_BOOT_ID_LEN] = "";
+	pt_autofd turn = -1;
 	json_t *root;
 	int ret;
 
@@ -120,6 +144,9 @@ int pt_keep_save(
 		return pt_err_set(err, -ENAMETOOLONG, "%s: name too long", dir);
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return pt_err_errno(err, -errno, "%s", dir);
+	ret = take_turn(dir, &turn, err);
+	if (ret)
+		return ret;
 	(void)pt_boot_id(boot); // unknown: the wall clock counts
 	root = json_pack("{s:i, s:s, s:I, s:I, s:o, s:o}", "v", KEEP_VERSION, "boot", boot,
 		"mono_ns", (json_int_t)pt_mono_now().ns, "wall_s", (json_int_t)wall_s(), "paths",

@@ -61,4 +61,19 @@ check "what carries the users dies: the drill is over" wait_until 5 ended_badly
 check "and they are back" wait_until 3 uses a a-fibre
 hold 0.2
 felt_clean "a cut in a drill" 500000
+
+# Several at once, beside the daemon: none is in another's way, and what is kept stays whole.
+slap() { # WORD NAME
+	for _ in {1..20}; do drain switch "--$1" "$2"; done | grep -vE '^a-|^status 0$' >"$SCRATCH/slap-$1-$2"
+}
+slaps=()
+for word in block unblock; do
+	for path in a-fibre a-lte; do
+		slap $word $path &
+		slaps+=($!)
+	done
+done
+wait "${slaps[@]}"
+is "verbs at once: none fails" "$(sort -u "$SCRATCH"/slap-*)" ""
+check "what they keep is whole" jq -e .paths "$SCRATCH/a/state/failover.json"
 done_testing
