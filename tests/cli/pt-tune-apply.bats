@@ -64,6 +64,24 @@ nic: [{match: {role: wan}, rings: {rx: 1024}}]'
 	whole | diff "$BATS_TEST_TMPDIR/before" -
 }
 
+@test "kill -9 at every record of confirm: rollback puts files and values back, or it stands" {
+	[ -z "${PT_SAN:-}" ] || skip "a sanitizer wants to be loaded first"
+	${CC:-gcc} -shared -fPIC -D_GNU_SOURCE -o "$BATS_TEST_TMPDIR/killer.so" tests/tools/preload/killer.c || skip "no compiler"
+	profile "$three"
+	whole >"$BATS_TEST_TMPDIR/before"
+	killed=0
+	for n in 1 2 3 4; do
+		for when in before after; do
+			pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+			LD_PRELOAD=$BATS_TEST_TMPDIR/killer.so PT_KILL_AT=$n PT_KILL_WHEN=$when run pt-tune confirm "${at[@]}"
+			[ "$status" -ne 137 ] || killed=$((killed + 1))
+			pt-tune rollback "${at[@]}"
+			whole | diff "$BATS_TEST_TMPDIR/before" -
+		done
+	done
+	[ "$killed" -ge 5 ]
+}
+
 @test "only what the plan names is written" {
 	profile 'sysctl: {net.ipv4.tcp_fin_timeout: 15}'
 	whole >"$BATS_TEST_TMPDIR/before"
