@@ -49,6 +49,7 @@ struct pt_blast {
 	const struct pt_flow_row *rows;
 	uint32_t next, mask;
 	pid_t child; // the generator; 0 none
+	bool first;  // before all ordinary work: its rate is measured
 };
 
 static int live(const struct pt_blast *b, uint32_t frames)
@@ -128,6 +129,8 @@ static void generate(struct pt_blast *b, pid_t parent)
 	int ret = prctl(PR_SET_PDEATHSIG, SIGKILL);
 
 	pt_proc_pin(); // generator, router and sink work one after the other
+	if (b->first)
+		pt_proc_first();
 	while (!ret && getppid() == parent)
 		ret = b->socket < 0 ? live(b, LIVE_REPEAT) : burst(b);
 	_exit(1);
@@ -177,8 +180,11 @@ int pt_blast_run(struct pt_blast *b, int64_t ns, int64_t *rate, struct pt_err *e
 {
 	uint64_t sunk;
 	int64_t start;
-	int ret = pt_blast_start(b, err);
+	int ret;
 
+	b->first = true;
+	ret = pt_blast_start(b, err);
+	b->first = false;
 	if (!ret)
 		ret = pt_rig_nap(WARM_NS, err);
 	sunk = pt_blast_sunk(b);

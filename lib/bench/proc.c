@@ -221,5 +221,9 @@ void pt_proc_pin(void)
 	if (last >= 0)
 		CPU_SET(last, &one);
 	(void)sched_setaffinity(0, sizeof(one), &one);
+}
+
+void pt_proc_first(void)
+{
 	(void)setpriority(PRIO_PROCESS, 0, -20);
 }

@@ -40,6 +40,8 @@ int pt_proc_run(
 int pt_proc_tool(
 	const char *tools_dir, const char *name, char *out, size_t len, struct pt_err *err);
 
-// Keeps the calling thread on the last CPU that it may have, before all ordinary work there; what
-// it makes the kernel do stays there, too. Noisier where that fails.
+// Keeps the calling thread on the last CPU that it may have; what it makes the kernel do stays
+// there, too. Noisier where that fails.
 void pt_proc_pin(void);
+// Puts it before all ordinary work of its CPU: for moments that are measured, others wait for it.
+void pt_proc_first(void);
