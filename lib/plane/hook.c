@@ -209,6 +209,9 @@ int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const st
 	hook.flags |= l3 ? PT_HOOK_LINK3 : 0;
 	memcpy(hook.device, link->name, sizeof(hook.device));
 	ret = bpf_map_update_elem(p->fd[PT_MAP_HOOK], &key, &hook, BPF_ANY);
+	if (ret == -E2BIG)
+		return pt_err_set(err, -ENOSPC, "%s: no room for more devices; detach, then attach",
+			link->name);
 	return ret ? pt_err_errno(err, ret, "%s: pt_hook", link->name) : 0;
 }
 

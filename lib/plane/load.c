@@ -76,7 +76,7 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_flow", s->nat ? PT_NAT_FLOWS : 0 },
 		{ "pt_rx", 2 * paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
-		{ "pt_hook", 3 * paths + 64 },
+		{ "pt_hook", 3 * paths + 2 * HEAD_ROOM * capped(s->lans, PT_MAX_PATH) + 64 },
 		{ "pt_mac", 2 * paths },
 		{ "pt_xdp_port", paths },
 		{ "pt_chunk", 2 * (HEAD_ROOM * s->chunks + CHUNKS_LEAST) },

@@ -8,6 +8,7 @@
 
 struct pt_sizes {
 	uint32_t paths, sites, chunks, forks; // what the network needs; head room is added here
+	uint32_t lans;                        // devices
 	bool nat;                             // a NATed uplink: flows are remembered
 };
 

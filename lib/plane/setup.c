@@ -131,6 +131,7 @@ static int sizes_of(const struct pt_setup *s, struct pt_sizes *out, struct pt_er
 	};
 	for (uint32_t i = 0; i < s->net->n_paths; i++)
 		out->paths += is_self(s, s->net->paths[i].source);
+	out->lans = s->self->n_lan;
 	out->nat = pt_mode_any_nat(s);
 	return ret;
 }
