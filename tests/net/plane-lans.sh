@@ -17,6 +17,7 @@ for ((i = 1; i <= 120; i++)); do list+=,l$i; done
 sed -i "s/id: a, lan: \[lan0\]/id: a, lan: [$list]/" "$SCRATCH/a/network.yaml"
 check "121 LAN devices" edge_attach a
 like "all steered" "$(cat "$SCRATCH/a/attach.out")" 'on 122 devices'
-is "each by a program of its own" "$(find "$(pin_dir a)/links" -name 'steer-*' | wc -l)" 121
+is "each by a program of its own, and two watch the path" \
+	"$(bpftool -j map dump pinned "$(pin_dir a)/pt_hook" | jq length)" 123
 edge_detach a
 done_testing
