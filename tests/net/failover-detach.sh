@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # detach leaves nothing: links, qdiscs, programs, rules, routes, nexthops, sysctls and pins are as
 # before attach, whatever happened in between; and attach survives being said twice.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # A path's device is deleted and made again (a new index, as ppp0 or wg0 would): traffic leaves it,
 # and the new device is steered and watched without a restart.
 # Over clsact, too.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Out of use on purpose: drained without losing a packet, kept over a restart; a drill that ends by
 # itself, also when it is killed; and neither where nothing else is usable.
 # shellcheck source=tests/net/lib.sh

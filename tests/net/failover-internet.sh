@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # The site internet: whatever no other site has goes by policies and paths, too, both families; what
 # is the edge's own or connected to it never does.
 # shellcheck source=tests/net/lib.sh

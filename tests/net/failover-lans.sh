@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # What a LAN or a WAN device may be: several devices, a bridge, a VLAN device on either side, a bond.
 # Real connections through each, both ways, and all of it steered.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Who may change what packets use: decisions over a pipe, the operator by hand, the files by SIGHUP.
 # Each good one moves real traffic, each bad one changes nothing; and all of it is told in words.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # A path that lives but is bad: pt-probe measures it, pt-select decides against it, pt-failover moves
 # users, and moves them back when it is good again; as services over spools, and as one shell pipe.
 # shellcheck source=tests/net/lib.sh

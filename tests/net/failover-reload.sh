@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # SIGHUP under way: a path that takes another's place begins anew, settings take effect, a bad file
 # changes nothing; and there is only one watch, and no attach behind its back.
 # Over clsact, too.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # why asks the live program: where a packet goes, why each candidate was passed over, what would be
 # without a path. It moves nothing and counts nothing, and what it says is where packets go.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # One WAN speaks IPv4 alone, the other IPv6 alone, probes included: each family takes the WAN that
 # can carry it, and what no WAN can carry goes by the kernel's routes instead of getting lost.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Steered packets are forwarded as a router must: TTL, errors, fragments, path MTU, both families,
 # super-packets whole; and what the kernel must answer is answered by the kernel.
 # Over clsact, too.

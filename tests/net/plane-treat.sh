@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # A policy's packets leave with its code point and in its class of the WAN's HTB, without a filter;
 # others as they came. A weighted policy's flows use both WANs.
 # Over clsact, too.

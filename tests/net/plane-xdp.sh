@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # XDP in front of tc: refused where something would be lost, plain packets of both families by XDP,
 # all else by tc behind it, the next candidate when a path dies, nothing left at the end.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-probe mtu and trace, from one host to the other across both edges.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"

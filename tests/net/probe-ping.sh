@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-probe ping: what it measures against what the relay does to its packets.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"

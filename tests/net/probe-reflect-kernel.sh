@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-probe reflect --tc, --xdp: the kernel's answers are those of user space, and need no process
 # that runs.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-probe reflect: every byte of its answers, and whom it does not answer.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"

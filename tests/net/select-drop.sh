@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # none_inside: drop, switched on by a reload: when every path is out of the SLA the kernel drops what
 # the policy governs, and lets it through again when one is back inside.
 # shellcheck source=tests/net/lib.sh

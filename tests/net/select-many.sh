@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # More WANs than a group of the kernel holds: the best of them serve, and decisions still count.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"

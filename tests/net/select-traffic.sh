@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Decisions move user traffic: a WAN that grows slow without dying loses it by its SLA, gets it back
 # after the cooldown, and a cut that the kernel answers is followed by the decision.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-tune in a network namespace, on the kernel's own sysctls and devices: all or nothing whatever
 # dies in between, nothing else touched, and nothing of the host at all.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-failover with the capabilities that its unit leaves to root: attach, watch, switch, detach.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"

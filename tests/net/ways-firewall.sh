@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Beside a firewall of the forward hook mode auto goes through the kernel: a stateful firewall works
 # with real TCP, before and after a switch, and what it denies stays out. It is followed as it comes
 # and goes. Redirect beside it is refused, naming the chain, unless the policies bypass it.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # What the kernel answers and forwards for us goes the way of the traffic: traceroute and tracepath
 # show the edge as one hop, path MTU discovery works through it, options and fragments follow a
 # switch; both families, both modes. Nothing but our own routes leads to the other site.

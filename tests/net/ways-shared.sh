@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Sites that can leave by the same ways share a nexthop object: a decision that moves 500 of them is
 # one message for each family. A site that goes another way gets an object of its own, and comes back.
 # shellcheck source=tests/net/lib.sh
