@@ -52,10 +52,12 @@ static int read_list(struct ping *p, const char *path)
 	if (!in)
 		return pt_err_errno(err, code, "%s", what);
 	errno = 0;
-	if (getdelim(&p->listed, &size, '\0', in) < 0 && ferror(in)) {
-		code = -errno;
+	bool empty = getdelim(&p->listed, &size, '\0', in) < 0;
+	code = -errno;
+	if (empty && ferror(in))
 		return pt_err_errno(err, code, "%s", what);
-	}
+	if (empty && p->listed)
+		p->listed[0] = '\0'; // there is room, but nothing was written
 	return 0;
 }
 

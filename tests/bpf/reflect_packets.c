@@ -35,6 +35,7 @@ enum { TC, XDP, HOOKS };
 static struct reflect_bpf *skel;
 
 struct packet {
+	_Alignas(8) uint8_t pad[2]; // so that the network header is aligned
 	uint8_t data[256];
 	uint32_t len;
 	struct ethhdr *eth;
