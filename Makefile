@@ -66,7 +66,7 @@ $(BUILD)/lib%.a: $$(patsubst $$(p).c,$(BUILD)/$$(p).o,$$(wildcard lib/$$*/*.c))
 	$(if $Q,@echo "  AR    $@")
 	$Qrm -f $@ && $(AR) rcsD $@ $^
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) lib/wire/stamp_layout.h
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $(wildcard lib/wire/*_layout.h)
 	@mkdir -p $(@D)
 	$(if $Q,@echo "  BPF   $<")
 	$Q$(CLANG) $(BPF_CFLAGS) -c -o $@ $< && llvm-strip -g $@
