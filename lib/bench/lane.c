@@ -2,15 +2,11 @@
 #include "bench/lane.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "net/ethtool.h"
 
 #define MAC_OUT "02:00:00:00:01:02"
 #define MAC_LAN "02:00:00:00:01:01"
@@ -117,30 +113,29 @@ void pt_lane_down(struct pt_lane *l)
 	pt_nodes_down(&l->nodes);
 }
 
-struct offload {
-	const char *device;
-	uint32_t command; // ETHTOOL_S*
+struct offloads {
+	const char *device, *feature[4];
 	bool on;
 };
 
-static int set_offload(void *ctx, struct pt_err *err)
+static int set_offloads(void *ctx, struct pt_err *err)
 {
-	const struct offload *o = ctx;
-	struct ethtool_value value = { .cmd = o->command, .data = o->on };
-	struct ifreq ifr = { .ifr_data = (void *)&value };
-	pt_autofd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const struct offloads *o = ctx;
+	struct pt_ethtool_socket *sock = NULL;
+	int ret = pt_ethtool_open(&sock, err);
 
-	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", o->device);
-	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &ifr))
-		return pt_err_errno(err, -errno, "%s: offload", o->device);
-	return 0;
+	for (int i = 0; o->feature[i] && !ret; i++)
+		ret = pt_ethtool_set_feature(sock, o->device, o->feature[i], o->on, err);
+	pt_ethtool_close(sock);
+	return ret;
 }
 
 int pt_lane_for_xdp(const struct pt_lane *l, bool on, struct pt_err *err)
 {
-	struct offload gro = { .device = l->lan.name, .command = ETHTOOL_SGRO, .on = on };
-	struct offload tx = { .device = l->out.name, .command = ETHTOOL_STXCSUM, .on = !on };
-	int ret = pt_nodes_in(&l->nodes, PT_LANE_ROUTER, set_offload, &gro, err);
+	struct offloads poll = { l->lan.name, { "rx-gro" }, on };
+	struct offloads leave = { l->out.name,
+		{ "tx-checksum-ip-generic", "tx-vlan-hw-insert", "tx-vlan-stag-hw-insert" }, !on };
+	int ret = pt_nodes_in(&l->nodes, PT_LANE_ROUTER, set_offloads, &poll, err);
 
-	return ret ? ret : pt_nodes_in(&l->nodes, PT_LANE_FROM, set_offload, &tx, err);
+	return ret ? ret : pt_nodes_in(&l->nodes, PT_LANE_FROM, set_offloads, &leave, err);
 }

@@ -28,5 +28,5 @@ struct pt_lane {
 int pt_lane_up(struct pt_lane *l, struct pt_err *err);
 void pt_lane_down(struct pt_lane *l);
 // Offloads as a benchmark of packets needs them: lan0 polls what XDP redirects into it, out0
-// finishes its checksums. Off: as devices come.
+// finishes its checksums and leaves VLAN tags in the frame. Off: as devices come.
 int pt_lane_for_xdp(const struct pt_lane *l, bool on, struct pt_err *err);

@@ -319,6 +319,14 @@ int pt_ethtool_read(
 	return ask(s, &q, device, out, err);
 }
 
+bool pt_ethtool_active(const struct pt_ethtool *told, const char *name)
+{
+	for (unsigned i = 0; i < told->n_feature; i++)
+		if (!strcmp(told->feature[i].name, name))
+			return told->feature[i].active;
+	return false;
+}
+
 int pt_ethtool_set_number(struct pt_ethtool_socket *s, const char *device, const char *key,
 	uint32_t value, struct pt_err *err)
 {

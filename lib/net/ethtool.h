@@ -40,6 +40,8 @@ void pt_ethtool_close(struct pt_ethtool_socket *s);
 // What the driver does not have is there = false, and no error.
 int pt_ethtool_read(struct pt_ethtool_socket *s, const char *device, struct pt_ethtool *out,
 	struct pt_err *err);
+// false where the driver does not have the feature.
+bool pt_ethtool_active(const struct pt_ethtool *told, const char *feature);
 // One number, or one feature of the kernel's name; the message carries the driver's own words.
 // -EINVAL, -ERANGE, -EOPNOTSUPP as the kernel says.
 int pt_ethtool_set_number(struct pt_ethtool_socket *s, const char *device, const char *key,

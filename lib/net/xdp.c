@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "net/ethtool.h"
 #include "net/rtnl.h"
 
 // linux/netdev.h, which headers before 6.3 do not have.
@@ -148,6 +149,21 @@ static int ask_mac(const struct pt_link *link, uint8_t mac[6], struct pt_err *er
 	return 0;
 }
 
+// Whether the hardware takes tags off: XDP sees a frame of the device itself then.
+static int ask_untags(const struct pt_link *link, bool *out, struct pt_err *err)
+{
+	struct pt_ethtool_socket *sock = NULL;
+	struct pt_ethtool told = { 0 };
+	int ret = pt_ethtool_open(&sock, err);
+
+	if (!ret)
+		ret = pt_ethtool_read(sock, link->name, &told, err);
+	pt_ethtool_close(sock);
+	*out = pt_ethtool_active(&told, "rx-vlan-hw-parse") ||
+		pt_ethtool_active(&told, "rx-vlan-stag-hw-parse");
+	return ret;
+}
+
 // ---- queueing ----
 
 static void put_qdiscs(void *ctx, struct nlmsghdr *nlh)
@@ -226,6 +242,8 @@ int pt_xdp_facts(const struct pt_link *link, struct pt_xdp_facts *out, struct pt
 		ret = ask_driver(link, driver, err);
 	if (!ret)
 		ret = ask_mac(link, facts.mac, err);
+	if (!ret)
+		ret = ask_untags(link, &facts.untags, err);
 	if (ret)
 		return ret;
 	facts.told = look.found;

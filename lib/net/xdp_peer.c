@@ -2,18 +2,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "net/ethtool.h"
 #include "net/rtnl.h"
 #include "net/xdp.h"
 
@@ -108,19 +106,25 @@ static int open_nsid(int32_t id)
 	return fd;
 }
 
-static int tx_checksum(uint32_t ifindex, bool *on)
+static int read_features(uint32_t ifindex, struct pt_xdp_peer *out)
 {
-	struct ethtool_value value = { .cmd = ETHTOOL_GTXCSUM };
-	struct ifreq ifr = { .ifr_data = (void *)&value };
-	pt_autofd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct pt_ethtool_socket *sock = NULL;
+	struct pt_ethtool told = { 0 };
+	char name[IF_NAMESIZE];
+	int ret = if_indextoname(ifindex, name) ? pt_ethtool_open(&sock, NULL) : -errno;
 
-	if (fd < 0 || !if_indextoname(ifindex, ifr.ifr_name) || ioctl(fd, SIOCETHTOOL, &ifr))
-		return -errno;
-	*on = value.data;
-	return 0;
+	if (!ret)
+		ret = pt_ethtool_read(sock, name, &told, NULL);
+	pt_ethtool_close(sock);
+	*out = (struct pt_xdp_peer){
+		.partial = pt_ethtool_active(&told, "tx-checksum-ip-generic"),
+		.untags = pt_ethtool_active(&told, "tx-vlan-hw-insert") ||
+			pt_ethtool_active(&told, "tx-vlan-stag-hw-insert"),
+	};
+	return ret;
 }
 
-int pt_xdp_peer_partial(const struct pt_link *link, bool *partial, struct pt_err *err)
+int pt_xdp_peer_read(const struct pt_link *link, struct pt_xdp_peer *out, struct pt_err *err)
 {
 	struct peer peer = { .of = link->ifindex, .nsid = -1 };
 	pt_autofd home = -1, there = -1;
@@ -139,7 +143,7 @@ int pt_xdp_peer_partial(const struct pt_link *link, bool *partial, struct pt_err
 		if (home < 0 || there < 0 || setns(there, CLONE_NEWNET))
 			return -ENOENT;
 	}
-	ret = tx_checksum(peer.ifindex, partial);
+	ret = read_features(peer.ifindex, out);
 	if (peer.nsid >= 0 && setns(home, CLONE_NEWNET))
 		abort(); // nothing that follows may happen in the wrong place
 	return ret ? pt_err_errno(err, ret, "%s: other end", link->name) : 0;

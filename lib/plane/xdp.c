@@ -19,22 +19,38 @@ static int refuse(const struct pt_link *link, const char *why, struct pt_err *er
 	return pt_err_set(err, -EOPNOTSUPP, "%s: hook xdp: %s", link->name, why);
 }
 
-static int check_sums(const struct pt_link *link, struct pt_err *err)
+// What only an skb remembers.
+static int check_peer(const struct pt_link *link, struct pt_err *err)
 {
-	bool partial = true;
-	int ret = pt_xdp_peer_partial(link, &partial, err);
+	struct pt_xdp_peer peer;
+	int ret = pt_xdp_peer_read(link, &peer, err);
 
 	if (ret == -ENOENT)
 		return refuse(link,
 			"the other end of this veth cannot be seen; it may leave checksums "
 			"unfinished, which XDP forgets",
 			err);
-	if (!ret && partial)
+	if (!ret && peer.partial)
 		return refuse(link,
 			"the other end leaves checksums unfinished, which XDP forgets: "
 			"ethtool -K DEVICE tx off there, or hook auto",
 			err);
+	if (!ret && peer.untags)
+		return refuse(link,
+			"the other end leaves VLAN tags beside the frame, where XDP does not see "
+			"them: ethtool -K DEVICE txvlan off tx-vlan-stag-hw-insert off there, or "
+			"hook auto",
+			err);
 	return ret;
+}
+
+static int refuse_tags(const struct pt_link *link, struct pt_err *err)
+{
+	return pt_err_set(err, -EOPNOTSUPP,
+		"%s: hook xdp: its hardware takes VLAN tags off, so that XDP would take tagged "
+		"frames for its own: ethtool -K %s rxvlan off rx-vlan-stag-hw-parse off, or hook "
+		"auto",
+		link->name, link->name);
 }
 
 // *skip: frames of this device reach tc anyway.
@@ -51,7 +67,9 @@ static int check_lan(
 			link, "this kernel does not tell what devices can (Linux 6.3 does)", err);
 	if (!facts->native)
 		return refuse(link, "its driver cannot; use hook auto", err);
-	return facts->veth ? check_sums(link, err) : 0;
+	if (facts->veth)
+		return check_peer(link, err);
+	return facts->untags ? refuse_tags(link, err) : 0;
 }
 
 static int check_port(const struct pt_link *link, struct pt_err *err)

@@ -6,11 +6,13 @@
 
 #include "base/clock.h"
 #include "bench/blast.h"
+#include "net/xdp.h"
 #include "plane/state.h"
 #include "tests/bpf/site.h"
 
 #define FLOWS    256
 #define UPGRADES 3
+#define RATE     500000 // a second, that must pass meanwhile
 
 static struct pt_lane lane;
 static struct pt_fleet fleet;
@@ -64,15 +66,26 @@ static void nap(int64_t ms)
 	(void)nanosleep(&ts, NULL);
 }
 
-// Until nothing arrives any more, for two seconds at most.
-static void drain(void)
+static struct counts since(const struct counts *before)
 {
-	uint64_t was = 0;
+	struct counts now = count();
 
-	for (int i = 0; i < 40 && pt_blast_sunk(blast) != was; i++) {
-		was = pt_blast_sunk(blast);
-		nap(50);
+	return (struct counts){ now.entered - before->entered, now.dropped - before->dropped };
+}
+
+// Until nothing is on its way any more: all that entered has arrived or was counted as dropped. An
+// emulated processor may stand still for longer than seems possible.
+static struct counts drain(const struct counts *before, uint64_t sunk)
+{
+	struct counts now;
+
+	for (int i = 0; i < 200; i++) {
+		now = since(before);
+		if (now.entered - (pt_blast_sunk(blast) - sunk) <= now.dropped)
+			break;
+		nap(20);
 	}
+	return now;
 }
 
 // ---- what happens meanwhile ----
@@ -116,8 +129,8 @@ static void attach_kind(enum pt_hook_kind kind)
 
 static void under_load(const enum pt_hook_kind *kinds, size_t n)
 {
-	struct counts before = count(), after;
-	uint64_t sunk = pt_blast_sunk(blast), lost;
+	struct counts before = count(), passed;
+	uint64_t sunk = pt_blast_sunk(blast), lost, rate;
 	int64_t start = pt_mono_now().ns, ms;
 
 	T_NEED(pt_blast_start(blast, &err) == 0);
@@ -128,17 +141,17 @@ static void under_load(const enum pt_hook_kind *kinds, size_t n)
 	nap(20);
 	pt_blast_stop(blast);
 	ms = (pt_mono_now().ns - start) / PT_NS_PER_MS;
-	drain();
-	after = count();
-	after.entered -= before.entered;
-	after.dropped -= before.dropped;
-	lost = after.entered - (pt_blast_sunk(blast) - sunk);
-	printf("# %llu packets in %lld ms, %llu did not arrive, %llu dropped by queues\n",
-		(unsigned long long)after.entered, (long long)ms, (unsigned long long)lost,
-		(unsigned long long)after.dropped);
-	T_OK(after.entered > 1000);
-	T_OK((int64_t)lost >= 0 && lost <= after.dropped);
+	passed = drain(&before, sunk);
+	lost = passed.entered - (pt_blast_sunk(blast) - sunk);
+	rate = passed.entered * 1000 / (uint64_t)ms;
+	printf("# %" PRIu64 " packets in %" PRId64 " ms (%" PRIu64 " a second), %" PRIu64
+	       " did not arrive, %" PRIu64 " dropped by queues\n",
+		passed.entered, ms, rate, lost, passed.dropped);
+	T_OK(passed.entered > 1000);
+	T_OK((int64_t)lost >= 0 && lost <= passed.dropped);
 	T_OK(nothing_left());
+	if (!t_failed && rate < RATE)
+		T_SKIP("nothing lost, but the machine makes less than 500,000 packets a second");
 }
 
 static void as_the_kernel_has_it(void)
@@ -151,8 +164,18 @@ static void by_clsact(void)
 	under_load((const enum pt_hook_kind[]){ PT_HOOK_KIND_CLSACT }, 1);
 }
 
+static int wan_facts(void *ctx, struct pt_err *e)
+{
+	return pt_xdp_facts(&lane.wan, ctx, e);
+}
+
 static void from_kind_to_kind(void)
 {
+	struct pt_xdp_facts facts = {};
+
+	T_EQ(pt_nodes_in(&lane.nodes, PT_LANE_ROUTER, wan_facts, &facts, &err), 0);
+	if (!facts.told)
+		T_SKIP("this kernel does not tell what devices can do for XDP (Linux 6.3 does)");
 	under_load((const enum pt_hook_kind[]){ PT_HOOK_KIND_AUTO, PT_HOOK_KIND_CLSACT,
 			   PT_HOOK_KIND_XDP, PT_HOOK_KIND_CLSACT },
 		4);

@@ -34,8 +34,15 @@ refused() { # NAME REGEX
 
 # ---- what is refused ----
 
+edge_attach a --hook xdp && bail "attached beside unfinished checksums"
+[[ $(cat "$SCRATCH/a/attach.err") != *"Linux 6.3 does"* ]] ||
+	skip_all "this kernel does not tell what devices can do for XDP (Linux 6.3 does)"
 refused "checksums that XDP would lose" 'lan0: hook xdp: the other end leaves checksums unfinished'
 must offload ha eth0 tx off
+refused "VLAN tags that XDP would not see" 'lan0: hook xdp: the other end leaves VLAN tags beside the frame'
+must offload ha eth0 txvlan off
+refused "of the other kind, too" 'lan0: hook xdp: the other end leaves VLAN tags beside the frame'
+must offload ha eth0 tx-vlan-stag-hw-insert off
 refused "a path that nobody polls" 'wan0: hook xdp: nobody polls the other end'
 must offload isp a0 gro on
 must offload isp a1 gro on
