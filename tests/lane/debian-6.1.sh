@@ -95,8 +95,9 @@ bring_modules() { # NAME...
 programs=(bash ip tc ss ping traceroute tracepath ethtool nft conntrack bpftool jq sqlite3 nsenter setpriv
 	chrt sysctl mountpoint sed grep awk sort diff find xargs timeout taskset iperf3
 	cat cut tr head tail seq stat mktemp sleep date ls cp mv rm ln mkdir touch wc comm cmp dirname basename
-	env id kill ps readlink realpath tee test)
-modules=(crc32c_generic veth tun sch_ingress cls_bpf act_bpf sch_htb sch_prio vrf 8021q bridge af_packet nf_tables nft_ct
+	env id kill ps readlink realpath tee test mkfifo wg pppd stdbuf)
+modules=(crc32c_generic veth tun sch_ingress cls_bpf act_bpf sch_htb sch_prio sch_netem vrf 8021q
+	bridge bonding vxlan ppp_generic ppp_async ppp_synctty dummy af_packet nf_tables nft_ct
 	nft_masq nft_nat nft_chain_nat nft_limit nft_compat nf_conntrack nf_conntrack_netlink nf_nat
 	xt_mark nfnetlink udp_tunnel ip6_udp_tunnel wireguard ipip sit ip_gre ip6_gre nft_reject_inet nft_fib_inet)
 
@@ -108,6 +109,7 @@ pack() {
 		name=$(type -P "$name") && found+=("$name")
 	done
 	bring bin "${found[@]}" "$(command -v busybox)"
+	bring usr/libexec/coreutils /usr/libexec/coreutils/libstdbuf.so
 	ln -s bash "$root/bin/sh" # busybox's own would take its applets before our programs
 	ln -s ../bin/busybox "$root/sbin/modprobe"
 	cp -r tests "$root/patronus/"
