@@ -52,6 +52,21 @@ enum pt_mode {
 	PT_MODE_MARK,     // through the kernel: conntrack, NAT, firewall
 };
 
+// Who says whether a path is alive.
+enum pt_liveness {
+	PT_LIVENESS_STAMP, // our probes, which the far reflector answers
+	PT_LIVENESS_BFD,   // a BFD session with whatever speaks it at the far end
+};
+// What measures a path's quality; none: nothing does.
+enum pt_quality { PT_QUALITY_STAMP, PT_QUALITY_ICMP, PT_QUALITY_NONE };
+
+// PT_NULL: as config.yaml has it for probes.
+struct pt_bfd_keys {
+	int64_t min_tx_ms, min_rx_ms; // failover.detection_interval_ms
+	int64_t detect_mult;          // failover.detection_threshold
+	bool multihop;                // RFC 5883
+};
+
 struct pt_path {
 	const char *id;
 	const char *source, *dest; // site ids
@@ -69,7 +84,10 @@ struct pt_path {
 	int64_t preference; // order where a policy names none: higher first
 	int64_t weight;     // PT_NULL: the uplink's
 	bool maintenance;
-	int mode; // enum pt_mode; auto: the uplink's
+	int mode;     // enum pt_mode; auto: the uplink's
+	int liveness; // enum pt_liveness
+	int quality;  // enum pt_quality
+	struct pt_bfd_keys bfd;
 };
 
 struct pt_match {

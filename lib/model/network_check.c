@@ -443,6 +443,8 @@ static int check_all(struct pt_check *c)
 		rc = check_paths(c);
 	if (rc == 0)
 		rc = pt_check_rides(c);
+	if (rc == 0)
+		rc = pt_check_bfd(c);
 	return rc == 0 ? check_policies(c) : rc;
 }
 

@@ -48,3 +48,5 @@ int pt_index_refer(
 // Underlays and transit sites: references, and that nothing rides on itself. Uplinks, paths and
 // their other references are known to be good.
 int pt_check_rides(struct pt_check *c);
+// BFD: one session for a device and a target. Uplinks and paths are known to be good.
+int pt_check_bfd(struct pt_check *c);

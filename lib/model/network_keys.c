@@ -43,6 +43,17 @@ static const char *const mode_names[] = {
 	[PT_MODE_MARK] = "mark",
 	NULL,
 };
+static const char *const liveness_names[] = {
+	[PT_LIVENESS_STAMP] = "stamp",
+	[PT_LIVENESS_BFD] = "bfd",
+	NULL,
+};
+static const char *const quality_names[] = {
+	[PT_QUALITY_STAMP] = "stamp",
+	[PT_QUALITY_ICMP] = "icmp",
+	[PT_QUALITY_NONE] = "none",
+	NULL,
+};
 static const char *const flow_hash_names[] = {
 	[PT_FLOW_HASH_AUTO] = "auto",
 	[PT_FLOW_HASH_HOSTS] = "hosts",
@@ -164,6 +175,31 @@ static const struct pt_field uplink_fields[] = {
 };
 const struct pt_schema pt_uplink_schema = SCHEMA(uplink);
 
+#define BFD_NUMBER(key_, min_, max_, unit_, text)                                         \
+	{                                                                                 \
+		.key = #key_, .kind = PT_KIND_I64, PT_FIELD_AT(struct pt_bfd_keys, key_), \
+		.flags = PT_FIELD_NULLABLE, .min = (min_), .max = (max_), .def = PT_NULL, \
+		.unit = (unit_), .doc = (text)                                            \
+	}
+static const struct pt_field bfd_fields[] = {
+	BFD_NUMBER(min_tx_ms, 1, 60000, "ms",
+		"Least time between packets that we send; the detection interval where absent"),
+	BFD_NUMBER(min_rx_ms, 1, 60000, "ms",
+		"Least time between packets that we take; the detection interval where absent"),
+	BFD_NUMBER(detect_mult, 1, 255, NULL,
+		"Packets of ours that the far end may miss; the detection threshold where absent"),
+	{ .key = "multihop",
+		.kind = PT_KIND_BOOL,
+		PT_FIELD_AT(struct pt_bfd_keys, multihop),
+		.doc = "RFC 5883: UDP port 4784, and routers may be in between" },
+};
+static const struct pt_schema bfd_schema = {
+	.name = "bfd",
+	.size = sizeof(struct pt_bfd_keys),
+	.fields = bfd_fields,
+	.n = PT_ARRAY_LEN(bfd_fields),
+};
+
 static const struct pt_field path_fields[] = {
 	ID(path, "Name of the path in every reference"),
 	{ .key = "source",
@@ -262,6 +298,21 @@ static const struct pt_field path_fields[] = {
 		PT_FIELD_AT(struct pt_path, mode),
 		.names = mode_names,
 		.doc = "How packets reach the device; the uplink's mode where auto" },
+	{ .key = "liveness",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_path, liveness),
+		.names = liveness_names,
+		.doc = "Who says whether it is alive: our probes, or a BFD session" },
+	{ .key = "quality",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_path, quality),
+		.names = quality_names,
+		.doc = "What measures it where liveness is bfd" },
+	{ .key = "bfd",
+		.kind = PT_KIND_OBJECT,
+		PT_FIELD_AT(struct pt_path, bfd),
+		.sub = &bfd_schema,
+		.doc = "The BFD session, where liveness is bfd" },
 };
 const struct pt_schema pt_path_schema = SCHEMA(path);
 

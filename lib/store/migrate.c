@@ -19,6 +19,7 @@ static const struct pt_migration {
 	{ .sql = pt_schema_sql_4, .doc = "rollups, windows, maintenance, tune, bench, keys" },
 	{ .sql = pt_schema_sql_5, .doc = "hubs, underlays" },
 	{ .sql = pt_schema_sql_6, .doc = "weights, code points and classes to set" },
+	{ .sql = pt_schema_sql_7, .doc = "liveness by BFD" },
 };
 
 int64_t pt_store_version(void)

@@ -216,3 +216,10 @@ const char pt_schema_sql_6[] = "ALTER TABLE uplinks ADD COLUMN weight INTEGER NO
 			       "ALTER TABLE policies ADD COLUMN set_dscp INTEGER;"
 			       "ALTER TABLE policies ADD COLUMN class TEXT;"
 			       "ALTER TABLE decisions ADD COLUMN weights TEXT;";
+
+const char pt_schema_sql_7[] = "ALTER TABLE paths ADD COLUMN liveness TEXT;"
+			       "ALTER TABLE paths ADD COLUMN quality TEXT;"
+			       "ALTER TABLE paths ADD COLUMN bfd_min_tx_ms INTEGER;"
+			       "ALTER TABLE paths ADD COLUMN bfd_min_rx_ms INTEGER;"
+			       "ALTER TABLE paths ADD COLUMN bfd_detect_mult INTEGER;"
+			       "ALTER TABLE paths ADD COLUMN bfd_multihop INTEGER NOT NULL DEFAULT 0;";

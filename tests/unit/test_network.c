@@ -125,6 +125,14 @@ static const struct {
 		"10:73: paths[2].device: \"wg 0\" is not a device: 1 to 15 characters without / : "
 		"or "
 		"space" },
+	{ BASE PATH_ROW "quality: icmp}\n",
+		"10:74: paths[2].quality: without liveness: bfd it is the probes that tell life, "
+		"which are stamp" },
+	{ BASE PATH_ROW "liveness: bfd}\n  - {id: pd, source: a, dest: b, uplink: ua, device: "
+			"wan0, target: 192.0.2.9, liveness: bfd}\n",
+		"11:68: paths[3].target: path \"pc\" has a BFD session with it by wan0" },
+	{ BASE PATH_ROW "liveness: bfd, bfd: {detect_mult: 256}}\n",
+		"10:99: paths[2].bfd.detect_mult: 256 is out of range 1 to 255" },
 	{ BASE PATH_ROW "ssid: 0}\n", "10:71: paths[2].ssid: 0 is out of range 1 to 65535" },
 	{ BASE PATH_ROW "ssid: 7}\n  - {id: pd, source: a, dest: b, uplink: ua, target: "
 			"192.0.2.9, ssid: 7}\n",
