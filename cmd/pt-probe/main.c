@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "probe/env.h"
+#include "service.h"
 #include "verbs.h"
 
 static const struct pt_verb verbs[] = {
@@ -41,6 +42,42 @@ static const struct pt_verb verbs[] = {
 		.max_args = 1,
 		.need = PT_NEED_NETNS | PT_NEED_JSON,
 		.doc = "Show loss and delay of every hop on the way to a host",
+	},
+	{
+		.name = "tcp",
+		.run = probe_tcp,
+		.options = probe_tcp_options,
+		.parse = probe_tcp_parse,
+		.opts_size = sizeof(struct probe_service_opts),
+		.args = "HOST:PORT",
+		.min_args = 1,
+		.max_args = 1,
+		.need = PT_NEED_NETNS | PT_NEED_JSON,
+		.doc = "Time TCP handshakes with a service",
+	},
+	{
+		.name = "http",
+		.run = probe_http,
+		.options = probe_http_options,
+		.parse = probe_http_parse,
+		.opts_size = sizeof(struct probe_service_opts),
+		.args = "URL",
+		.min_args = 1,
+		.max_args = 1,
+		.need = PT_NEED_NETNS | PT_NEED_JSON,
+		.doc = "Time HTTP and HTTPS requests, step by step, and check the answers",
+	},
+	{
+		.name = "dns",
+		.run = probe_dns,
+		.options = probe_dns_options,
+		.parse = probe_dns_parse,
+		.opts_size = sizeof(struct probe_service_opts),
+		.args = "SERVER NAME",
+		.min_args = 2,
+		.max_args = 2,
+		.need = PT_NEED_NETNS | PT_NEED_JSON,
+		.doc = "Time DNS queries over UDP, and check the answers",
 	},
 	{
 		.name = "watch",

@@ -7,7 +7,8 @@
 #include "way.h"
 
 extern const struct argp_option probe_ping_options[], probe_watch_options[],
-	probe_reflect_options[], probe_mtu_options[], probe_trace_options[];
+	probe_reflect_options[], probe_mtu_options[], probe_trace_options[], probe_tcp_options[],
+	probe_http_options[], probe_dns_options[];
 
 struct probe_ping_opts {
 	struct probe_way way;
@@ -50,6 +51,12 @@ struct probe_trace_opts {
 	int64_t interval_ns, timeout_ns;
 };
 
+int probe_tcp_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int probe_tcp(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int probe_http_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int probe_http(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int probe_dns_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int probe_dns(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int probe_mtu_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_mtu(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int probe_trace_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);

@@ -16,6 +16,7 @@ const char *const pt_probe_kind_names[] = {
 	[PT_PROBE_ICMP] = "icmp",
 	[PT_PROBE_TCP] = "tcp",
 	[PT_PROBE_HTTP] = "http",
+	[PT_PROBE_DNS] = "dns",
 	NULL,
 };
 const char *const pt_family_names[] = {
@@ -170,6 +171,59 @@ static const struct pt_field health_fields[] = {
 	TEXT(health, timestamps, "Who stamped the probes: kernel or user"),
 };
 const struct pt_schema pt_health_schema = SCHEMA(health, health_fields);
+
+#define STEP(key_, text)                                                                \
+	{                                                                               \
+		.key = #key_, .kind = PT_KIND_I64,                                      \
+		.offset = offsetof(struct pt_service_figures, steps_us.key_) -          \
+			offsetof(struct pt_service_figures, steps_us),                  \
+		.flags = PT_FIELD_NULLABLE, .min = 0, .max = INT64_MAX, .def = PT_NULL, \
+		.unit = "us", .doc = (text)                                             \
+	}
+static const struct pt_field steps_fields[] = {
+	STEP(lookup, "Until the name was resolved"),
+	STEP(connect, "Until the connection stood"),
+	STEP(tls, "Until TLS was agreed on"),
+	STEP(first_byte, "Until the first byte of the answer"),
+	STEP(total, "Until the answer was complete"),
+};
+static const struct pt_schema steps_schema = {
+	.name = "steps_us",
+	.size = sizeof(((const struct pt_service_figures *)NULL)->steps_us),
+	.fields = steps_fields,
+	.n = PT_ARRAY_LEN(steps_fields),
+};
+
+static const struct pt_field service_fields[] = {
+	TEXT(service_figures, asked, "URL, address and port, or name and type"),
+	{ .key = "steps_us",
+		.kind = PT_KIND_OBJECT,
+		PT_FIELD_AT(struct pt_service_figures, steps_us),
+		.sub = &steps_schema,
+		.unit = "us",
+		.doc = "From the start of a request, means of those that succeeded" },
+	FIGURE(service_figures, status, INT64_MAX, NULL,
+		"HTTP status or DNS code of the last answer"),
+	{ .key = "cert_days",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_service_figures, cert_days),
+		.flags = PT_FIELD_NULLABLE,
+		.min = -1000000,
+		.max = INT64_MAX,
+		.def = PT_NULL,
+		.unit = "days",
+		.doc = "Until the server's certificate expires" },
+	FIGURE(service_figures, bytes, INT64_MAX, "bytes", "Of the last page"),
+	FIGURE(service_figures, answers, INT64_MAX, NULL, "DNS records in the last answer"),
+	FIGURE(service_figures, resent, INT64_MAX, NULL, "SYNs that had to be sent again"),
+	TEXT(service_figures, why, "What was wrong last; null: nothing in this window"),
+};
+const struct pt_schema pt_service_schema = {
+	.name = "service",
+	.size = sizeof(struct pt_service_figures),
+	.fields = service_fields,
+	.n = PT_ARRAY_LEN(service_fields),
+};
 
 static const struct pt_field transition_fields[] = {
 	{ .key = "path",

@@ -5,7 +5,7 @@
 #include "base/hist.h"
 #include "model/schema.h"
 
-enum pt_probe_kind { PT_PROBE_STAMP, PT_PROBE_ICMP, PT_PROBE_TCP, PT_PROBE_HTTP };
+enum pt_probe_kind { PT_PROBE_STAMP, PT_PROBE_ICMP, PT_PROBE_TCP, PT_PROBE_HTTP, PT_PROBE_DNS };
 extern const char *const pt_probe_kind_names[];
 enum pt_family { PT_FAMILY_IPV4, PT_FAMILY_IPV6 };
 extern const char *const pt_family_names[];
@@ -31,6 +31,18 @@ struct pt_health {
 	int64_t mos;            // thousandths, ITU-T G.107 E-model
 	int64_t score;          // 0 to 100
 	const char *timestamps; // "kernel" or "user"
+};
+
+// What health records of services (probe tcp, http, dns) have beside the above.
+struct pt_service_figures {
+	const char *asked; // "https://www.example.com/", "192.0.2.1:443", "example.com A"
+	struct {
+		int64_t lookup, connect, tls, first_byte, total;
+	} steps_us;
+	int64_t status;    // HTTP's or DNS's
+	int64_t cert_days; // until the server's certificate expires; below 0: it has
+	int64_t bytes, answers, resent;
+	const char *why; // NULL: nothing was wrong
 };
 
 struct pt_transition {
@@ -79,5 +91,5 @@ struct pt_traffic {
 	int64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
 };
 
-extern const struct pt_schema pt_health_schema, pt_transition_schema, pt_decision_schema,
-	pt_switch_schema, pt_traffic_schema;
+extern const struct pt_schema pt_health_schema, pt_service_schema, pt_transition_schema,
+	pt_decision_schema, pt_switch_schema, pt_traffic_schema;

@@ -46,6 +46,26 @@ refused() { # WORDS-OF-THE-LINE ARGS...
 	refused "at least 44" ping --stamp 862 -s 43 127.0.0.1
 }
 
+@test "tcp, http and dns refuse what is no service" {
+	refused "'127.0.0.1' is not HOST:PORT" tcp 127.0.0.1
+	refused "'::1:80' is not HOST:PORT" tcp ::1:80
+	refused "'h:0' is not HOST:PORT" tcp h:0
+	refused "tcp: needs HOST:PORT" tcp
+	refused "'ftp://h/' is no http:// or https:// address" http ftp://h/
+	refused "'https://' is no http" http https://
+	refused "--status: '200,99'" http --status 200,99 http://127.0.0.1/
+	refused "--status: 'ok'" http --status ok http://127.0.0.1/
+	refused "--status: names none" http --status , http://127.0.0.1/
+	refused "--body: is empty" http --body "" http://127.0.0.1/
+	refused "--address: 'here'" http --address here http://127.0.0.1/
+	refused "--cert-days: '0'" http --cert-days 0 http://127.0.0.1/
+	refused "dns: needs SERVER NAME" dns 127.0.0.1
+	refused "'a..b' is no name" dns 127.0.0.1 a..b
+	refused "--type: 'axe'" dns -t axe 127.0.0.1 a
+	refused "--rcode: 'bad'" dns --rcode bad 127.0.0.1 a
+	refused "--port: '0'" dns -p 0 127.0.0.1 a
+}
+
 @test "reflect refuses what is no port, address or prefix" {
 	refused "--port: '0'" reflect --port 0
 	refused "--bind: 'here'" reflect --bind here

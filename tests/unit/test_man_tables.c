@@ -182,10 +182,11 @@ static void check_page(const char *path, const struct pt_schema *const *schemas,
 		walk(headings[i], schemas[i], check_section, &page);
 }
 
-static const struct pt_schema *const records[] = { &pt_health_schema, &pt_transition_schema,
-	&pt_decision_schema, &pt_switch_schema, &pt_traffic_schema, &pt_tune_schema };
-static const char *const record_names[] = { "health", "transition", "decision", "switch", "traffic",
-	"tune" };
+static const struct pt_schema *const records[] = { &pt_health_schema, &pt_service_schema,
+	&pt_transition_schema, &pt_decision_schema, &pt_switch_schema, &pt_traffic_schema,
+	&pt_tune_schema };
+static const char *const record_names[] = { "health", "service", "transition", "decision", "switch",
+	"traffic", "tune" };
 
 static void config_page(void)
 {
