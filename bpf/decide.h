@@ -23,7 +23,8 @@ struct pt_choice {
 	__u32 rank;
 	__u32 avoided; // first dead candidate that stood before it; 0 none
 	__u32 group;   // its index
-	__u32 flags;   // PT_GROUP_*; none of PT_GROUP_WHOLE where they were not needed
+	__u32 policy;
+	__u32 flags; // PT_GROUP_*; none of PT_GROUP_WHOLE where they were not needed
 	const struct pt_hop *hop;
 	const struct pt_treat *treat; // of the packet's policy
 };
@@ -402,6 +403,7 @@ static __always_inline enum pt_stat pt_path_of(const struct pt_meta *meta, const
 	if (at->site >= meta->site_cap)
 		return PT_STAT_PASS_NO_GROUP;
 	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
+	choice->policy = at->policy;
 	choice->treat = at->treat;
 	return pt_take_first(choice, p->family) ? PT_STEER_ON : pt_take_best(p, choice);
 }

@@ -118,6 +118,7 @@ static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb,
 	if (at->site >= meta->site_cap)
 		return PT_STAT_PASS_NO_GROUP;
 	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
+	choice->policy = at->policy;
 	choice->treat = at->treat;
 	group = bpf_map_lookup_elem(&pt_group, &choice->group);
 	if (!group)

@@ -10,8 +10,8 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define PT_ABI     2
-#define PT_PIN_DIR "/sys/fs/bpf/patronus/2"
+#define PT_ABI     3
+#define PT_PIN_DIR "/sys/fs/bpf/patronus/3"
 
 #define PT_MAX_PATH    16384 // path indexes 1 .. 16383; 0 means none
 #define PT_MAX_UPLINK  1024  // uplink indexes 1 .. 1023; 0 means none
@@ -481,6 +481,8 @@ enum pt_direction { PT_TX, PT_RX, PT_DIRECTIONS };
 	X(REPLY_SOURCE, "reply_source", "replies rejected: not from the probe target")           \
 	X(REPLY_SEQUENCE, "reply_sequence", "replies rejected: sequence number not outstanding") \
 	X(REPLY_STAMP, "reply_stamp", "replies rejected: wrong timestamp, or a replay")          \
+	X(PASSIVE_FULL, "passive_full",                                                          \
+		"packets of followed flows not counted: no room for another path and policy")    \
 	X(EVENT_LOST, "event_lost", "events that found the ring full")                           \
 	X(TIMER_FAILED, "timer_failed", "watchdogs that could not be armed")
 

@@ -11,6 +11,7 @@
 #include "bpf/flow.h"
 #include "bpf/mss.h"
 #include "bpf/onward.h"
+#include "bpf/passive.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -252,6 +253,8 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 		return PT_STAT_PASS_SHORT;
 	}
 	pt_count_tx(skb, p, choice);
+	pt_passive_out(p, p->net, (void *)(long)skb->data_end, choice->path, choice->policy,
+		skb->gso_segs, skb->gso_size);
 	if (choice->avoided)
 		pt_note_first(choice);
 	pt_clock_strikes(skb, p, choice);

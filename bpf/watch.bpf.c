@@ -8,6 +8,7 @@
 
 #include "bpf/maps.h"
 #include "bpf/parse.h"
+#include "bpf/passive.h"
 #include "bpf/watchdog.h"
 #include "bpf/clock.h"
 
@@ -146,6 +147,8 @@ static __always_inline int pt_watch_in(struct __sk_buff *skb, const __u32 l2_len
 			return pt_reflect(skb, l2_len, &p);
 	} else if (parsed != PT_PARSE_NOT_IP) {
 		pt_count_rx(skb, l2_len); // of users; the far end's probes are as little as ours
+		if (parsed == PT_PARSE_OK)
+			pt_passive_in(skb, &p);
 	}
 	return TC_ACT_UNSPEC;
 }

@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 
 #include "bpf/decide.h"
+#include "bpf/passive.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -229,6 +230,7 @@ static __always_inline int pt_forward(
 	macs[1] = mac->mac[1];
 	macs[2] = mac->mac[2];
 	pt_count_tx(p, choice);
+	pt_passive_out(p, eth + 1, end, choice->path, choice->policy, 1, 0);
 	return act;
 }
 

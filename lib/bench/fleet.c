@@ -167,7 +167,9 @@ int pt_fleet_load(struct pt_fleet *f, const char *dir, struct pt_programs *progs
 	struct pt_plane **plane, struct pt_err *err)
 {
 	struct pt_trie need;
-	struct pt_sizes sizes = { .paths = f->net.n_paths, .sites = f->net.n_sites };
+	struct pt_sizes sizes = { .paths = f->net.n_paths,
+		.sites = f->net.n_sites,
+		.passive = (uint32_t)f->cfg.failover.passive_share };
 	bool created;
 	int ret = pt_table_need(&f->setup, &need, err);
 

@@ -46,6 +46,8 @@ struct pt_config {
 			cooldown_max_secs; // of paths that fall again and again
 		bool parallel_checks;
 		bool traffic_probes;
+		bool passive;
+		int64_t passive_share; // one TCP flow in so many
 		int64_t mark_shift;    // our 12 bits of packet marks begin here
 		int64_t rule_priority; // of the first of our policy rules
 		int64_t route_metric;  // of routes to sites

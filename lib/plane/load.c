@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "bpf/plane.h"
+#include "bpf/passive_map.h"
 #include "plane/pin.h"
 
 #pragma GCC diagnostic push
@@ -71,6 +72,7 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_penalty", paths },
 		{ "pt_clock", paths },
 		{ "pt_peer", paths },
+		{ "pt_rtt", PT_PASSIVE_CLASSES * paths },
 		{ "pt_traffic", PT_DIRECTIONS * paths * cpus },
 		{ "pt_session", paths },
 		{ "pt_flow", s->nat ? PT_NAT_FLOWS : 0 },
@@ -147,6 +149,11 @@ static int keep_program(const struct bpf_program *prog, int *out, struct pt_err 
 	return *out < 0 ? pt_err_errno(err, -errno, "%s", bpf_program__name(prog)) : 0;
 }
 
+static uint32_t passive_below(const struct pt_sizes *s)
+{
+	return s->passive ? at_least(PT_PASSIVE_SHARE / s->passive, 1) : 0;
+}
+
 static int load_steer(
 	const char *dir, const struct pt_sizes *sizes, struct pt_programs *out, struct pt_err *err)
 {
@@ -156,6 +163,8 @@ static int load_steer(
 
 	if (!skel)
 		return pt_err_errno(err, -errno, "steer program");
+	skel->rodata->pt_passive_below = passive_below(sizes);
+	skel->rodata->pt_passive_seed = out->seed;
 	ret = load_object(skel->obj, dir, sizes, err);
 	if (!ret)
 		ret = keep_program(skel->progs.pt_steer, &out->fd[PT_PROGRAM_STEER], err);
@@ -177,6 +186,8 @@ static int load_watch(const char *dir, const struct pt_sizes *sizes, uint32_t ge
 	if (!skel)
 		return pt_err_errno(err, -errno, "watch program");
 	skel->rodata->pt_generation = generation;
+	skel->rodata->pt_passive_below = passive_below(sizes);
+	skel->rodata->pt_passive_seed = out->seed;
 	ret = load_object(skel->obj, dir, sizes, err);
 	if (!ret)
 		ret = keep_program(skel->progs.pt_in, &out->fd[PT_PROGRAM_IN], err);
@@ -196,6 +207,8 @@ int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
 	struct pt_programs got = PT_PROGRAMS_NONE;
 	int ret;
 
+	if (getrandom(&got.seed, sizeof(got.seed), 0) != (ssize_t)sizeof(got.seed))
+		return pt_err_errno(err, -errno, "random numbers");
 	pt_libbpf_to_log();
 	ret = load_steer(dir, sizes, &got, err);
 	if (!ret)
@@ -232,18 +245,20 @@ static int pin_ports(struct bpf_map *map, const char *dir, struct pt_err *err)
 	return ret && ret != -EEXIST ? pt_err_errno(err, ret, "%s", bpf_map__name(map)) : 0;
 }
 
-int pt_load_xdp(const char *dir, uint32_t path_cap, struct pt_programs *out, struct pt_err *err)
+int pt_load_xdp(
+	const char *dir, const struct pt_sizes *sizes, struct pt_programs *out, struct pt_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = dir);
-	const struct pt_sizes sizes = { .paths = path_cap };
 	struct xdp_bpf *skel = xdp_bpf__open_opts(&opts);
 	int ret;
 
 	if (!skel)
 		return pt_err_errno(err, -errno, "XDP program");
+	skel->rodata->pt_passive_below = passive_below(sizes);
+	skel->rodata->pt_passive_seed = out->seed;
 	ret = share_ports(skel->maps.pt_xdp_port, dir, err);
 	if (!ret)
-		ret = load_object(skel->obj, dir, &sizes, err);
+		ret = load_object(skel->obj, dir, sizes, err);
 	if (!ret)
 		ret = pin_ports(skel->maps.pt_xdp_port, dir, err);
 	if (!ret)

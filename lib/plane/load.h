@@ -10,6 +10,7 @@ struct pt_sizes {
 	uint32_t paths, sites, chunks, forks; // what the network needs; head room is added here
 	uint32_t lans;                        // devices
 	bool nat;                             // a NATed uplink: flows are remembered
+	uint32_t passive;                     // one TCP flow in so many is measured; 0 none
 };
 
 enum pt_program {
@@ -26,6 +27,7 @@ enum pt_program {
 
 struct pt_programs {
 	int fd[PT_PROGRAM_COUNT];
+	uint32_t seed; // by which they choose flows to measure
 };
 
 #define PT_NAT_FLOWS 65536 // remembered where there is NAT: 7 MB
@@ -40,8 +42,9 @@ struct pt_programs {
 // room for twice `sizes`. Maps that are there keep their sizes. The caller closes the programs.
 int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
 	struct pt_programs *out, struct pt_err *err);
-// The XDP program beside them, with maps for so many paths; where nobody wants it, it is not there.
-int pt_load_xdp(const char *dir, uint32_t path_cap, struct pt_programs *out, struct pt_err *err);
+// The XDP program beside those in *out; where nobody wants it, it is not there.
+int pt_load_xdp(
+	const char *dir, const struct pt_sizes *sizes, struct pt_programs *out, struct pt_err *err);
 void pt_programs_done(struct pt_programs *p);
 
 // Sends libbpf's own words to the log's debug level; without it they go to stderr.

@@ -68,6 +68,10 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		sizeof(struct pt_hook), NOT_MAPPED, false },
 	[PT_MAP_TRAFFIC] = { "pt_traffic", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_volume),
 		MAPPED(traffic), false },
+	[PT_MAP_PASSIVE] = { "pt_passive", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_passive_flow),
+		NOT_MAPPED, true },
+	[PT_MAP_RTT] = { "pt_rtt", BPF_MAP_TYPE_HASH, sizeof(struct pt_rtt_key),
+		sizeof(struct pt_rtt), NOT_MAPPED, true },
 	[PT_MAP_STAT] = { "pt_stat", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, NOT_MAPPED, false },
 	[PT_MAP_EVENT] = { "pt_event", BPF_MAP_TYPE_RINGBUF, 0, 0, NOT_MAPPED, false },
 };

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "bpf/passive_map.h"
 #include "bpf/plane.h"
 #include "plane/pin.h"
 
@@ -30,6 +31,8 @@ enum pt_map {
 	PT_MAP_NAME,
 	PT_MAP_HOOK,
 	PT_MAP_TRAFFIC,
+	PT_MAP_PASSIVE,
+	PT_MAP_RTT,
 	PT_MAP_STAT,
 	PT_MAP_EVENT,
 	PT_MAP_COUNT

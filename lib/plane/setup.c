@@ -133,6 +133,8 @@ static int sizes_of(const struct pt_setup *s, struct pt_sizes *out, struct pt_er
 		out->paths += is_self(s, s->net->paths[i].source);
 	out->lans = s->self->n_lan;
 	out->nat = pt_mode_any_nat(s);
+	if (s->cfg->failover.passive)
+		out->passive = (uint32_t)s->cfg->failover.passive_share;
 	return ret;
 }
 
@@ -297,8 +299,10 @@ static int attach_locked(
 		init_meta(p);
 	if (!ret && s->hook != PT_HOOK_KIND_AUTO)
 		p->meta->flags = flags_of[s->hook];
-	if (!ret && p->meta->flags & PT_META_XDP)
-		ret = pt_load_xdp(dir, p->entries[PT_MAP_HOP], &progs, err);
+	if (!ret && p->meta->flags & PT_META_XDP) {
+		sizes.paths = p->entries[PT_MAP_HOP];
+		ret = pt_load_xdp(dir, &sizes, &progs, err);
+	}
 	if (!ret)
 		ret = fill_tables(p, s, true, err);
 	if (!ret) { // before any packet gets a mark
@@ -384,8 +388,10 @@ int pt_setup_load(
 		ret = sizes_of(s, &sizes, err);
 	if (!ret)
 		ret = pt_load(p->dir, &sizes, p->meta->generation + 1, out, err);
-	if (!ret && p->meta->flags & PT_META_XDP)
-		ret = pt_load_xdp(p->dir, p->entries[PT_MAP_HOP], out, err);
+	if (!ret && p->meta->flags & PT_META_XDP) {
+		sizes.paths = p->entries[PT_MAP_HOP];
+		ret = pt_load_xdp(p->dir, &sizes, out, err);
+	}
 	if (!ret)
 		p->meta->generation++;
 	return ret;

@@ -15,6 +15,7 @@
 #include "plane/dest.h"
 #include "plane/mode.h"
 #include "plane/nexthop.h"
+#include "plane/passive.h"
 #include "plane/rule.h"
 #include "plane/rx.h"
 #include "plane/session.h"
@@ -395,9 +396,15 @@ static int put_policy_names(struct pt_table *t, struct pt_err *err)
 {
 	int ret = 0;
 
-	for (uint32_t i = 0; i < PT_MAX_POLICY && !ret; i++)
-		ret = pt_names_set(&t->names, PT_NAME_POLICY, i,
-			i < t->setup->net->n_policies ? t->setup->net->policies[i].id : NULL, err);
+	for (uint32_t i = 0; i < PT_MAX_POLICY && !ret; i++) {
+		const char *was = pt_names_id(&t->names, PT_NAME_POLICY, i);
+		const char *id = i < t->setup->net->n_policies ? t->setup->net->policies[i].id
+							       : NULL;
+
+		if (was && (!id || strcmp(was, id) != 0))
+			pt_passive_forget_policy(t->plane, i);
+		ret = pt_names_set(&t->names, PT_NAME_POLICY, i, id, err);
+	}
 	return ret;
 }
 
@@ -457,6 +464,7 @@ static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 	p->block->path[path] = 0;
 	p->penalty[path] = (struct pt_penalty){};
 	pt_count_clear(p, path);
+	pt_passive_forget_path(p, path);
 	ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
 	if (!ret)
 		ret = bpf_map_update_elem(p->fd[PT_MAP_CLOCK], &path, &unclocked, BPF_ANY);

@@ -29,6 +29,9 @@
 #define RIG_DEVICE 1 // lo: the only device a new network namespace has
 #define RIG_PORT   862
 #define RIG_CPUS   512
+#ifndef RIG_PASSIVE
+#define RIG_PASSIVE 16 // one TCP flow in so many, as failover.passive_share
+#endif
 
 struct rig {
 	char dir[64];
@@ -57,7 +60,7 @@ static int rig_skip(const char *why)
 
 static int rig_start(void)
 {
-	const struct pt_sizes sizes = { .paths = 7, .sites = 7 };
+	const struct pt_sizes sizes = { .paths = 7, .sites = 7, .passive = RIG_PASSIVE };
 	bool created;
 
 	rig.prog = PT_PROGRAMS_NONE;
@@ -69,7 +72,7 @@ static int rig_start(void)
 	if (pt_pin_create(rig.dir, &created, &rig.err))
 		return rig_skip(rig.err.msg);
 	if (pt_load(rig.dir, &sizes, 1, &rig.prog, &rig.err) ||
-		pt_load_xdp(rig.dir, sizes.paths, &rig.prog, &rig.err) ||
+		pt_load_xdp(rig.dir, &sizes, &rig.prog, &rig.err) ||
 		pt_plane_open(rig.dir, PT_PLANE_NEW, &rig.plane, &rig.err)) {
 		printf("Bail out! %s\n", rig.err.msg);
 		rig_done();

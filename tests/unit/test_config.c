@@ -71,6 +71,8 @@ static void defaults_are_the_guides(void)
 	T_EQ(c.failover.cooldown_half_life_secs, 900);
 	T_EQ(c.failover.cooldown_max_secs, 3600);
 	T_OK(c.failover.traffic_probes);
+	T_OK(c.failover.passive);
+	T_EQ(c.failover.passive_share, 16);
 	T_OK(c.failover.parallel_checks);
 	T_EQ(c.wireguard.persistent_keepalive, 25);
 	T_EQ(c.wireguard.allowed_ips_batch_size, 100);
