@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/emit.h"
 #include "base/loop.h"
@@ -13,6 +14,7 @@
 #include "plane/bank.h"
 #include "plane/names.h"
 #include "plane/nexthop.h"
+#include "plane/passive.h"
 #include "plane/state.h"
 
 static const struct pt_column path_columns[] = {
@@ -44,6 +46,19 @@ static const struct pt_column group_columns[] = {
 	{ "paths", "ORDER", false },
 	{ "uses", "USES", false },
 	{ "because", "BECAUSE", false },
+	{},
+};
+
+static const struct pt_column passive_columns[] = {
+	{ "path", "PATH", false },
+	{ "policy", "POLICY", false },
+	{ "rtt_p50_us", "RTT P50", true },
+	{ "rtt_p95_us", "P95", true },
+	{ "rtts", "RTTS", true },
+	{ "segments", "SEGMENTS", true },
+	{ "retransmitted", "RETRANSMITTED", true },
+	{ "retransmitted_ppm", "PPM", true },
+	{ "crossed", "CROSSED", true },
 	{},
 };
 
@@ -165,6 +180,50 @@ static void emit_group(struct pt_emit *e, const struct pt_plane *p, const struct
 						   : "kernel-routes");
 }
 
+static void emit_quantile(struct pt_emit *e, const struct pt_hist *h, uint32_t q_ppm)
+{
+	char text[32];
+	int64_t us = pt_hist_quantile(h, q_ppm);
+
+	if (us < 0) {
+		pt_emit_null(e);
+		return;
+	}
+	pt_duration_format(us * PT_NS_PER_US, text, sizeof(text));
+	pt_emit_i64_as(e, us, text);
+}
+
+static int emit_passive(
+	struct pt_emit *e, const struct pt_plane *p, const struct pt_names *n, struct pt_err *err)
+{
+	pt_autofree struct pt_rtt_key *keys = NULL;
+	struct pt_passive_sum sum;
+	uint32_t count = 0;
+	int ret = pt_passive_list(p, &keys, &count, err);
+
+	pt_emit_table(e, "passive", passive_columns);
+	for (uint32_t i = 0; i < count; i++) {
+		const char *path = pt_names_id(n, PT_NAME_PATH, keys[i].path);
+
+		if (!path || pt_passive_read(p, &keys[i], &sum))
+			continue; // gone by now
+		pt_emit_row(e);
+		pt_emit_str(e, path);
+		pt_emit_str(e, pt_names_id(n, PT_NAME_POLICY, keys[i].policy));
+		emit_quantile(e, &sum.rtt, 500000);
+		emit_quantile(e, &sum.rtt, 950000);
+		pt_emit_i64(e, (int64_t)sum.rtt.count);
+		pt_emit_i64(e, (int64_t)sum.segments);
+		pt_emit_i64(e, (int64_t)sum.again);
+		if (sum.segments)
+			pt_emit_i64(e, (int64_t)(sum.again * 1000000 / sum.segments));
+		else
+			pt_emit_null(e);
+		pt_emit_i64(e, (int64_t)sum.crossed);
+	}
+	return ret;
+}
+
 static int emit_counters(
 	struct pt_emit *e, const struct pt_ctx *ctx, const struct pt_plane *p, struct pt_err *err)
 {
@@ -200,7 +259,8 @@ static int emit_all(struct pt_emit *e, const struct pt_ctx *ctx, const struct pt
 	for (uint32_t site = 1; site < p->meta->site_cap; site++)
 		for (uint32_t policy = 0; policy < PT_MAX_POLICY; policy++)
 			emit_group(e, p, n, site, policy);
-	return emit_counters(e, ctx, p, err);
+	ret = emit_passive(e, p, n, err);
+	return ret ? ret : emit_counters(e, ctx, p, err);
 }
 
 const struct argp_option status_options[] = {

@@ -170,6 +170,8 @@ static int open_all(struct watch *w, struct pt_err *err)
 	if (!ret)
 		ret = pt_events_new(w->plane, watch_on_event, w, &w->events, err);
 	if (!ret)
+		ret = watch_passive_init(w, err);
+	if (!ret)
 		ret = watch_records_init(w, err);
 	return ret;
 }
@@ -207,6 +209,7 @@ static int run(struct watch *w, struct pt_err *err)
 static void close_all(struct watch *w)
 {
 	watch_records_done(w);
+	watch_passive_done(w);
 	watch_paths_done(w);
 	pt_names_done(&w->names);
 	pt_events_free(w->events);

@@ -2,7 +2,7 @@
 // The daemon: kernel events, device changes and decisions in; records, blocks and groups out.
 // watch.c wires the loop, watch_paths.c holds the state of paths, watch_hold.c holds them back,
 // watch_switch.c tells switches, watch_devices.c follows devices, watch_ways.c keeps the kernel's
-// routes, watch_records.c reads and writes.
+// routes, watch_passive.c tells what users' flows told, watch_records.c reads and writes.
 #pragma once
 #include "base/loop.h"
 #include "base/record.h"
@@ -49,6 +49,7 @@ struct watch {
 	struct pt_devices devices;         // as last read
 	struct pt_setup setup;             // borrows from devices and in
 	struct watch_ways *ways;
+	struct watch_passive *passive;
 	struct pt_events *events;
 	struct pt_record_writer *out;
 	struct pt_record_reader *reader; // NULL: no decisions come in
@@ -125,6 +126,13 @@ void watch_ways_sync(struct watch *w);
 void watch_ways_stir(struct watch *w);
 // After anything that may have moved traffic: the sites' routes go with it, at once.
 void watch_ways_follow(struct watch *w);
+
+// ---- watch_passive.c ----
+
+int watch_passive_init(struct watch *w, struct pt_err *err);
+void watch_passive_done(struct watch *w);
+// A record for each path and policy whose flows have sent anything since the last time.
+void watch_passive_tell(struct watch *w);
 
 // ---- watch_records.c ----
 

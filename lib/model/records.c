@@ -55,9 +55,7 @@ const char *const pt_family_names[] = {
 
 #define RTT(key_, text)                                                                 \
 	{                                                                               \
-		.key = #key_, .kind = PT_KIND_I64,                                      \
-		.offset = offsetof(struct pt_health, rtt_us.key_) -                     \
-			offsetof(struct pt_health, rtt_us),                             \
+		.key = #key_, .kind = PT_KIND_I64, PT_FIELD_AT(struct pt_rtt_us, key_), \
 		.flags = PT_FIELD_NULLABLE, .min = 0, .max = INT64_MAX, .def = PT_NULL, \
 		.unit = "us", .doc = (text)                                             \
 	}
@@ -71,7 +69,7 @@ static const struct pt_field rtt_fields[] = {
 };
 static const struct pt_schema rtt_schema = {
 	.name = "rtt_us",
-	.size = sizeof(((const struct pt_health *)NULL)->rtt_us),
+	.size = sizeof(struct pt_rtt_us),
 	.fields = rtt_fields,
 	.n = PT_ARRAY_LEN(rtt_fields),
 };
@@ -328,3 +326,33 @@ static const struct pt_field traffic_fields[] = {
 	FIGURE(traffic, rx_bytes, INT64_MAX, NULL, "Bytes received since then"),
 };
 const struct pt_schema pt_traffic_schema = SCHEMA(traffic, traffic_fields);
+
+static const struct pt_field passive_fields[] = {
+	{ .key = "path",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_passive, path),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Path id" },
+	{ .key = "policy",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_passive, policy),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Policy id" },
+	COUNT(passive, share, "Of so many TCP flows one is followed; the rest is of those"),
+	COUNT(passive, segments, "Segments with data that left since the record before"),
+	COUNT(passive, retransmitted, "Of these with data that had left before"),
+	FIGURE(passive, retransmitted_ppm, INT64_MAX, "ppm", "Their share"),
+	COUNT(passive, crossed, "Answers not measured, for they came back by another device"),
+	{ .key = "rtt_us",
+		.kind = PT_KIND_OBJECT,
+		PT_FIELD_AT(struct pt_passive, rtt_us),
+		.sub = &rtt_schema,
+		.unit = "us",
+		.doc = "From this edge to the far host and back; least and greatest are null" },
+	{ .key = "rtt_hist",
+		.kind = PT_KIND_HIST,
+		PT_FIELD_AT(struct pt_passive, rtt_hist),
+		.unit = "us",
+		.doc = "The same as [[bucket, count], ...]; records add up" },
+};
+const struct pt_schema pt_passive_schema = SCHEMA(passive, passive_fields);

@@ -10,6 +10,10 @@ extern const char *const pt_probe_kind_names[];
 enum pt_family { PT_FAMILY_IPV4, PT_FAMILY_IPV6 };
 extern const char *const pt_family_names[];
 
+struct pt_rtt_us {
+	int64_t min, p50, p95, p99, max, mean;
+};
+
 struct pt_health {
 	const char *path;   // NULL for targets that are no path (pt-probe ping)
 	const char *target; // address
@@ -19,9 +23,7 @@ struct pt_health {
 	int64_t window_ms;
 	int64_t sent, received, late; // late: after the timeout, received or not
 	int64_t loss_ppm, loss_out_ppm, loss_back_ppm;
-	struct {
-		int64_t min, p50, p95, p99, max, mean;
-	} rtt_us;
+	struct pt_rtt_us rtt_us;
 	struct pt_hist *rtt_hist;
 	int64_t owd_out_us, owd_back_us, owd_error_us; // one-way delays and their error bound
 	int64_t jitter_us;                             // RFC 3550 section 6.4.1
@@ -91,5 +93,16 @@ struct pt_traffic {
 	int64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
 };
 
+// Of the users' own TCP flows that are followed, since the record before.
+struct pt_passive {
+	const char *path, *policy;
+	int64_t share;                   // one flow in so many is followed
+	int64_t segments, retransmitted; // that left with data; of these, with data that had left
+	int64_t retransmitted_ppm;
+	int64_t crossed;         // answers that came back by another device
+	struct pt_rtt_us rtt_us; // min and max are not known
+	struct pt_hist *rtt_hist;
+};
+
 extern const struct pt_schema pt_health_schema, pt_service_schema, pt_transition_schema,
-	pt_decision_schema, pt_switch_schema, pt_traffic_schema;
+	pt_decision_schema, pt_switch_schema, pt_traffic_schema, pt_passive_schema;

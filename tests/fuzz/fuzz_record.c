@@ -35,7 +35,8 @@ static bool try_schema(const json_t *j, const struct pt_schema *s, char *why, si
 static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 {
 	static const struct pt_schema *const all[] = { &pt_health_schema, &pt_transition_schema,
-		&pt_decision_schema, &pt_switch_schema, &pt_traffic_schema, &pt_network_schema };
+		&pt_decision_schema, &pt_switch_schema, &pt_traffic_schema, &pt_passive_schema,
+		&pt_network_schema };
 	pt_autojson json_t *j = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
 
 	for (size_t i = 0; j && i < PT_ARRAY_LEN(all); i++) {

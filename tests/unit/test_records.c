@@ -176,6 +176,27 @@ static void traffic(void)
 	GOLDEN("traffic", traffic, &t);
 }
 
+static void passive(void)
+{
+	struct pt_hist hist = { 0 };
+	struct pt_passive p = {
+		.path = "west-east-fiber",
+		.policy = "voice",
+		.share = 16,
+		.segments = 2000000,
+		.retransmitted = 1,
+		.retransmitted_ppm = 1,
+		.crossed = 3,
+		.rtt_us = { PT_NULL, 20500, 20500, 41000, PT_NULL, 23000 },
+		.rtt_hist = &hist,
+	};
+
+	for (int i = 0; i < 98; i++)
+		pt_hist_add(&hist, 20123);
+	pt_hist_add(&hist, 40123);
+	GOLDEN("passive", passive, &p);
+}
+
 #define HEALTH_REQUIRED                                                                        \
 	"\"target\":\"192.0.2.1\",\"family\":\"ipv4\",\"probe\":\"stamp\",\"window_ms\":1000," \
 	"\"sent\":1,\"received\":1"
@@ -251,5 +272,5 @@ static void common_fields_pass(void)
 
 T_MAIN({ "health", health }, { "health where nothing answered", health_unknown },
 	{ "transition", transition }, { "decision", decision }, { "switch", switch_record },
-	{ "traffic", traffic }, { "bodies that are refused", refuses },
+	{ "traffic", traffic }, { "passive", passive }, { "bodies that are refused", refuses },
 	{ "common and unknown fields pass", common_fields_pass })

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// What users' own TCP flows told of each path and policy, in records.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "plane/passive.h"
+#include "watch.h"
+
+#define PPM 1000000
+
+// What is already in records, by path, then policy.
+struct told {
+	struct pt_rtt_key key;
+	struct pt_passive_sum sum;
+};
+
+struct watch_passive {
+	struct told *told;
+	uint32_t n;
+};
+
+int watch_passive_init(struct watch *w, struct pt_err *err)
+{
+	w->passive = calloc(1, sizeof(*w->passive));
+	return w->passive ? 0 : pt_err_set(err, -ENOMEM, "out of memory");
+}
+
+void watch_passive_done(struct watch *w)
+{
+	if (w->passive)
+		free(w->passive->told);
+	free(w->passive);
+	w->passive = NULL;
+}
+
+static struct pt_rtt_us summary(const struct pt_hist *h)
+{
+	return (struct pt_rtt_us){
+		.min = PT_NULL,
+		.p50 = h->count ? pt_hist_quantile(h, PPM / 2) : PT_NULL,
+		.p95 = h->count ? pt_hist_quantile(h, 95 * (PPM / 100)) : PT_NULL,
+		.p99 = h->count ? pt_hist_quantile(h, 99 * (PPM / 100)) : PT_NULL,
+		.max = PT_NULL,
+		.mean = h->count ? (int64_t)(h->sum_us / h->count) : PT_NULL,
+	};
+}
+
+static void tell(struct watch *w, const struct pt_rtt_key *key, struct pt_passive_sum *sum)
+{
+	const struct pt_passive p = {
+		.path = pt_names_id(&w->names, PT_NAME_PATH, key->path),
+		.policy = pt_names_id(&w->names, PT_NAME_POLICY, key->policy),
+		.share = w->in->cfg.failover.passive_share,
+		.segments = (int64_t)sum->segments,
+		.retransmitted = (int64_t)sum->again,
+		.retransmitted_ppm = sum->segments ? (int64_t)(sum->again * PPM / sum->segments)
+						   : PT_NULL,
+		.crossed = (int64_t)sum->crossed,
+		.rtt_us = summary(&sum->rtt),
+		.rtt_hist = &sum->rtt,
+	};
+
+	if (p.path && p.policy)
+		watch_tell(w, "passive", &pt_passive_schema, &p);
+}
+
+static const struct pt_passive_sum *told_of(
+	const struct watch_passive *p, const struct pt_rtt_key *key, uint32_t *from)
+{
+	// Both lists rise: what is behind `from` has been passed.
+	while (*from < p->n &&
+		(p->told[*from].key.path < key->path ||
+			(p->told[*from].key.path == key->path &&
+				p->told[*from].key.policy < key->policy)))
+		(*from)++;
+	return *from < p->n && !memcmp(&p->told[*from].key, key, sizeof(*key)) ? &p->told[*from].sum
+									       : NULL;
+}
+
+void watch_passive_tell(struct watch *w)
+{
+	static const struct pt_passive_sum nothing;
+	struct watch_passive *p = w->passive;
+	pt_autofree struct pt_rtt_key *keys = NULL;
+	pt_autofree struct told *now = NULL;
+	uint32_t n = 0, from = 0, used = 0;
+
+	if (pt_passive_list(w->plane, &keys, &n, NULL) || !n)
+		return;
+	now = calloc(n, sizeof(*now));
+	for (uint32_t i = 0; now && i < n; i++) {
+		const struct pt_passive_sum *before = told_of(p, &keys[i], &from);
+		struct pt_passive_sum since;
+
+		if (pt_passive_read(w->plane, &keys[i], &now[used].sum))
+			continue; // its path or policy has just gone
+		pt_passive_since(&now[used].sum, before ? before : &nothing, &since);
+		now[used++].key = keys[i];
+		if (since.segments || since.rtt.count || since.crossed)
+			tell(w, &keys[i], &since);
+	}
+	if (!now)
+		return; // tells more the next time
+	free(p->told);
+	p->told = pt_take(&now);
+	p->n = used;
+}
