@@ -231,6 +231,7 @@ int probe_service_run(struct pt_ctx *ctx, const struct probe_service_opts *o,
 	bool usage = code == -EINVAL;
 	if (!code)
 		code = ask(&r);
+	pt_service_tally_done(&r.tally);
 	pt_service_free(r.service);
 	pt_http_free(http);
 	pt_loop_free(r.loop);

@@ -208,7 +208,7 @@ void pt_hub_begin(struct pt_hub *h)
 	if (h->real_ns)
 		return;
 	h->now = pt_mono_now();
-	h->real_ns = pt_wall_ns();
+	h->real_ns = pt_steps_look(&h->steps, h->now);
 	pt_clock_watch_update(&h->clock, h->now);
 }
 

@@ -3,9 +3,11 @@
 // unpredictable bits. Probes leave in batches: every pt_stream_send must be followed by one
 // pt_hub_flush, after as many others as there are.
 #pragma once
+#include "base/hist.h"
 #include "base/loop.h"
 #include "probe/env.h"
 #include "probe/port.h"
+#include "probe/track.h"
 
 #define PT_HUB_WARM_NS (10 * PT_NS_PER_MS) // until the kernel stamps what arrives
 
@@ -24,12 +26,14 @@ struct pt_hub {
 	bool patient;
 	struct pt_mono now; // of the batch that is being filled
 	int64_t real_ns;    // the same moment, CLOCK_REALTIME; 0: no batch
+	struct pt_steps steps;
 	struct pt_mono looked;
 	struct pt_hub_port *ports;
 	struct pt_stream **bucket; // by peer
 	uint32_t n_buckets, n_streams;
-	uint64_t foreign; // packets of no stream: forged, very late, or somebody else's
-	int warm_fd;      // keeps the kernel stamping while there is no port
+	uint64_t foreign;    // packets of no stream: forged, very late, or somebody else's
+	struct pt_hist hist; // of the record that is being made
+	int warm_fd;         // keeps the kernel stamping while there is no port
 };
 
 // The kernel takes a moment to turn receive stamps on: it starts here, not with the first probe.

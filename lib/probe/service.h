@@ -83,6 +83,7 @@ bool pt_service_busy(const struct pt_service *s);
 
 struct pt_service_tally {
 	struct pt_stats stats;
+	struct pt_hist hist; // of the record that is being made
 	struct pt_service_figures figures; // steps_us: sums
 	int64_t steps[5];                  // questions that took each step
 	char why[PT_SERVICE_WHY_LEN];
@@ -95,5 +96,6 @@ void pt_service_count(struct pt_service_tally *t, const struct pt_service_news *
 void pt_service_health(struct pt_service_tally *t, enum pt_probe_kind probe, int64_t window_ms,
 	char text[PT_ADDR_LEN], struct pt_health *h, struct pt_service_figures *f);
 void pt_service_next_window(struct pt_service_tally *t);
+void pt_service_tally_done(struct pt_service_tally *t); // zeroed or used
 // Both as the body of one record.
 json_t *pt_service_json(const struct pt_health *h, const struct pt_service_figures *f);

@@ -73,7 +73,7 @@ void pt_service_health(struct pt_service_tally *t, enum pt_probe_kind probe, int
 		.family = t->peer.family == AF_INET6 ? PT_FAMILY_IPV6 : PT_FAMILY_IPV4,
 		.probe = (int)probe,
 		.window_ms = window_ms };
-	pt_stats_health(&t->stats, h);
+	pt_stats_health(&t->stats, &t->hist, h);
 	pt_schema_defaults(&pt_service_schema, f);
 	if (t->stats.received || t->stats.lost)
 		*f = t->figures;
@@ -90,6 +90,11 @@ void pt_service_next_window(struct pt_service_tally *t)
 
 	pt_stats_next_window(&stats);
 	*t = (struct pt_service_tally){ .stats = stats, .peer = peer };
+}
+
+void pt_service_tally_done(struct pt_service_tally *t)
+{
+	pt_stats_done(&t->stats);
 }
 
 json_t *pt_service_json(const struct pt_health *h, const struct pt_service_figures *f)

@@ -31,7 +31,7 @@ void pt_stats_reply(struct pt_stats *s, const struct pt_sample *sample)
 	s->received++;
 	s->sum_ns += rtt;
 	s->user_stamps += !sample->kernel;
-	pt_hist_add(&s->rtt, (uint64_t)to_us(rtt));
+	pt_tally_add(&s->rtt, (uint64_t)to_us(rtt));
 	jitter_add(s, rtt);
 	if (sample->out_ns == PT_NULL || sample->back_ns == PT_NULL)
 		return;
@@ -54,8 +54,10 @@ void pt_stats_late(struct pt_stats *s, const struct pt_sample *sample, uint16_t 
 void pt_stats_next_window(struct pt_stats *s)
 {
 	pt_split_next_window(&s->split);
+	pt_tally_clear(&s->rtt);
 	*s = (struct pt_stats){
 		.split = s->split,
+		.rtt = s->rtt,
 		.jitter_x16 = s->jitter_x16,
 		.last_rtt_ns = s->last_rtt_ns,
 		.samples = s->samples,
@@ -63,19 +65,19 @@ void pt_stats_next_window(struct pt_stats *s)
 	};
 }
 
-static int64_t quantile(const struct pt_stats *s, uint32_t q_ppm)
+static int64_t quantile(const struct pt_stats *s, const struct pt_hist *hist, uint32_t q_ppm)
 {
-	int64_t q = pt_hist_quantile(&s->rtt, q_ppm);
+	int64_t q = pt_hist_quantile(hist, q_ppm);
 	int64_t min = to_us(s->min_ns), max = to_us(s->max_ns);
 	return q < min ? min : q > max ? max : q;
 }
 
-static void fill_delays(struct pt_stats *s, struct pt_health *out)
+static void fill_delays(const struct pt_stats *s, const struct pt_hist *hist, struct pt_health *out)
 {
 	out->rtt_us.min = to_us(s->min_ns);
-	out->rtt_us.p50 = quantile(s, 500000);
-	out->rtt_us.p95 = quantile(s, 950000);
-	out->rtt_us.p99 = quantile(s, 990000);
+	out->rtt_us.p50 = quantile(s, hist, 500000);
+	out->rtt_us.p95 = quantile(s, hist, 950000);
+	out->rtt_us.p99 = quantile(s, hist, 990000);
 	out->rtt_us.max = to_us(s->max_ns);
 	out->rtt_us.mean = to_us(s->sum_ns / s->received);
 	out->pdv_us = out->rtt_us.p95 - out->rtt_us.min;
@@ -89,7 +91,7 @@ static void fill_delays(struct pt_stats *s, struct pt_health *out)
 	out->owd_error_us = to_us(s->owd_error_ns);
 }
 
-void pt_stats_health(struct pt_stats *s, struct pt_health *out)
+void pt_stats_health(const struct pt_stats *s, struct pt_hist *hist, struct pt_health *out)
 {
 	int64_t sent = s->received + s->lost;
 	out->sent = sent;
@@ -105,9 +107,15 @@ void pt_stats_health(struct pt_stats *s, struct pt_health *out)
 	out->owd_out_us = out->owd_back_us = out->owd_error_us = PT_NULL;
 	out->jitter_us = out->pdv_us = out->mtu = PT_NULL;
 	out->timestamps = NULL;
-	out->rtt_hist = &s->rtt;
+	pt_tally_read(&s->rtt, hist);
+	out->rtt_hist = hist;
 	if (s->received)
-		fill_delays(s, out);
+		fill_delays(s, hist, out);
 	out->mos = pt_mos_milli(out->rtt_us.mean, out->jitter_us, out->loss_ppm);
 	out->score = pt_score(out->rtt_us.mean, out->jitter_us, out->loss_ppm);
+}
+
+void pt_stats_done(struct pt_stats *s)
+{
+	pt_tally_done(&s->rtt);
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/hist.h"
+#include "base/tally.h"
 #include "model/records.h"
 #include "probe/split.h"
 
@@ -35,7 +35,7 @@ struct pt_stats {
 	uint64_t samples;
 	uint16_t window;       // number of this one; wraps
 	struct pt_split split; // runs on, too
-	struct pt_hist rtt;
+	struct pt_tally rtt;
 };
 
 void pt_stats_reply(struct pt_stats *s, const struct pt_sample *sample);
@@ -44,6 +44,7 @@ void pt_stats_late(struct pt_stats *s, const struct pt_sample *sample, uint16_t 
 // Forgets the window, keeps the jitter estimator.
 void pt_stats_next_window(struct pt_stats *s);
 // Fills every measured field of a record: what was measured, PT_NULL for what was not. rtt_hist
-// borrows from s. Percentiles come from the histogram, clamped to the exact minimum and maximum;
-// one-way delays are means.
-void pt_stats_health(struct pt_stats *s, struct pt_health *out);
+// borrows hist, which it fills. Percentiles come from the histogram, clamped to the exact minimum
+// and maximum; one-way delays are means.
+void pt_stats_health(const struct pt_stats *s, struct pt_hist *hist, struct pt_health *out);
+void pt_stats_done(struct pt_stats *s); // zeroed or used

@@ -11,7 +11,6 @@
 #include "wire/stamp_tlv.h"
 
 #define NOISE_BITS 12 // of the sender's timestamp: 0.95 us
-#define REMEMBERED 2  // timeouts for which probes are remembered, for late answers
 
 // In the order of use: of thousands each is cold when its turn comes.
 struct pt_stream {
@@ -30,13 +29,13 @@ struct pt_stream {
 	struct pt_stats stats;
 	char target[PT_ADDR_LEN];
 	char *device; // owns o.device
-	struct pt_sent_probe ring[];
+	struct pt_track_slot ring[];
 };
 
 // ICMP payload, where there is room: which probe, and what only its receiver can know.
 struct icmp_payload {
 	uint32_t seq, magic;
-	uint64_t cookie;
+	uint64_t cookie; // its higher half is not looked at
 };
 #define ICMP_MAGIC 0x50545250
 
@@ -50,8 +49,7 @@ static void emit(struct pt_stream *s, const struct pt_stream_event *e)
 
 // What a packet says about the probe that it answers.
 struct answer {
-	uint32_t seq;
-	uint64_t cookie;
+	uint32_t seq, cookie;
 	bool stamp, counted;
 	struct pt_stamp_reflected reflected; // STAMP
 	struct pt_stamp_counts counts;       // where counted
@@ -74,7 +72,7 @@ static int read_stamp(struct pt_stream *s, const struct pt_port_packet *p, struc
 	}
 	out->stamp = true;
 	out->seq = out->reflected.sender.seq;
-	out->cookie = out->reflected.sender.ntp;
+	out->cookie = (uint32_t)out->reflected.sender.ntp;
 	out->counted = s->o.counts_every &&
 		pt_stamp_direct_read(p->data, stamp_base(&s->o), p->len, &out->counts) == 0;
 	return 0;
@@ -103,7 +101,7 @@ static int read_icmp(const struct pt_stream *s, const struct pt_port_packet *p, 
 	if (head.magic != ICMP_MAGIC || (uint16_t)head.seq != echo.seq)
 		return -EBADMSG;
 	out->seq = head.seq;
-	out->cookie = head.cookie;
+	out->cookie = (uint32_t)head.cookie;
 	return 0;
 }
 
@@ -129,7 +127,7 @@ bool pt_stream_knows(struct pt_stream *s, const struct pt_port_packet *p, bool o
 		return true; // nobody else to ask: it tells what is wrong with it
 	if (!ours) {
 		struct answer a;
-		const struct pt_sent_probe *probe = NULL;
+		const struct pt_track_slot *probe = NULL;
 		if (read_icmp(s, p, &a) == 0)
 			probe = pt_track_find(&s->track, a.seq);
 		return probe && probe->cookie == a.cookie;
@@ -138,15 +136,15 @@ bool pt_stream_knows(struct pt_stream *s, const struct pt_port_packet *p, bool o
 		pt_track_find(&s->track, widen(s, word));
 }
 
-static void count_answer(struct pt_stream *s, const struct pt_verdict *v, struct pt_stream_event *e)
+static void count_answer(
+	struct pt_stream *s, const struct pt_verdict *v, uint16_t window, struct pt_stream_event *e)
 {
 	if (v->answer == PT_ANSWER_DUPLICATE) {
 		s->stats.duplicates++;
 		e->kind = PT_STREAM_DUPLICATE;
 	} else if (v->answer == PT_ANSWER_LATE) {
 		s->stats.lost += !v->was_lost; // which is revoked at once
-		pt_stats_late(
-			&s->stats, &e->sample, v->was_lost ? v->probe->window : s->stats.window);
+		pt_stats_late(&s->stats, &e->sample, v->was_lost ? window : s->stats.window);
 		e->kind = PT_STREAM_LATE;
 	} else {
 		s->stats.reordered += v->reordered;
@@ -158,24 +156,26 @@ static void count_answer(struct pt_stream *s, const struct pt_verdict *v, struct
 void pt_stream_answered(struct pt_stream *s, const struct pt_port_packet *p)
 {
 	struct answer a;
-	const struct pt_sent_probe *probe = NULL;
+	const struct pt_track_slot *slot = NULL;
+	struct pt_sent_probe probe;
 	if (read_answer(s, p, &a) == 0)
-		probe = pt_track_find(&s->track, a.seq);
-	if (!probe || probe->cookie != a.cookie) {
+		slot = pt_track_find(&s->track, a.seq);
+	if (!slot || slot->cookie != a.cookie) {
 		s->n.foreign++;
 		return;
 	}
-	if (!probe->kernel_ns && pt_port_stamps_sent(s->port))
+	if (!slot->held && pt_port_stamps_sent(s->port))
 		pt_port_stamps(s->port); // it came while the answers were read
+	pt_track_read(&s->track, slot, &probe);
 	struct pt_arrival at = { p->at, p->real_ns, p->kernel_ns };
 	struct pt_stream_event e = { .seq = a.seq, .len = p->len, .ttl = p->ttl };
 	struct pt_verdict v = pt_track_answer(&s->track,
 		&(struct pt_echo){
-			.seq = a.seq, .cookie = a.cookie, .arrived = pt_arrived(probe, &at) });
+			.seq = a.seq, .cookie = a.cookie, .arrived = pt_arrived(&probe, &at) });
 	if (v.answer != PT_ANSWER_DUPLICATE)
 		e.sample = pt_measure(
-			probe, &at, a.stamp ? &a.reflected : NULL, &s->hub->clock.error);
-	count_answer(s, &v, &e);
+			&probe, &at, a.stamp ? &a.reflected : NULL, &s->hub->clock.error);
+	count_answer(s, &v, probe.window, &e);
 	if (a.counted && v.answer != PT_ANSWER_DUPLICATE)
 		pt_split_answer(&s->stats.split, &a.counts);
 	emit(s, &e);
@@ -191,9 +191,9 @@ void pt_stream_refused(struct pt_stream *s, const struct pt_port_packet *p)
 void pt_stream_stamped(void *stream, uint32_t seq, int64_t kernel_ns)
 {
 	struct pt_stream *s = stream;
-	struct pt_sent_probe *p = pt_track_find(&s->track, seq);
-	if (p && kernel_ns >= p->real_ns) // else the clock was stepped
-		p->kernel_ns = kernel_ns;
+	struct pt_track_slot *p = pt_track_find(&s->track, seq);
+	if (p)
+		pt_track_stamp(&s->track, p, kernel_ns);
 }
 
 // ---- what leaves ----
@@ -214,7 +214,12 @@ void pt_stream_unsent(void *stream, uint32_t seq, int code)
 	emit(s, &(struct pt_stream_event){ .kind = PT_STREAM_UNSENT, .seq = seq, .code = code });
 }
 
-static int fill_stamp(struct pt_stream *s, const struct pt_sent_probe *p, uint8_t *out)
+struct leaving {
+	uint32_t seq;
+	uint64_t cookie;
+};
+
+static int fill_stamp(struct pt_stream *s, const struct leaving *p, uint8_t *out)
 {
 	struct pt_stamp_sent w = {
 		.seq = p->seq, .ntp = p->cookie, .error = s->hub->clock.wire, .ssid = s->o.ssid
@@ -235,7 +240,7 @@ static int fill_stamp(struct pt_stream *s, const struct pt_sent_probe *p, uint8_
 	return (int)len;
 }
 
-static int fill_packet(struct pt_stream *s, const struct pt_sent_probe *p, uint8_t *out)
+static int fill_packet(struct pt_stream *s, const struct leaving *p, uint8_t *out)
 {
 	if (s->o.probe == PT_PROBE_STAMP)
 		return fill_stamp(s, p, out);
@@ -267,23 +272,21 @@ void pt_stream_send(struct pt_stream *s)
 	unsigned lost = 0;
 	pt_hub_begin(s->hub);
 	pt_stream_expire(s, s->hub->now);
-	struct pt_sent_probe *p = pt_track_next(&s->track, &lost);
+	struct pt_mono at = s->hub->now;
+	if (!pt_port_stamps_sent(s->port)) // then ours must be exact
+		at = pt_mono_now();
+	struct leaving p = { .cookie = make_cookie(
+				     s, s->hub->real_ns + pt_mono_diff(at, s->hub->now)) };
+	p.seq = pt_track_next(&s->track, at, (uint32_t)p.cookie, &lost);
 	s->stats.lost += lost;
-	p->at = s->hub->now;
-	p->real_ns = s->hub->real_ns;
-	if (!pt_port_stamps_sent(s->port)) { // then ours must be exact
-		p->at = pt_mono_now();
-		p->real_ns = pt_wall_ns();
-	}
-	p->cookie = make_cookie(s, p->real_ns);
 	s->fault = 0;
 	s->n.sent++;
 	uint8_t *packet = pt_port_compose(s->port);
-	int code = packet ? fill_packet(s, p, packet) : -EAGAIN;
+	int code = packet ? fill_packet(s, &p, packet) : -EAGAIN;
 	if (code >= 0)
-		code = pt_port_queue(s->port, &s->to, (size_t)code, s, p->seq);
+		code = pt_port_queue(s->port, &s->to, (size_t)code, s, p.seq);
 	if (code < 0)
-		pt_stream_unsent(s, p->seq, code);
+		pt_stream_unsent(s, p.seq, code);
 }
 
 int pt_stream_fault(const struct pt_stream *s)
@@ -293,13 +296,12 @@ int pt_stream_fault(const struct pt_stream *s)
 
 void pt_stream_expire(struct pt_stream *s, struct pt_mono now)
 {
-	struct pt_sent_probe *p;
+	uint32_t seq;
 	if (!pt_track_overdue(&s->track, now) || !pt_port_drain(s->port))
 		return;
-	while ((p = pt_track_expire(&s->track, now))) {
+	while (pt_track_expire(&s->track, now, s->stats.window, &seq)) {
 		s->stats.lost++;
-		p->window = s->stats.window;
-		emit(s, &(struct pt_stream_event){ .kind = PT_STREAM_LOST, .seq = p->seq });
+		emit(s, &(struct pt_stream_event){ .kind = PT_STREAM_LOST, .seq = seq });
 	}
 }
 
@@ -320,7 +322,7 @@ void pt_stream_health(struct pt_stream *s, int64_t window_ms, struct pt_health *
 		.probe = s->o.probe,
 		.window_ms = window_ms,
 	};
-	pt_stats_health(&s->stats, out);
+	pt_stats_health(&s->stats, &s->hub->hist, out);
 }
 
 void pt_stream_next_window(struct pt_stream *s)
@@ -385,7 +387,7 @@ int pt_stream_new(const struct pt_stream_opts *o, struct pt_hub *hub, struct pt_
 {
 	if (o->payload > PT_PORT_MAX_PAYLOAD || o->period_ns <= 0 || o->timeout_ns <= 0)
 		return pt_err_set(err, -EINVAL, "a stream cannot be so");
-	uint32_t slots = pt_track_slots((uint64_t)(o->timeout_ns / o->period_ns + 1) * REMEMBERED);
+	uint32_t slots = pt_track_slots((uint64_t)(o->timeout_ns / o->period_ns + 1));
 	struct pt_stream *s = calloc(1, sizeof(*s) + slots * sizeof(s->ring[0]));
 	if (!s)
 		return pt_err_set(err, -ENOMEM, "out of memory");
@@ -396,7 +398,7 @@ int pt_stream_new(const struct pt_stream_opts *o, struct pt_hub *hub, struct pt_
 	pt_addr_format(&o->target, s->target);
 	pt_port_dest_set(&s->to, &o->target, o->port, o->scope);
 	s->to.dscp = o->dscp;
-	pt_track_init(&s->track, s->ring, slots, o->timeout_ns);
+	pt_track_init(&s->track, s->ring, slots, &hub->steps, o->timeout_ns);
 	int code = o->device && !s->device ? pt_err_set(err, -ENOMEM, "out of memory")
 					   : join(s, err);
 	if (code) {
@@ -419,6 +421,7 @@ void pt_stream_free(struct pt_stream *s)
 		return;
 	if (s->port)
 		pt_hub_leave(s->hub, s, s->port);
+	pt_stats_done(&s->stats);
 	free(s->device);
 	free(s);
 }

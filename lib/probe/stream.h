@@ -76,7 +76,8 @@ int pt_stream_fault(const struct pt_stream *s);
 // too; call it before reading the statistics.
 void pt_stream_expire(struct pt_stream *s, struct pt_mono now);
 bool pt_stream_waiting(const struct pt_stream *s); // for any answer
-// A record of the window so far, all but `path`. Strings and histogram borrow from s.
+// A record of the window so far, all but `path`. Strings borrow from s, the histogram from the hub,
+// until its next record.
 void pt_stream_health(struct pt_stream *s, int64_t window_ms, struct pt_health *out);
 void pt_stream_next_window(struct pt_stream *s);
 const struct pt_stream_counters *pt_stream_counters(const struct pt_stream *s);

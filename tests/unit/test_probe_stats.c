@@ -18,12 +18,18 @@ static void reply(struct pt_stats *s, int64_t rtt_ns)
 			.kernel = true });
 }
 
+static void health(const struct pt_stats *s, struct pt_health *out)
+{
+	static struct pt_hist hist;
+	pt_stats_health(s, &hist, out);
+}
+
 static void empty_window(void)
 {
 	struct pt_stats s = { 0 };
 	struct pt_health h;
 	memset(&h, 0x55, sizeof(h));
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.sent, 0);
 	T_EQ(h.received, 0);
 	T_EQ(h.loss_ppm, PT_NULL); // no data is not "no loss"
@@ -44,7 +50,7 @@ static void all_lost(void)
 {
 	struct pt_stats s = { .lost = 7 };
 	struct pt_health h = { 0 };
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.sent, 7);
 	T_EQ(h.loss_ppm, 1000000);
 	T_EQ(h.rtt_us.p50, PT_NULL);
@@ -58,7 +64,7 @@ static void delays_and_loss(void)
 	struct pt_health h = { 0 };
 	for (int i = 1; i <= 99; i++)
 		reply(&s, i * MS);
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.sent, 100);
 	T_EQ(h.received, 99);
 	T_EQ(h.loss_ppm, 10000);
@@ -74,6 +80,7 @@ static void delays_and_loss(void)
 	T_EQ(h.pdv_us, h.rtt_us.p95 - 1000);
 	T_EQ(h.rtt_hist->count, 99);
 	T_STR(h.timestamps, "kernel");
+	pt_stats_done(&s);
 }
 
 static void one_reply(void)
@@ -81,12 +88,13 @@ static void one_reply(void)
 	struct pt_stats s = { 0 };
 	struct pt_health h = { 0 };
 	reply(&s, 12345678);
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.rtt_us.min, 12346); // to the nearest
 	T_EQ(h.rtt_us.p50, 12346); // clamped to what was measured
 	T_EQ(h.rtt_us.p99, 12346);
 	T_EQ(h.pdv_us, 0);
 	T_EQ(h.jitter_us, PT_NULL); // takes two
+	pt_stats_done(&s);
 }
 
 // RFC 3550 section 6.4.1: J = J + (|D| - J) / 16, worked out by hand.
@@ -96,18 +104,19 @@ static void jitter_of_rfc_3550(void)
 	struct pt_health h = { 0 };
 	reply(&s, 20 * MS);
 	reply(&s, 36 * MS); // |D| = 16 ms: J = 1 ms
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.jitter_us, 1000);
 	reply(&s, 20 * MS); // |D| = 16 ms: J = 1 + 15/16 = 1.9375 ms
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.jitter_us, 1938);
 	reply(&s, 20 * MS); // |D| = 0: J = 1.9375 * 15/16 = 1.81640625 ms
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.jitter_us, 1816);
 	for (int i = 0; i < 400; i++) // steady |D| = 2 ms: converges there
 		reply(&s, (20 + 2 * (i % 2)) * MS);
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.jitter_us, 2000);
+	pt_stats_done(&s);
 }
 
 static void windows(void)
@@ -117,14 +126,15 @@ static void windows(void)
 	reply(&s, 20 * MS);
 	reply(&s, 36 * MS);
 	pt_stats_next_window(&s);
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.sent, 0);
 	T_EQ(h.late, 0);
 	T_EQ(h.rtt_hist->count, 0);
 	reply(&s, 36 * MS); // the estimator ran on: 1 ms * 15/16
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.jitter_us, 938); // 937.5
 	T_EQ(h.rtt_us.min, 36000);
+	pt_stats_done(&s);
 }
 
 // A late answer turns its loss back while nobody has been told of it, and is counted in any case.
@@ -139,7 +149,7 @@ static void revoked(void)
 	struct pt_health h = { 0 };
 	reply(&s, 20 * MS);
 	pt_stats_late(&s, &sample, s.window);
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.sent, 4);
 	T_EQ(h.received, 2);
 	T_EQ(h.late, 1);
@@ -149,12 +159,13 @@ static void revoked(void)
 	pt_stats_next_window(&s);
 	s.lost = 1; // another one
 	pt_stats_late(&s, &sample, before);
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.sent, 1);
 	T_EQ(h.received, 0);
 	T_EQ(h.late, 1);
 	T_EQ(h.loss_ppm, 1000000);
 	T_EQ(h.rtt_us.max, PT_NULL);
+	pt_stats_done(&s);
 }
 
 static void one_way_and_user_stamps(void)
@@ -164,14 +175,15 @@ static void one_way_and_user_stamps(void)
 	pt_stats_reply(&s, &(struct pt_sample){ 10 * MS, 4 * MS, 6 * MS, 300 * US, true });
 	pt_stats_reply(&s, &(struct pt_sample){ 12 * MS, 4 * MS, 8 * MS, 200 * US, true });
 	reply(&s, 50 * MS); // one without: the means leave it out
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_EQ(h.owd_out_us, 4000);
 	T_EQ(h.owd_back_us, 7000);
 	T_EQ(h.owd_error_us, 300);
 	T_STR(h.timestamps, "kernel");
 	pt_stats_reply(&s, &(struct pt_sample){ MS, PT_NULL, PT_NULL, PT_NULL, false });
-	pt_stats_health(&s, &h);
+	health(&s, &h);
 	T_STR(h.timestamps, "user");
+	pt_stats_done(&s);
 }
 
 // By hand from the formulas of G.107 in quality.h.
