@@ -3,7 +3,7 @@
 // address translation another path would be another source address. Only for groups that have a
 // path over a NATed uplink; all else is stateless.
 #pragma once
-#include "bpf/decide.h"
+#include "bpf/onward.h"
 
 static __always_inline void pt_flow_key_of(const struct pt_packet *p, struct pt_flow_key *key)
 {
@@ -38,8 +38,10 @@ __attribute__((noinline)) int pt_flow_stays(__u32 group, __u32 path, __u32 famil
 	return 0;
 }
 
-// The choice becomes what the flow is used to, or is what it gets used to.
-static __always_inline void pt_flow_recall(const struct pt_packet *p, struct pt_choice *choice)
+// The choice becomes what the flow is used to, or is what it gets used to. from: of what entered by
+// a path, which does not go back there, whatever it was used to; else NULL.
+static __always_inline void pt_flow_recall(
+	const struct pt_packet *p, const struct pt_origin *from, struct pt_choice *choice)
 {
 	struct pt_flow_key key = {};
 	struct pt_flow_path fresh = { .path = choice->path }, *flow;
@@ -57,7 +59,10 @@ static __always_inline void pt_flow_recall(const struct pt_packet *p, struct pt_
 		return;
 	hop = bpf_map_lookup_elem(&pt_hop, &path);
 	if (!hop || !pt_carries(hop, p->family) ||
-		!pt_flow_stays(choice->group, flow->path, p->family)) {
+		!pt_flow_stays(choice->group, flow->path, p->family) ||
+		(from &&
+			pt_is_back(flow->path, p->family, from->ifindex, from->site,
+				from->neighbour))) {
 		flow->path = choice->path;
 		return;
 	}

@@ -104,17 +104,15 @@ static __always_inline int pt_kernel_is_back(
 // As pt_path_of, for what came by a path.
 static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb,
 	const struct pt_meta *meta, const struct pt_cell *at, const struct pt_packet *p,
-	struct pt_choice *choice)
+	struct pt_origin *from, struct pt_choice *choice)
 {
-	const struct pt_origin from = {
-		.ifindex = skb->ifindex,
-		.site = pt_site_from(p, at),
-		.neighbour = pt_neighbour(skb->ifindex),
-	};
 	const struct pt_group *group;
 	struct pt_group left = {};
 	enum pt_stat why;
 
+	from->ifindex = skb->ifindex;
+	from->site = pt_site_from(p, at);
+	from->neighbour = pt_neighbour(skb->ifindex);
 	if (at->site >= meta->site_cap)
 		return PT_STAT_PASS_NO_GROUP;
 	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
@@ -123,10 +121,10 @@ static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb,
 	group = bpf_map_lookup_elem(&pt_group, &choice->group);
 	if (!group)
 		return PT_STAT_PASS_NO_GROUP;
-	pt_onward_group(group, p->family, &from, &left);
+	pt_onward_group(group, p->family, from, &left);
 	why = left.count || left.flags & PT_GROUP_DROP ? pt_take_of(&left, p, choice)
 						       : PT_STAT_PASS_NO_HOP;
-	if (why == PT_STAT_PASS_NO_HOP && pt_kernel_is_back(skb, p, from.ifindex))
+	if (why == PT_STAT_PASS_NO_HOP && pt_kernel_is_back(skb, p, from->ifindex))
 		return PT_STAT_DROPPED_BACK;
 	return why;
 }

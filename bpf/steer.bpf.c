@@ -320,6 +320,7 @@ static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len
 	const struct pt_meta *meta = pt_only(&pt_meta);
 	struct pt_packet packet = {};
 	struct pt_choice choice = {};
+	struct pt_origin from = {};
 	struct pt_cell at = {};
 	int act = TC_ACT_UNSPEC;
 	enum pt_stat why;
@@ -335,10 +336,10 @@ static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len
 	if (why == PT_STEER_ON)
 		why = pt_policy_of(skb->ifindex, &packet, &at);
 	if (why == PT_STEER_ON)
-		why = onward ? pt_path_onward(skb, meta, &at, &packet, &choice)
+		why = onward ? pt_path_onward(skb, meta, &at, &packet, &from, &choice)
 			     : pt_path_of(meta, &at, &packet, &choice);
-	if (why == PT_STEER_ON && !onward && choice.flags & PT_GROUP_FLOWS)
-		pt_flow_recall(&packet, &choice);
+	if (why == PT_STEER_ON && choice.flags & PT_GROUP_FLOWS)
+		pt_flow_recall(&packet, onward ? &from : 0, &choice);
 	if (why == PT_STEER_ON && !l2_len && !packet.handed && pt_head(skb, &packet))
 		why = PT_STAT_PASS_SHORT;
 	if (why == PT_STEER_ON)
