@@ -71,7 +71,7 @@ hub_config() { # SIDE
 		  check_interval_ms: 1000
 		failover:
 		  # Twelve probes at once on what may be a busy machine: no false alarms.
-		  detection_interval_ms: 20
+		  detection_interval_ms: $((20 * ${PT_PATIENCE:-1}))
 		  detection_threshold: 6
 		  cooldown_period_secs: 1
 	END

@@ -270,7 +270,7 @@ carrier() { trace isp "carrier a$1 $2"; must ip -n "$(ns isp)" link set "a$1" "$
 # (of the probes, 4 or 6), traffic_probes and sla (a YAML flow map). Paths and uplinks are named SIDE-WAN; the first WAN is preferred.
 write_config() {
 	local side=$1 dir=$SCRATCH/$1 s i
-	local interval_ms=10 threshold=3 cooldown_s=2 check_ms=1000 port=862 family=4 sla='{}'
+	local interval_ms=$((10 * ${PT_PATIENCE:-1})) threshold=$((${PT_PATIENCE:-1} > 1 ? 6 : 3)) cooldown_s=2 check_ms=1000 port=862 family=4 sla='{}'
 	local traffic_probes=true
 	shift
 	for s in "$@"; do local "${s%%=*}=${s#*=}"; done
