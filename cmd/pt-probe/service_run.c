@@ -182,10 +182,10 @@ static int report(struct run *r)
 {
 	struct pt_health h;
 	struct pt_service_figures f;
-	char text[PT_ADDR_LEN];
-	int64_t window_ms = pt_mono_diff(pt_mono_now(), r->start) / PT_NS_PER_MS;
+	struct pt_service_room room;
 
-	pt_service_health(&r->tally, r->so->probe, window_ms, text, &h, &f);
+	pt_service_health(&r->tally, r->so->probe, &room, &h, &f);
+	h.window_ms = pt_mono_diff(pt_mono_now(), r->start) / PT_NS_PER_MS;
 	h.dscp = r->so->way.dscp;
 	f.asked = r->asked;
 	if (r->live)

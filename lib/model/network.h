@@ -67,6 +67,24 @@ struct pt_bfd_keys {
 	bool multihop;                // RFC 5883
 };
 
+// Something that has to be within reach over a path, asked again and again. PT_NULL: as the kind of
+// probe or health.* have it.
+struct pt_target {
+	int probe;              // enum pt_probe_kind, but STAMP
+	struct pt_addr address; // to connect to; HTTP may leave it to the URL
+	int64_t port;
+	const char *url, *body, *ca; // HTTP
+	struct pt_port_range *status;
+	uint32_t n_status;
+	int64_t cert_days;
+	bool insecure;
+	const char *name, *answer; // DNS
+	int type;                  // index into pt_record_type_names
+	int64_t interval_ms, timeout_ms;
+};
+#define PT_MAX_TARGETS 16                        // of a path
+extern const char *const pt_record_type_names[]; // of DNS
+
 struct pt_path {
 	const char *id;
 	const char *source, *dest; // site ids
@@ -88,6 +106,9 @@ struct pt_path {
 	int liveness; // enum pt_liveness
 	int quality;  // enum pt_quality
 	struct pt_bfd_keys bfd;
+	struct pt_target *targets;
+	uint32_t n_targets;
+	int64_t quorum; // so many of them have to answer
 };
 
 struct pt_match {
@@ -165,7 +186,7 @@ struct pt_network {
 };
 
 extern const struct pt_schema pt_network_schema, pt_site_schema, pt_uplink_schema, pt_path_schema,
-	pt_policy_schema;
+	pt_policy_schema, pt_target_schema;
 
 // Loads network.yaml or network.json (told apart by content) and checks it.
 int pt_network_load(

@@ -445,6 +445,8 @@ static int check_all(struct pt_check *c)
 		rc = pt_check_rides(c);
 	if (rc == 0)
 		rc = pt_check_bfd(c);
+	if (rc == 0)
+		rc = pt_check_targets(c);
 	return rc == 0 ? check_policies(c) : rc;
 }
 

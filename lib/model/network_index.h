@@ -50,3 +50,5 @@ int pt_index_refer(
 int pt_check_rides(struct pt_check *c);
 // BFD: one session for a device and a target. Uplinks and paths are known to be good.
 int pt_check_bfd(struct pt_check *c);
+// Targets of a path: each has what its kind needs, and no more.
+int pt_check_targets(struct pt_check *c);

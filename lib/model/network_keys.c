@@ -313,6 +313,20 @@ static const struct pt_field path_fields[] = {
 		PT_FIELD_AT(struct pt_path, bfd),
 		.sub = &bfd_schema,
 		.doc = "The BFD session, where liveness is bfd" },
+	{ .key = "targets",
+		.kind = PT_KIND_LIST,
+		.item = PT_KIND_OBJECT,
+		.sub = &pt_target_schema,
+		PT_FIELD_LIST_AT(struct pt_path, targets, n_targets),
+		.max = PT_MAX_TARGETS,
+		.doc = "What has to be within reach over the path, beside the far reflector" },
+	{ .key = "quorum",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_path, quorum),
+		.min = 1,
+		.max = PT_MAX_TARGETS,
+		.def = 1,
+		.doc = "So many of the targets have to answer, or the path is out of every SLA" },
 };
 const struct pt_schema pt_path_schema = SCHEMA(path);
 

@@ -223,6 +223,54 @@ const struct pt_schema pt_service_schema = {
 	.n = PT_ARRAY_LEN(service_fields),
 };
 
+static const struct pt_field target_reach_fields[] = {
+	TEXT(target_reach, asked, "Address, address and port, URL, or server and name"),
+	{ .key = "probe",
+		.kind = PT_KIND_ENUM,
+		PT_FIELD_AT(struct pt_target_reach, probe),
+		.names = pt_probe_kind_names,
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Kind of probe" },
+	TEXT(target_reach, target, "Address that was asked; null: it is not known yet"),
+	COUNT(target_reach, sent, "Times that it was asked"),
+	COUNT(target_reach, received, "Answers that were right"),
+	FIGURE(target_reach, rtt_us, INT64_MAX, "us", "Mean time until they were complete"),
+	FIGURE(target_reach, status, INT64_MAX, NULL, "HTTP status or DNS code of the last answer"),
+	{ .key = "cert_days",
+		.kind = PT_KIND_I64,
+		PT_FIELD_AT(struct pt_target_reach, cert_days),
+		.flags = PT_FIELD_NULLABLE,
+		.min = -1000000,
+		.max = INT64_MAX,
+		.def = PT_NULL,
+		.unit = "days",
+		.doc = "Until the server's certificate expires" },
+	{ .key = "answers",
+		.kind = PT_KIND_BOOL,
+		PT_FIELD_AT(struct pt_target_reach, answers),
+		.doc = "Most of what it was asked was answered" },
+	TEXT(target_reach, why, "What was wrong last; null: nothing in this window"),
+};
+static const struct pt_schema target_reach_schema = SCHEMA(target_reach, target_reach_fields);
+
+static const struct pt_field reach_fields[] = {
+	{ .key = "path",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_reach, path),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Path id" },
+	COUNT(reach, window_ms, "Time that the record covers, ms"),
+	COUNT(reach, quorum, "Targets that have to answer"),
+	COUNT(reach, answering, "Targets that do"),
+	{ .key = "targets",
+		.kind = PT_KIND_LIST,
+		.item = PT_KIND_OBJECT,
+		.sub = &target_reach_schema,
+		PT_FIELD_LIST_AT(struct pt_reach, targets, n_targets),
+		.doc = "Each of them, in the order of the file" },
+};
+const struct pt_schema pt_reach_schema = SCHEMA(reach, reach_fields);
+
 static const struct pt_field transition_fields[] = {
 	{ .key = "path",
 		.kind = PT_KIND_STR,

@@ -47,6 +47,25 @@ struct pt_service_figures {
 	const char *why; // NULL: nothing was wrong
 };
 
+// Which of a path's targets answered.
+struct pt_target_reach {
+	const char *asked;  // "https://www.example.com/", "192.0.2.1:443", "192.0.2.1"
+	int probe;          // enum pt_probe_kind
+	const char *target; // address; NULL: it never came so far
+	int64_t sent, received;
+	int64_t rtt_us; // mean
+	int64_t status, cert_days;
+	bool answers;
+	const char *why;
+};
+struct pt_reach {
+	const char *path;
+	int64_t window_ms;
+	int64_t quorum, answering;
+	struct pt_target_reach *targets;
+	uint32_t n_targets;
+};
+
 struct pt_transition {
 	const char *path;
 	int from, to;      // enum pt_path_status
@@ -104,5 +123,6 @@ struct pt_passive {
 	struct pt_hist *rtt_hist;
 };
 
-extern const struct pt_schema pt_health_schema, pt_service_schema, pt_transition_schema,
-	pt_decision_schema, pt_switch_schema, pt_traffic_schema, pt_passive_schema;
+extern const struct pt_schema pt_health_schema, pt_service_schema, pt_reach_schema,
+	pt_transition_schema, pt_decision_schema, pt_switch_schema, pt_traffic_schema,
+	pt_passive_schema;

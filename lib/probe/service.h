@@ -83,7 +83,6 @@ bool pt_service_busy(const struct pt_service *s);
 
 struct pt_service_tally {
 	struct pt_stats stats;
-	struct pt_hist hist; // of the record that is being made
 	struct pt_service_figures figures; // steps_us: sums
 	int64_t steps[5];                  // questions that took each step
 	char why[PT_SERVICE_WHY_LEN];
@@ -91,10 +90,14 @@ struct pt_service_tally {
 };
 
 void pt_service_count(struct pt_service_tally *t, const struct pt_service_news *news);
-// A record of the window: all but `path`, `dscp` and figures->asked. Strings and the histogram
-// borrow from t and from text.
-void pt_service_health(struct pt_service_tally *t, enum pt_probe_kind probe, int64_t window_ms,
-	char text[PT_ADDR_LEN], struct pt_health *h, struct pt_service_figures *f);
+// What the strings of a record borrow.
+struct pt_service_room {
+	char target[PT_ADDR_LEN];
+	struct pt_hist hist;
+};
+// A record of the window: all but `path`, `dscp` and figures->asked. Borrows t and room.
+void pt_service_health(struct pt_service_tally *t, enum pt_probe_kind probe,
+	struct pt_service_room *room, struct pt_health *h, struct pt_service_figures *f);
 void pt_service_next_window(struct pt_service_tally *t);
 void pt_service_tally_done(struct pt_service_tally *t); // zeroed or used
 // Both as the body of one record.

@@ -63,17 +63,16 @@ void pt_service_count(struct pt_service_tally *t, const struct pt_service_news *
 	memcpy(t->why, news->why, sizeof(t->why));
 }
 
-void pt_service_health(struct pt_service_tally *t, enum pt_probe_kind probe, int64_t window_ms,
-	char text[PT_ADDR_LEN], struct pt_health *h, struct pt_service_figures *f)
+void pt_service_health(struct pt_service_tally *t, enum pt_probe_kind probe,
+	struct pt_service_room *room, struct pt_health *h, struct pt_service_figures *f)
 {
-	text[0] = '\0';
+	room->target[0] = '\0';
 	if (t->peer.family)
-		pt_addr_format(&t->peer, text);
-	*h = (struct pt_health){ .target = text,
+		pt_addr_format(&t->peer, room->target);
+	*h = (struct pt_health){ .target = room->target,
 		.family = t->peer.family == AF_INET6 ? PT_FAMILY_IPV6 : PT_FAMILY_IPV4,
-		.probe = (int)probe,
-		.window_ms = window_ms };
-	pt_stats_health(&t->stats, &t->hist, h);
+		.probe = (int)probe };
+	pt_stats_health(&t->stats, &room->hist, h);
 	pt_schema_defaults(&pt_service_schema, f);
 	if (t->stats.received || t->stats.lost)
 		*f = t->figures;

@@ -157,8 +157,10 @@ void pt_select_free(struct pt_select *s)
 {
 	if (!s)
 		return;
-	for (uint32_t i = 0; i < s->n_paths; i++)
+	for (uint32_t i = 0; i < s->n_paths; i++) {
 		pt_window_done(&s->paths[i].window);
+		pt_window_done(&s->paths[i].reach);
+	}
 	pt_arena_done(&s->arena);
 	free(s);
 }
@@ -246,12 +248,16 @@ static void adopt_group(
 static void adopt_path(struct pt_engine_path *to, const struct pt_engine_path *from)
 {
 	pt_window_copy(&to->window, &from->window);
+	if (to->path->n_targets)
+		pt_window_copy(&to->reach, &from->reach);
 	to->stale_noted = from->stale_noted;
 	if (from->path->maintenance || to->path->maintenance)
 		return;
 	to->status_ns = from->status_ns;
 	to->status_seq = from->status_seq;
 	to->evidence = from->evidence;
+	if (!to->path->n_targets)
+		to->evidence.quorum = 0;
 }
 
 void pt_select_adopt(struct pt_select *s, const struct pt_select *old)

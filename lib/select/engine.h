@@ -7,8 +7,8 @@
 
 struct pt_engine_path {
 	const struct pt_path *path;
-	uint32_t site; // index of its destination
-	struct pt_window window;
+	uint32_t site;                  // index of its destination
+	struct pt_window window, reach; // reach: a reading's lost is a round short of the quorum
 	struct pt_evidence evidence;
 	int64_t status_ns, status_seq; // of the newest transition; PT_NULL: none
 	bool stale_noted;

@@ -59,6 +59,11 @@ void pt_explain_fault(struct pt_buf *b, const struct pt_verdict *v)
 	case PT_FAULT_JITTER:
 		put_over_ms(b, "jitter", v);
 		break;
+	case PT_FAULT_QUORUM:
+		pt_buf_printf(b, "%" PRId64 " target%s, %" PRId64 " %s needed,", v->value,
+			v->value == 1 ? " answers" : "s answer", v->limit,
+			v->limit == 1 ? "is" : "are");
+		break;
 	case PT_FAULT_NONE:
 	case PT_FAULT_COUNT:
 		return;

@@ -84,6 +84,20 @@ static int take_health(struct pt_input *in, const json_t *record, struct pt_aren
 	return rc;
 }
 
+static int take_reach(struct pt_input *in, const json_t *record, struct pt_arena *a, int64_t seq,
+	struct pt_err *err)
+{
+	struct pt_reach r;
+	int64_t at_ns = 0;
+	int rc = when(in, record, &at_ns, err);
+
+	if (rc == 0)
+		rc = pt_json_read(record, &pt_reach_schema, a, &r, err);
+	if (rc == 0)
+		pt_select_reach(in->select, at_ns, seq, &r);
+	return rc;
+}
+
 static int take_transition(struct pt_input *in, const json_t *record, struct pt_arena *a,
 	int64_t seq, struct pt_err *err)
 {
@@ -122,6 +136,7 @@ static const struct {
 		struct pt_err *err);
 } types[] = {
 	{ .type = "health", .take = take_health },
+	{ .type = "reach", .take = take_reach },
 	{ .type = "transition", .take = take_transition },
 	{ .type = "decision", .take = take_decision },
 };

@@ -10,6 +10,10 @@ static void measure(const struct pt_select *s, struct pt_engine_path *p, int64_t
 {
 	pt_window_measure(&p->window, now_ns, s->opts.short_ns, &p->evidence.brief);
 	pt_window_measure(&p->window, now_ns, s->opts.long_ns, &p->evidence.lasting);
+	if (!p->reach.n)
+		return;
+	pt_window_measure(&p->reach, now_ns, s->opts.short_ns, &p->evidence.reach_brief);
+	pt_window_measure(&p->reach, now_ns, s->opts.long_ns, &p->evidence.reach_lasting);
 }
 
 static void weigh(struct pt_engine_group *g, int64_t now_ns)

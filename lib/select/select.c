@@ -51,6 +51,33 @@ void pt_select_health(struct pt_select *s, int64_t at_ns, int64_t seq, const str
 	touch(s, path);
 }
 
+void pt_select_reach(struct pt_select *s, int64_t at_ns, int64_t seq, const struct pt_reach *r)
+{
+	uint32_t path = pt_engine_find(s, r->path);
+
+	pt_select_advance(s, at_ns);
+	note_time(s, at_ns);
+	if (path == s->n_paths || !s->paths[path].path->n_targets)
+		return;
+	struct pt_engine_path *p = &s->paths[path];
+	struct pt_window *w = &p->reach;
+	bool met = r->answering >= r->quorum;
+	pt_window_add(w,
+		&(struct pt_reading){ .end_ns = at_ns,
+			.seq = seq,
+			.span_ms = r->window_ms < INT32_MAX ? (int32_t)r->window_ms : 0,
+			.sent = 1,
+			.received = met,
+			.lost = !met,
+			.rtt_p95_us = -1,
+			.jitter_us = -1 });
+	if (w->samples[w->n - 1].end_ns == at_ns) { // not older than another
+		p->evidence.answering = (uint32_t)r->answering;
+		p->evidence.quorum = (uint32_t)r->quorum;
+	}
+	touch(s, path);
+}
+
 void pt_select_transition(
 	struct pt_select *s, int64_t at_ns, int64_t seq, const struct pt_transition *t)
 {

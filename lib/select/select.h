@@ -37,6 +37,7 @@ void pt_select_free(struct pt_select *s);
 
 // seq tells records of one instant apart. Paths that are not ours are passed over.
 void pt_select_health(struct pt_select *s, int64_t at_ns, int64_t seq, const struct pt_health *h);
+void pt_select_reach(struct pt_select *s, int64_t at_ns, int64_t seq, const struct pt_reach *r);
 void pt_select_transition(
 	struct pt_select *s, int64_t at_ns, int64_t seq, const struct pt_transition *t);
 // The order in force before this engine was born: its first becomes the incumbent.

@@ -30,6 +30,16 @@ static void weigh(struct finding *f, enum pt_fault fault, int64_t value, int64_t
 		*f = (struct finding){ fault, value, limit, excess };
 }
 
+// Most rounds of a window: one that flaps is not the path's fault.
+static bool out_of_reach(const struct pt_sla *sla, const struct pt_evidence *e,
+	const struct pt_measure *m, int64_t now_ns)
+{
+	if (sla->stale_secs != PT_NULL && m->samples &&
+		m->newest_ns + sla->stale_secs * PT_NS_PER_S <= now_ns)
+		return false;
+	return e->quorum && m->lost * 2 > m->sent;
+}
+
 static struct finding judge(const struct pt_sla *sla, const struct pt_measure *m)
 {
 	struct finding f = { 0 };
@@ -76,6 +86,14 @@ void pt_verdict_update(
 			.state = e->status == PT_STATUS_DOWN ? PT_VERDICT_DOWN
 							     : PT_VERDICT_MAINTENANCE,
 		};
+		return;
+	}
+	if (out_of_reach(sla, e, &e->reach_brief, now_ns) ||
+		(v->fault == PT_FAULT_QUORUM && out_of_reach(sla, e, &e->reach_lasting, now_ns))) {
+		struct finding f = { PT_FAULT_QUORUM, e->answering, e->quorum, INT64_MAX };
+		conclude(v, PT_VERDICT_OUTSIDE, &f, e->reach_brief.span_ns, now_ns);
+		v->score_short = v->score_long = 0;
+		v->recovering = !out_of_reach(sla, e, &e->reach_brief, now_ns);
 		return;
 	}
 	if (e->brief.samples == 0) {

@@ -23,6 +23,7 @@ enum pt_fault {
 	PT_FAULT_LOSS,   // ppm
 	PT_FAULT_RTT,    // us
 	PT_FAULT_JITTER, // us
+	PT_FAULT_QUORUM, // targets that answer, of those that have to
 	PT_FAULT_COUNT
 };
 
@@ -36,7 +37,7 @@ struct pt_verdict {
 	enum pt_verdict_state known; // the last one that rests on data: UNKNOWN, INSIDE or OUTSIDE
 	int64_t since_ns;            // since when `known` holds
 	enum pt_fault fault;         // of OUTSIDE: the metric that is furthest over its limit
-	int64_t value, limit;        // ppm or us
+	int64_t value, limit;        // ppm, us or targets
 	int64_t span_ns;             // of the window that shows the fault
 	bool recovering;             // the short window is inside again, the long one is not yet
 	int64_t score_short, score_long; // thousandths
@@ -45,6 +46,9 @@ struct pt_verdict {
 // Two windows of one path and what else is known of it.
 struct pt_evidence {
 	struct pt_measure brief, lasting; // short and long window
+	// Of its targets, for paths that have some: a round with too few answers is a probe lost.
+	struct pt_measure reach_brief, reach_lasting;
+	uint32_t answering, quorum; // in the newest round
 	enum pt_path_status status;
 	char cause[32]; // of the status, as pt-failover names it; empty: not known
 };

@@ -20,6 +20,7 @@ static const struct pt_migration {
 	{ .sql = pt_schema_sql_5, .doc = "hubs, underlays" },
 	{ .sql = pt_schema_sql_6, .doc = "weights, code points and classes to set" },
 	{ .sql = pt_schema_sql_7, .doc = "liveness by BFD" },
+	{ .sql = pt_schema_sql_8, .doc = "targets of a path, and their quorum" },
 };
 
 int64_t pt_store_version(void)

@@ -223,3 +223,6 @@ const char pt_schema_sql_7[] = "ALTER TABLE paths ADD COLUMN liveness TEXT;"
 			       "ALTER TABLE paths ADD COLUMN bfd_min_rx_ms INTEGER;"
 			       "ALTER TABLE paths ADD COLUMN bfd_detect_mult INTEGER;"
 			       "ALTER TABLE paths ADD COLUMN bfd_multihop INTEGER NOT NULL DEFAULT 0;";
+
+const char pt_schema_sql_8[] = "ALTER TABLE paths ADD COLUMN targets TEXT;"
+			       "ALTER TABLE paths ADD COLUMN quorum INTEGER NOT NULL DEFAULT 1;";

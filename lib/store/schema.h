@@ -9,3 +9,4 @@ extern const char pt_schema_sql_4[];
 extern const char pt_schema_sql_5[];
 extern const char pt_schema_sql_6[];
 extern const char pt_schema_sql_7[];
+extern const char pt_schema_sql_8[];

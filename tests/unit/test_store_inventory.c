@@ -23,7 +23,9 @@ static const char full_yaml[] =
 	"- {id: p1, source: west, dest: east, uplink: fiber, device: wg0, next_hop: 192.0.2.1, "
 	"next_hop6: '2001:db8::1', target: 198.51.100.1, port: 8620, dscp: ef, ssid: 7, mtu: 1400, "
 	"preference: -3, maintenance: true, liveness: bfd, quality: icmp, bfd: {min_tx_ms: 10, "
-	"min_rx_ms: 20, detect_mult: 5, multihop: true}}\n"
+	"min_rx_ms: 20, detect_mult: 5, multihop: true}, quorum: 2, targets: [{probe: icmp, "
+	"address: "
+	"192.0.2.9}, {probe: http, url: 'https://a.example/', status: [200, 301-308], body: ok}]}\n"
 	"- {id: p2, source: west, dest: east, uplink: lte, next_hop6: auto, target: "
 	"'2001:db8::9'}\n"
 	"policies:\n"
@@ -155,8 +157,12 @@ static void plans_say_what_changes(void)
 		"paths:\n"
 		"- {id: p1, source: west, dest: east, uplink: fiber, device: wg0, next_hop: "
 		"192.0.2.1, next_hop6: '2001:db8::1', target: 198.51.100.1, port: 8620, dscp: ef, "
-		"ssid: 7, mtu: 1420, preference: -3, maintenance: true, liveness: bfd, quality: icmp, "
-		"bfd: {min_tx_ms: 10, min_rx_ms: 20, detect_mult: 5, multihop: true}}\n"
+		"ssid: 7, mtu: 1420, preference: -3, maintenance: true, liveness: bfd, quality: "
+		"icmp, "
+		"bfd: {min_tx_ms: 10, min_rx_ms: 20, detect_mult: 5, multihop: true}, quorum: 2, "
+		"targets: [{probe: "
+		"icmp, address: 192.0.2.9}, {probe: http, url: 'https://a.example/', status: [200, "
+		"301-308], body: ok}]}\n"
 		"policies:\n- {id: default, priority: 65535, match: {dscp: 46}}\n";
 	pt_autosql db = fixture_db();
 	pt_autobuf kept = { 0 };

@@ -115,8 +115,9 @@ static void table(void)
 {
 	for (size_t i = 0; i < PT_ARRAY_LEN(rows); i++) {
 		const struct row *r = &rows[i];
-		struct pt_evidence e = { measure(r->brief, 100 * S), measure(r->lasting, 100 * S),
-			r->status, "" };
+		struct pt_evidence e = { .brief = measure(r->brief, 100 * S),
+			.lasting = measure(r->lasting, 100 * S),
+			.status = r->status };
 		struct pt_verdict v = { .state = r->before, .known = r->before, .since_ns = 7 };
 
 		pt_verdict_update(&v, r->sla, &e, (100 + r->age_s) * S);
@@ -132,8 +133,8 @@ static void table(void)
 
 static void since(void)
 {
-	struct pt_evidence e = { measure((struct metrics)GOOD, 10 * S),
-		measure((struct metrics)GOOD, 10 * S), 0, "" };
+	struct pt_evidence e = { .brief = measure((struct metrics)GOOD, 10 * S),
+		.lasting = measure((struct metrics)GOOD, 10 * S) };
 	struct pt_verdict v = { 0 };
 
 	pt_verdict_update(&v, &voice, &e, 10 * S);
