@@ -41,7 +41,7 @@ p        := %
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
-.PHONY: all check check-san check-long lint demo install uninstall clean deps tests
+.PHONY: all check check-san check-long lint demo install uninstall clean deps deps-bench tests
 
 all: $(BINS) $(ARCHIVES)
 tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
@@ -51,8 +51,12 @@ DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf
 DEPS_TEST  := bats jq iproute2 iputils-ping fping nginx-light dnsmasq-base openssl iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
 DEPS_LANE  := qemu-system-x86 busybox-static cpio kmod spin
+# Whom bench/ compares with
+DEPS_BENCH := bird2 frr
 deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BUILD) $(DEPS_TEST)
+deps-bench:
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_BENCH)
 
 # Objects, archives, BPF
 $(BUILD)/lib/tune/shipped.o: $(wildcard etc/tune/*.yaml)

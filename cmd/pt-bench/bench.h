@@ -24,10 +24,11 @@ int bench_show(struct pt_ctx *ctx, const struct bench_rows *rows, unsigned n);
 #define BENCH_INTERVALS 4
 
 struct bench_failover_args {
-	uint32_t runs, baseline_runs, threshold, prefixes;
+	uint32_t runs, baseline_runs, threshold, prefixes, sites;
 	int64_t interval_ms[BENCH_INTERVALS];
 	unsigned n_intervals;
 	int baseline; // enum pt_failover_baseline
+	const char *peer;
 	int64_t stream_ns;
 	const char *tools;
 };

@@ -23,6 +23,7 @@ enum {
 	KEY_STREAM = 's',
 	KEY_PREFIXES = 'p',
 	KEY_TOOLS = 0x100,
+	KEY_SITES,
 	KEY_BASELINE_ITERATIONS
 };
 
@@ -40,7 +41,8 @@ const struct argp_option bench_failover_options[] = {
 		.key = KEY_BASELINE,
 		.arg = "WORD",
 		.doc = "daemon: user space at the same pace moves a kernel route (default); "
-		       "ping: the same once a second; none" },
+		       "ping: the same once a second; none; or a program of routing daemons, "
+		       "with a '/'" },
 	{ .name = "baseline-iterations",
 		.key = KEY_BASELINE_ITERATIONS,
 		.arg = "N",
@@ -49,6 +51,10 @@ const struct argp_option bench_failover_options[] = {
 		.key = KEY_PREFIXES,
 		.arg = "N",
 		.doc = "Prefixes of the far site, up to 4000 (default 1)" },
+	{ .name = "sites",
+		.key = KEY_SITES,
+		.arg = "N",
+		.doc = "Far sites, which hold the prefixes in turn (default 1)" },
 	{ .name = "stream",
 		.key = KEY_STREAM,
 		.arg = "TIME",
@@ -76,13 +82,19 @@ static int add_interval(struct pt_ctx *ctx, const char *arg, struct bench_failov
 
 static int set_baseline(struct pt_ctx *ctx, const char *arg, struct bench_failover_args *a)
 {
+	if (strchr(arg, '/')) {
+		a->baseline = PT_FAILOVER_PEER;
+		a->peer = arg;
+		return 0;
+	}
 	for (int i = 0; pt_failover_baselines[i]; i++) {
 		if (strcmp(arg, pt_failover_baselines[i]) == 0) {
 			a->baseline = i;
 			return 0;
 		}
 	}
-	return pt_err_set(&ctx->err, -EINVAL, "--baseline %s: one of daemon ping none", arg);
+	return pt_err_set(&ctx->err, -EINVAL,
+		"--baseline %s: one of daemon ping none, or a program with a '/'", arg);
 }
 
 static int set_stream(struct pt_ctx *ctx, const char *arg, struct bench_failover_args *a)
@@ -111,6 +123,9 @@ int bench_failover_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case KEY_PREFIXES:
 		return bench_count(ctx, &(struct bench_bounds){ "prefixes", 1, PT_SITES_PREFIXES },
 			arg, &a->prefixes);
+	case KEY_SITES:
+		return bench_count(
+			ctx, &(struct bench_bounds){ "sites", 1, PT_SITES_FAR }, arg, &a->sites);
 	case KEY_INTERVAL:
 		return add_interval(ctx, arg, a);
 	case KEY_BASELINE:
@@ -134,8 +149,10 @@ static void set_defaults(struct bench_failover_args *a)
 		a->baseline_runs = a->baseline == PT_FAILOVER_PING ? 3 : a->runs;
 	if (!a->threshold)
 		a->threshold = 3;
-	if (!a->prefixes)
-		a->prefixes = 1;
+	if (!a->sites)
+		a->sites = 1;
+	if (a->prefixes < a->sites) // each has one at least
+		a->prefixes = a->sites;
 	if (!a->stream_ns)
 		a->stream_ns = 100 * PT_NS_PER_US;
 	if (!a->n_intervals) {
@@ -163,6 +180,8 @@ static int measure(const struct bench_failover_args *a, bool tell,
 			.interval_ms = a->interval_ms[i],
 			.threshold = a->threshold,
 			.prefixes = a->prefixes,
+			.sites = a->sites,
+			.peer = a->peer,
 			.runs = a->runs,
 			.baseline_runs = a->baseline_runs,
 			.baseline = (enum pt_failover_baseline)a->baseline,

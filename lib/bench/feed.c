@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -37,6 +38,9 @@ struct packet {
 struct pt_feed {
 	int tx, rx;
 	int64_t interval_ns;
+	uint16_t port;
+	unsigned targets;
+	_Atomic uint32_t to[PT_FEED_TARGETS]; // IPv4, network order
 	pthread_t sender, receiver;
 	bool sending, receiving; // threads that exist
 	atomic_bool stop;
@@ -57,6 +61,7 @@ static void *run_sender(void *ctx)
 	(void)prctl(PR_SET_TIMERSLACK, 1UL); // only matters without real-time priority
 	for (uint64_t seq = 0; !atomic_load_explicit(&s->stop, memory_order_relaxed); seq++) {
 		struct message m = { .magic = MAGIC, .seq = seq };
+		struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(s->port) };
 		struct packet *p = packet_at(s, seq);
 		due += s->interval_ns;
 		struct timespec at = { due / PT_NS_PER_S, due % PT_NS_PER_S };
@@ -66,7 +71,9 @@ static void *run_sender(void *ctx)
 		atomic_store(&p->late, false);
 		atomic_store(&p->sent_ns, pt_mono_now().ns);
 		atomic_store(&s->sent, seq + 1);
-		(void)send(s->tx, &m, sizeof(m), 0); // what is not sent is lost, which is the point
+		to.sin_addr.s_addr = atomic_load(&s->to[seq % s->targets]);
+		// What is not sent is lost, which is the point.
+		(void)sendto(s->tx, &m, sizeof(m), 0, (struct sockaddr *)&to, sizeof(to));
 	}
 	return NULL;
 }
@@ -151,24 +158,19 @@ static int udp_socket(const struct pt_addr *a, uint16_t port, bool receive)
 
 static int open_sockets(struct pt_feed *s, const struct pt_feed_opts *o, struct pt_err *err)
 {
-	struct sockaddr_storage to;
-	socklen_t len = pt_addr_sockaddr(&o->to, o->port, &to);
+	const struct pt_addr any = { .family = AF_INET };
 	int code = pt_netns_enter(o->to_netns, err);
 
 	if (code)
 		return code;
-	s->rx = udp_socket(&o->to, o->port, true);
+	s->rx = udp_socket(&any, o->port, true);
 	if (s->rx < 0)
 		return pt_err_errno(err, s->rx, "feed: receiver");
 	code = pt_netns_enter(o->from_netns, err);
 	if (code)
 		return code;
 	s->tx = udp_socket(&o->from, 0, false);
-	if (s->tx < 0)
-		return pt_err_errno(err, s->tx, "feed: sender");
-	return connect(s->tx, (const struct sockaddr *)&to, len)
-		? pt_err_errno(err, -errno, "feed: sender")
-		: 0;
+	return s->tx < 0 ? pt_err_errno(err, s->tx, "feed: sender") : 0;
 }
 
 static int start(struct pt_feed *s, const struct pt_feed_opts *o, struct pt_err *err)
@@ -193,6 +195,14 @@ static int start(struct pt_feed *s, const struct pt_feed_opts *o, struct pt_err 
 	return code ? pt_err_errno(err, code, "feed: thread") : 0;
 }
 
+void pt_feed_aim(struct pt_feed *s, unsigned target, const struct pt_addr *to)
+{
+	uint32_t v4;
+
+	memcpy(&v4, to->bytes, sizeof(v4));
+	atomic_store(&s->to[target], v4);
+}
+
 int pt_feed_new(const struct pt_feed_opts *o, struct pt_feed **out, struct pt_err *err)
 {
 	struct pt_feed *s = calloc(1, sizeof(*s));
@@ -201,6 +211,10 @@ int pt_feed_new(const struct pt_feed_opts *o, struct pt_feed **out, struct pt_er
 		return pt_err_errno(err, -ENOMEM, "feed");
 	s->tx = s->rx = -1;
 	s->interval_ns = o->interval_ns;
+	s->port = o->port;
+	s->targets = o->targets ? o->targets : 1;
+	for (unsigned i = 0; i < s->targets; i++)
+		pt_feed_aim(s, i, &o->to);
 	int code = start(s, o, err);
 	if (code)
 		pt_feed_free(s);
@@ -268,4 +282,36 @@ uint64_t pt_feed_arrived(const struct pt_feed *s, struct pt_mono since)
 	for (uint64_t seq = first_since(s, since); seq < end; seq++)
 		n += atomic_load(&packet_at(s, seq)->got_ns) != 0;
 	return n;
+}
+
+struct pt_mono pt_feed_sent(const struct pt_feed *s, struct pt_mono at)
+{
+	uint64_t end = atomic_load(&s->sent);
+	uint64_t oldest = end > PT_FEED_MEMORY / 2 ? end - PT_FEED_MEMORY / 2 : 0;
+
+	for (uint64_t seq = end; seq > oldest; seq--) {
+		int64_t sent_ns = atomic_load(&packet_at(s, seq - 1)->sent_ns);
+		if (sent_ns <= at.ns)
+			return (struct pt_mono){ sent_ns };
+	}
+	return (struct pt_mono){ 0 };
+}
+
+struct pt_mono pt_feed_reached(const struct pt_feed *s, struct pt_mono since)
+{
+	int64_t first[PT_FEED_TARGETS] = { 0 }, last = 0;
+	uint64_t end = atomic_load(&s->sent);
+
+	for (uint64_t seq = first_since(s, since); seq < end; seq++) {
+		const struct packet *p = packet_at(s, seq);
+		if (!first[seq % s->targets] && atomic_load(&p->got_ns))
+			first[seq % s->targets] = atomic_load(&p->sent_ns);
+	}
+	for (unsigned i = 0; i < s->targets; i++) {
+		if (!first[i])
+			return (struct pt_mono){ 0 };
+		if (first[i] > last)
+			last = first[i];
+	}
+	return (struct pt_mono){ last };
 }

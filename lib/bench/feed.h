@@ -10,7 +10,8 @@
 
 struct pt_feed_opts {
 	const char *from_netns, *to_netns;
-	struct pt_addr from, to;
+	struct pt_addr from, to; // IPv4
+	unsigned targets;        // that packets go to in turn, all of them `to` at first; 0: one
 	uint16_t port;
 	int64_t interval_ns; // one packet; absolute deadlines
 };
@@ -27,8 +28,17 @@ struct pt_feed_look {
 	uint64_t sent, lost, duplicated, reordered;
 };
 
+#define PT_FEED_TARGETS 16
+// From the next packet on this target is another address of the receiving namespace.
+void pt_feed_aim(struct pt_feed *s, unsigned target, const struct pt_addr *to);
+
 // What became of the packets sent from `from` to `to`, as far as remembered.
 #define PT_FEED_MEMORY (1u << 17) // packets; half of them can be looked at
 struct pt_feed_look pt_feed_look(const struct pt_feed *s, struct pt_mono from, struct pt_mono to);
 // How many packets that were sent at or after `since` have arrived.
 uint64_t pt_feed_arrived(const struct pt_feed *s, struct pt_mono since);
+// When the newest packet of those was sent that left at `at` or before; 0: none is remembered.
+struct pt_mono pt_feed_sent(const struct pt_feed *s, struct pt_mono at);
+// When the packet was sent with which the last target was reached: of each, the first that was sent
+// at or after `since` and arrived. 0: not yet.
+struct pt_mono pt_feed_reached(const struct pt_feed *s, struct pt_mono since);

@@ -14,6 +14,7 @@
 
 #define STAMP_PORT  862
 #define STREAM_PORT 5000
+#define CROWD_PORT  5001
 #define TOOL_NS     (20 * PT_NS_PER_S) // for a tool to do its work and end
 #define READY_NS    (20 * PT_NS_PER_S) // for all paths to answer
 #define STEP_NS     (2 * PT_NS_PER_MS)
@@ -52,19 +53,22 @@ static int start_reflector(struct pt_rig *r, struct pt_err *err)
 	return pt_proc_start(argv, NULL, &r->reflect, err);
 }
 
-static int start_stream(struct pt_rig *r, int64_t interval_ns, struct pt_err *err)
+static int start_stream(struct pt_rig *r, const struct pt_rig_opts *opts, struct pt_err *err)
 {
 	struct pt_feed_opts o = {
 		.from_netns = r->sites.nodes.netns[PT_NODE_HA],
 		.to_netns = r->sites.nodes.netns[PT_NODE_HB],
 		.port = STREAM_PORT,
-		.interval_ns = interval_ns,
+		.interval_ns = opts->stream_ns,
 	};
 
 	// Constants of ours: they parse.
 	(void)pt_addr_parse("10.1.0.2", &o.from);
 	(void)pt_addr_parse("10.2.0.2", &o.to);
-	return pt_feed_new(&o, &r->stream, err);
+	int code = pt_feed_new(&o, &r->stream, err);
+	o.port = CROWD_PORT;
+	o.targets = PT_FEED_TARGETS;
+	return code || opts->prefixes == 1 ? code : pt_feed_new(&o, &r->crowd, err);
 }
 
 static int find_tools(struct pt_rig *r, const char *dir, struct pt_err *err)
@@ -83,6 +87,7 @@ int pt_rig_open(const struct pt_rig_opts *o, struct pt_rig *r, struct pt_err *er
 		.threshold = o->threshold,
 		.port = STAMP_PORT,
 		.prefixes = o->prefixes,
+		.sites = o->sites,
 	};
 
 	*r = (struct pt_rig){
@@ -95,18 +100,20 @@ int pt_rig_open(const struct pt_rig_opts *o, struct pt_rig *r, struct pt_err *er
 		return code;
 	(void)snprintf(r->config, sizeof(r->config), "%s/config.yaml", r->sites.scratch);
 	(void)snprintf(r->network, sizeof(r->network), "%s/network.yaml", r->sites.scratch);
+	(void)snprintf(r->probed, sizeof(r->probed), "%s/probed.yaml", r->sites.scratch);
 	(void)snprintf(
 		r->pin_dir, sizeof(r->pin_dir), "/sys/fs/bpf/pt-bench-%d/plane", (int)getpid());
 	code = pt_sites_configure(&r->sites, &profile, err);
 	if (!code)
 		code = start_reflector(r, err);
-	return code ? code : start_stream(r, o->stream_ns, err);
+	return code ? code : start_stream(r, o, err);
 }
 
 void pt_rig_close(struct pt_rig *r)
 {
 	pt_feed_free(r->stream);
-	r->stream = NULL;
+	pt_feed_free(r->crowd);
+	r->stream = r->crowd = NULL;
 	pt_proc_stop(&r->reflect);
 	pt_sites_down(&r->sites);
 }
@@ -119,11 +126,11 @@ bool pt_rig_paths_answer(const struct pt_rig *r)
 		struct pt_state s;
 		if (!(r->plane->hop[i].flags & PT_HOP_USED))
 			continue;
-		if (pt_state_read(r->plane, i, &s, NULL) || s.down || s.watch.replies < REPLIES)
+		if (pt_state_read(r->plane, i, &s, NULL))
 			return false;
-		answering++;
+		answering += !s.down && s.watch.replies >= REPLIES;
 	}
-	return answering == PT_RIG_WANS;
+	return answering == PT_RIG_WANS; // nobody else is probed
 }
 
 static bool paths_answer(const void *ctx)
@@ -135,14 +142,18 @@ static void on_event(void *ctx, const struct pt_event *event)
 {
 	struct pt_rig *r = ctx;
 
-	if (event->kind == PT_EVENT_DOWN && event->path == r->first_path && !r->down.detected_ns)
+	if (event->path != r->first_path)
+		return;
+	if (event->kind == PT_EVENT_DOWN && !r->down.detected_ns)
 		r->down = *event;
+	if (event->kind == PT_EVENT_FIRST_PACKET && !r->avoided.detected_ns)
+		r->avoided = *event;
 }
 
 void pt_rig_forget(struct pt_rig *r)
 {
 	(void)pt_events_read(r->events); // an error shows in pt_rig_verdicts
-	r->down = (struct pt_event){ 0 };
+	r->down = r->avoided = (struct pt_event){ 0 };
 }
 
 int pt_rig_verdicts(struct pt_rig *r, struct pt_err *err)
@@ -173,7 +184,7 @@ int pt_rig_attach(struct pt_rig *r, struct pt_err *err)
 		"--network", r->network, "--pin-dir", r->pin_dir, "--netns",
 		r->sites.nodes.netns[PT_NODE_EA], NULL };
 	const char *const watch[] = { r->probe_tool, "watch", "--config", r->config, "--network",
-		r->network, "--netns", r->sites.nodes.netns[PT_NODE_EA], NULL };
+		r->probed, "--netns", r->sites.nodes.netns[PT_NODE_EA], NULL };
 	const struct pt_rig_wait ready = { paths_answer, r, READY_NS, "a path is not answered" };
 	int code = pt_proc_run(attach, NULL, TOOL_NS, err);
 

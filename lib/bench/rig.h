@@ -18,7 +18,8 @@
 struct pt_rig_opts {
 	int64_t interval_ms;   // between probes
 	unsigned threshold;    // unanswered ones that make a path down
-	unsigned prefixes;     // of the far site
+	unsigned prefixes;     // of the far sites
+	unsigned sites;        // far ones; only the first is probed
 	int64_t stream_ns;     // between user packets
 	const char *tools_dir; // NULL: beside the running program
 };
@@ -26,14 +27,18 @@ struct pt_rig_opts {
 struct pt_rig {
 	struct pt_sites sites;
 	struct pt_feed *stream; // from host to host
+	struct pt_feed
+		*crowd; // the same in turn to PT_FEED_TARGETS of its prefixes; NULL: one prefix
 	struct pt_proc reflect, watch;
 	char probe_tool[PATH_MAX], failover_tool[PATH_MAX], pin_dir[64];
-	char config[PATH_MAX], network[PATH_MAX];
+	char config[PATH_MAX], network[PATH_MAX], probed[PATH_MAX];
 	bool attached;
 	struct pt_plane *plane; // while attached
 	struct pt_events *events;
-	uint32_t first_path;  // index of the path by wan0
-	struct pt_event down; // its first verdict since pt_rig_forget; detected_ns 0: none
+	uint32_t first_path; // index of the path by wan0
+	// Since pt_rig_forget, detected_ns 0: none. Its first verdict; the first packet that
+	// avoided it.
+	struct pt_event down, avoided;
 };
 
 // Namespaces, reflector and stream. After an error as after success, pt_rig_close. The rig must not

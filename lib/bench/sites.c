@@ -62,6 +62,8 @@ static int address_host(const struct pt_sites *s, enum pt_node node, unsigned n,
 		"link set lo up\naddr add 10.%u.0.2/24 dev lan0\nlink set lan0 up\n"
 		"route add default via 10.%u.0.1\n",
 		n, n);
+	if (node == PT_NODE_HB) // whoever is asked for in the other prefixes is there
+		pt_buf_puts(&b, "route add local 172.16.0.0/12 dev lo\n");
 	return pt_nodes_ip(s->nodes.netns[node], b.data, err);
 }
 
@@ -74,6 +76,8 @@ static int address_edge(const struct pt_sites *s, enum pt_node node, unsigned n,
 		pt_buf_printf(
 			&b, "addr add 10.9.%u.%u/24 dev wan%u\nlink set wan%u up\n", i, n, i, i);
 	pt_buf_printf(&b, "route add 10.%u.0.0/24 via 10.9.0.%u\n", 3 - n, 3 - n);
+	if (node == PT_NODE_EB)
+		pt_buf_puts(&b, "route add 172.16.0.0/12 via 10.2.0.2\n");
 	return pt_nodes_ip(s->nodes.netns[node], b.data, err);
 }
 
@@ -140,7 +144,7 @@ int pt_sites_up(unsigned wans, struct pt_sites *out, struct pt_err *err)
 
 void pt_sites_down(struct pt_sites *s)
 {
-	static const char *const files[] = { "config.yaml", "network.yaml" };
+	static const char *const files[] = { "config.yaml", "network.yaml", "probed.yaml" };
 	char path[PATH_MAX];
 
 	pt_cables_free(s->cables);
@@ -190,43 +194,79 @@ struct pt_prefix pt_sites_prefix(unsigned n)
 	return p;
 }
 
-static void list_prefixes(struct pt_buf *b, unsigned n)
+static void list_site(
+	struct pt_buf *b, const struct pt_sites_profile *profile, unsigned site, const char *id)
 {
 	char text[PT_PREFIX_LEN];
 
-	for (unsigned i = 0; i < n; i++) {
+	pt_buf_printf(b, "  - { id: %s, lan: [lan0], prefixes: [", id);
+	for (unsigned i = site; i < profile->prefixes; i += profile->sites) {
 		struct pt_prefix p = pt_sites_prefix(i);
 		pt_prefix_format(&p, text);
-		pt_buf_printf(b, "%s%s", i ? ", " : "", text);
+		pt_buf_printf(b, "%s%s", i > site ? ", " : "", text);
 	}
+	pt_buf_puts(b, "] }\n");
+}
+
+static void list_paths(struct pt_buf *b, const struct pt_sites *s,
+	const struct pt_sites_profile *profile, unsigned site, const char *id)
+{
+	char suffix[16] = "";
+
+	if (site)
+		(void)snprintf(suffix, sizeof(suffix), "-%s", id);
+	for (unsigned i = 0; i < s->wans; i++)
+		pt_buf_printf(b,
+			"  - { id: wan%u%s, source: a, dest: %s, uplink: wan%u, preference: %u, "
+			"next_hop: 10.9.%u.2, target: 10.9.%u.2, port: %u }\n",
+			i, suffix, id, i, 100 - i, i, i, profile->port);
+}
+
+static void site_id(unsigned site, char out[12])
+{
+	if (site)
+		(void)snprintf(out, 12, "b%u", site);
+	else
+		(void)snprintf(out, 12, "b");
+}
+
+// The first n_sites of them.
+static int write_network(const struct pt_sites *s, const struct pt_sites_profile *profile,
+	unsigned n_sites, const char *name, struct pt_err *err)
+{
+	pt_autobuf b = { 0 };
+	char id[12];
+
+	pt_buf_puts(&b, "sites:\n  - { id: a, lan: [lan0], prefixes: [10.1.0.0/24] }\n");
+	for (unsigned site = 0; site < n_sites; site++) {
+		site_id(site, id);
+		list_site(&b, profile, site, id);
+	}
+	pt_buf_puts(&b, "uplinks:\n");
+	for (unsigned i = 0; i < s->wans; i++)
+		pt_buf_printf(&b, "  - { id: wan%u, site: a, device: wan%u }\n", i, i);
+	pt_buf_puts(&b, "paths:\n");
+	for (unsigned site = 0; site < n_sites; site++) {
+		site_id(site, id);
+		list_paths(&b, s, profile, site, id);
+	}
+	pt_buf_puts(&b,
+		"policies:\n"
+		"  - { id: default, priority: 100, strategy: ordered, sla: {} }\n");
+	return write_file(s->scratch, name, &b, err);
 }
 
 int pt_sites_configure(
 	const struct pt_sites *s, const struct pt_sites_profile *profile, struct pt_err *err)
 {
-	pt_autobuf config = { 0 }, network = { 0 };
+	pt_autobuf config = { 0 };
 
 	pt_buf_printf(&config,
 		"edge: a\nhealth:\n  probe_timeout_ms: %d\nfailover:\n  detection_interval_ms: "
 		"%" PRId64 "\n  detection_threshold: %u\n",
 		PROBE_TIMEOUT_MS, profile->interval_ms, profile->threshold);
-	pt_buf_puts(&network,
-		"sites:\n"
-		"  - { id: a, lan: [lan0], prefixes: [10.1.0.0/24] }\n"
-		"  - { id: b, lan: [lan0], prefixes: [");
-	list_prefixes(&network, profile->prefixes);
-	pt_buf_puts(&network, "] }\nuplinks:\n");
-	for (unsigned i = 0; i < s->wans; i++)
-		pt_buf_printf(&network, "  - { id: wan%u, site: a, device: wan%u }\n", i, i);
-	pt_buf_puts(&network, "paths:\n");
-	for (unsigned i = 0; i < s->wans; i++)
-		pt_buf_printf(&network,
-			"  - { id: wan%u, source: a, dest: b, uplink: wan%u, preference: %u, "
-			"next_hop: 10.9.%u.2, target: 10.9.%u.2, port: %u }\n",
-			i, i, 100 - i, i, i, profile->port);
-	pt_buf_puts(&network,
-		"policies:\n"
-		"  - { id: default, priority: 100, strategy: ordered, sla: {} }\n");
 	int code = write_file(s->scratch, "config.yaml", &config, err);
-	return code ? code : write_file(s->scratch, "network.yaml", &network, err);
+	if (!code)
+		code = write_network(s, profile, profile->sites, "network.yaml", err);
+	return code ? code : write_network(s, profile, 1, "probed.yaml", err);
 }

@@ -31,15 +31,20 @@ void pt_sites_cut(struct pt_sites *s, unsigned wan, bool cut);
 int pt_sites_in(const struct pt_sites *s, enum pt_node node, int (*fn)(void *ctx, struct pt_err *),
 	void *ctx, struct pt_err *err);
 #define PT_SITES_PREFIXES 4000
-// Prefix n of site b, n from 0: the first is the one that hb is in.
+#define PT_SITES_FAR      4000
+// Prefix n of the far sites, n from 0: the first is the one that hb is in. It has the second
+// address of all of them.
 struct pt_prefix pt_sites_prefix(unsigned n);
 
 struct pt_sites_profile {
 	int64_t interval_ms; // between probes
 	unsigned threshold;
 	unsigned port;     // of the reflector
-	unsigned prefixes; // of site b
+	unsigned prefixes; // in all
+	unsigned sites;    // that hold them in turn; the first is b
 };
 // scratch/config.yaml and network.yaml for the edge of site a: wan0 is preferred to wan1 and so on.
+// Every far site has paths over each, all to the same router. probed.yaml has those of b alone: a
+// thousand sites' probes would be a load of their own.
 int pt_sites_configure(
 	const struct pt_sites *s, const struct pt_sites_profile *profile, struct pt_err *err);

@@ -26,11 +26,12 @@ is "words on stderr: none" "$(cat "$err")" ""
 check "nothing left behind" nothing_left "$bench"
 is "no scratch files left" "$(scratch_dirs)" 0
 is "metrics" "$(jq -r .metric "$out" | paste -sd,)" \
-	outage_p50,outage_max,detect_p50,switch_max,lost_p50,disorder_max
+	outage_p50,outage_max,outage_all_p50,detect_p50,switch_max,first_packet_p99,lost_p50,disorder_max
 is "fields" "$(jq -r 'keys_unsorted | join(",")' "$out" | sort -u)" \
 	"type,v,ts,mono_ns,boot,src,seq,workload,metric,value,unit,median,min,max,spread,runs,baseline,baseline_name,ratio,ratio_min,ratio_max,target,target_of,pass,skipped"
 is "one workload" "$(jq -r '.type + " " + .workload' "$out" | sort -u)" "bench failover-10ms-x3-1p"
-is "three runs, beside the daemon" "$(jq -r '"\(.runs) \(.baseline_name)"' "$out" | sort -u)" "3 daemon"
+is "three runs, beside the daemon" "$(jq -r 'select(.baseline != null) | "\(.runs) \(.baseline_name)"' "$out" | sort -u)" \
+	"3 daemon"
 
 # Three unanswered probes at 10 ms: never below two intervals; the upper bounds are for sanity only.
 between "outage p50, us" "$(value outage_p50 value)" 19000 150000
@@ -45,8 +46,30 @@ is "pass says what the exit status says" \
 	"$(jq -s 'if any(.pass == false) then 1 else 0 end' "$out")" "$status"
 is "a verdict is the comparison with its target" \
 	"$(jq -s 'all(if .target == null then .pass == null else .pass == (.value <= .target) end)' "$out")" true
+between "first packet after the switch, ns" "$(value first_packet_p99 value)" 1 5000000
+like "one prefix has no crowd" "$(value outage_all_p50 skipped)" sample
 is "ratio is value over baseline" \
-	"$(jq -s 'all(if .ratio == null then .baseline == 0 else ((.ratio * .baseline - .value) | fabs) <= 1 + .baseline * 1e-6 end)' "$out")" true
+	"$(jq -s 'all(if .ratio == null then (.baseline // 0) == 0 else ((.ratio * .baseline - .value) | fabs) <= 1 + .baseline * 1e-6 end)' "$out")" true
+
+# Somebody else's daemons, many sites and prefixes: everybody who was cut off is back.
+if command -v bird >/dev/null; then
+	"$BIN/pt-bench" failover -n 2 -i 10ms -p 400 --sites 200 --baseline "$TOP/bench/bird" --json \
+		>"$out" 2>"$err"
+	check "beside BIRD: exit 0 or 1" test $? -le 1
+	is "beside BIRD: words on stderr: none" "$(cat "$err")" ""
+	is "beside BIRD: who, and what" "$(jq -r 'select(.metric == "outage_p50") |
+		"\(.workload) \(.baseline_name)"' "$out")" "failover-10ms-x3-400p-200s bird"
+	for metric in outage_p50 outage_all_p50; do
+		between "$metric, us" "$(value $metric value)" 19000 150000
+		between "$metric of BIRD, us" "$(value $metric baseline)" 15000 2000000
+	done
+	is "nothing of it runs on" "$(pgrep -f "^bird .*$SCRATCH")" ""
+else
+	skip "beside BIRD" "no bird on this machine (make deps-bench)"
+fi
+"$BIN/pt-bench" failover -n 1 --baseline "$SCRATCH/nobody" >"$out" 2>"$err"
+is "a baseline that is not there: exit 2" "$?" 2
+like "named" "$(cat "$err")" "$SCRATCH/nobody: No such file"
 
 # Interrupted in the middle: one line, cleaned up.
 "$BIN/pt-bench" failover --iterations 1000 --baseline none >"$out" 2>"$err" &
