@@ -301,21 +301,17 @@ int db_stats(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 
 // ---- prune ----
 
-#define PRUNE_ROWS 500 // of one transaction
-
 static int prune_one(struct pt_ctx *ctx, struct pt_sql *db, const struct pt_config *config,
 	const struct pt_retain_rule *r, int64_t *before, int64_t *n)
 {
-	int64_t some = PRUNE_ROWS;
+	struct pt_retain_step step = { .pace = PT_RETAIN_PACE, .more = true };
 	int code = pt_retain_before(db, config, r, before, &ctx->err);
 
-	*n = 0;
 	if (!code && ctx->dry_run)
 		return pt_retain_count(db, r, *before, n, &ctx->err);
-	while (!code && some == PRUNE_ROWS) {
-		code = pt_retain_delete(db, config, r, *before, &some, &ctx->err);
-		*n += code ? 0 : some;
-	}
+	while (!code && step.more)
+		code = pt_retain_delete(db, config, r, *before, &step, &ctx->err);
+	*n = step.rows;
 	return code;
 }
 

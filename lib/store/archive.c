@@ -11,6 +11,7 @@
 #include "model/config.h"
 #include "store/open.h"
 #include "store/owner.h"
+#include "store/pace.h"
 #include "store/rollup.h"
 #include "store/upkeep.h"
 
@@ -163,8 +164,10 @@ static int copy_day(
 static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64_t last_id,
 	struct pt_archive_counts *out, struct pt_err *err)
 {
+	struct pt_pace pace = { .n = ROWS_MIN, .min = ROWS_MIN, .max = ROWS_MAX };
 	char sql[256];
-	int64_t limit = ROWS_MIN, n;
+	int64_t limit, n;
+	bool again = false;
 	pt_autostmt s = NULL;
 
 	(void)snprintf(sql, sizeof(sql),
@@ -173,9 +176,10 @@ static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64
 		table, table);
 	int code = pt_stmt_get(db, sql, &s, NULL, err);
 	do {
-		code = code ? code : pt_sql_begin(db, err);
+		code = code ? code : pt_pace_begin(&pace, db, PT_UPKEEP_HOLD_US, err);
 		if (code)
 			return code;
+		limit = pace.n;
 		pt_stmt_bind_i64(s, 1, end);
 		pt_stmt_bind_i64(s, 2, limit);
 		pt_stmt_bind_i64(s, 3, last_id);
@@ -183,16 +187,10 @@ static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64
 		n = pt_sql_changes(db);
 		if (!code && n)
 			code = pt_rollup_unmark(db, table, err);
-		code = pt_sql_end(db, code, err);
-		int64_t took = pt_sql_held_us(db);
-		if (took > out->longest_us)
-			out->longest_us = took;
-		if (n < limit)
-			break;
-		limit = took > PT_UPKEEP_HOLD_US / 2 && limit > ROWS_MIN   ? limit / 2
-			: took < PT_UPKEEP_HOLD_US / 5 && limit < ROWS_MAX ? limit * 2
-									   : limit;
-	} while (!code);
+		code = pt_pace_end(&pace, db, PT_UPKEEP_HOLD_US, code, &again, err);
+	} while (!code && (again || n == limit));
+	if (pace.longest_us > out->longest_us)
+		out->longest_us = pace.longest_us;
 	return code;
 }
 

@@ -11,14 +11,18 @@
 #include "base/clock.h"
 #include "model/config.h"
 #include "store/journal.h"
+#include "store/pace.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 #include "store/verify.h"
 
 #define HOLD_US       PT_UPKEEP_HOLD_US
-#define VACUUM_START  64 // pages at a time
+#define VACUUM_START  8 // pages at a time
 #define VACUUM_MAX    4096
 #define ANALYZE_LIMIT 400 // rows of an index that are looked at: enough for the planner
+#define ANALYZE_LEAST 25
+#define PASSIVE_TRIES 10
+#define FEW_PAGES     64 // of the log, to be moved while writers wait
 #define BUSY_TRIES    200
 #define BUSY_PAUSE_MS 25
 
@@ -51,22 +55,26 @@ static bool try_again(int code, unsigned *tries)
 	return true;
 }
 
-// One short writing transaction around a script.
-static int write_shortly(const struct pt_maintain *m, const char *sql,
-	struct pt_maintain_report *out, struct pt_err *err)
+// One short writing transaction around a script, whose parts the caller cuts. *again: it took too
+// long and was undone.
+static int write_shortly(const struct pt_maintain *m, const char *sql, struct pt_pace *pace,
+	bool *again, struct pt_err *err)
 {
 	unsigned tries = 0;
 	int code;
 
 	do {
-		code = pt_sql_begin(m->db, err);
+		code = pt_pace_begin(pace, m->db, HOLD_US, err);
 	} while (try_again(code, &tries));
 	if (code)
 		return code;
-	code = pt_sql_end(m->db, pt_sql_exec(m->db, sql, err), err);
-	held(out, pt_sql_held_us(m->db));
-	return code;
+	return pt_pace_end(pace, m->db, HOLD_US, pt_sql_exec(m->db, sql, err), again, err);
 }
+
+struct checkpoint {
+	bool busy;
+	int64_t log, moved; // pages; -1: no log
+};
 
 typedef int task_fn(
 	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err);
@@ -101,6 +109,24 @@ static int upkeep(const struct pt_maintain *m, struct pt_maintain_report *out, s
 	return code;
 }
 
+// A script that looks at pace->n rows of an index, and at fewer where that takes too long.
+static int look_shortly(const struct pt_maintain *m, const char *script,
+	struct pt_maintain_report *out, struct pt_err *err)
+{
+	struct pt_pace pace = { .n = ANALYZE_LIMIT, .min = ANALYZE_LEAST, .max = ANALYZE_LIMIT };
+	bool again = true;
+	int code = 0;
+
+	while (!code && again) {
+		char sql[160];
+		(void)snprintf(
+			sql, sizeof(sql), "PRAGMA analysis_limit=%" PRId64 "; %s", pace.n, script);
+		code = write_shortly(m, sql, &pace, &again, err);
+	}
+	held(out, pace.longest_us);
+	return code;
+}
+
 // Table by table: ANALYZE alone would keep writers out until it is through with all.
 static int analyze(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
 {
@@ -118,9 +144,8 @@ static int analyze(const struct pt_maintain *m, struct pt_maintain_report *out, 
 	pt_stmt_reset(s);
 	for (int i = 0; !code && i < n; i++) {
 		char sql[128];
-		(void)snprintf(sql, sizeof(sql), "PRAGMA analysis_limit=%d; ANALYZE \"%.63s\"",
-			ANALYZE_LIMIT, names[i]);
-		code = write_shortly(m, sql, out, err);
+		(void)snprintf(sql, sizeof(sql), "ANALYZE \"%.63s\"", names[i]);
+		code = look_shortly(m, sql, out, err);
 		tell(m, i + 1, n);
 	}
 	(void)snprintf(out->detail, sizeof(out->detail), "%d tables", n);
@@ -131,12 +156,34 @@ static int analyze(const struct pt_maintain *m, struct pt_maintain_report *out, 
 // has written meanwhile.
 static int optimize(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
 {
-	return write_shortly(m, "PRAGMA analysis_limit=400; PRAGMA optimize", out, err);
+	return look_shortly(m, "PRAGMA optimize", out, err);
+}
+
+// Until none is left, or others free as fast as we do.
+static int give_back(const struct pt_maintain *m, int64_t pages, int64_t *left,
+	struct pt_maintain_report *out, struct pt_err *err)
+{
+	struct pt_pace pace = { .n = VACUUM_START, .min = 1, .max = VACUUM_MAX };
+	int64_t before = INT64_MAX;
+	bool again = false;
+	int code = 0;
+
+	for (*left = pages; !code && *left > 0 && (again || *left < before);) {
+		char sql[64];
+		before = *left;
+		(void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%" PRId64 ")", pace.n);
+		code = write_shortly(m, sql, &pace, &again, err);
+		if (!code)
+			code = pt_sql_i64(m->db, "PRAGMA freelist_count", left, err);
+		tell(m, pages - *left, pages);
+	}
+	held(out, pace.longest_us);
+	return code;
 }
 
 static int vacuum(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
 {
-	int64_t mode, pages = 0, left = 0, n = VACUUM_START;
+	int64_t mode, pages = 0, left = 0;
 	int code = pt_sql_i64(m->db, "PRAGMA auto_vacuum", &mode, err);
 
 	if (!code)
@@ -148,56 +195,70 @@ static int vacuum(const struct pt_maintain *m, struct pt_maintain_report *out, s
 			"auto_vacuum is not INCREMENTAL in this file: see pt-db check");
 		return 0;
 	}
-	for (left = pages; !code && left > 0;) {
-		char sql[64];
-		int64_t before = left;
-		(void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%" PRId64 ")", n);
-		code = write_shortly(m, sql, out, err);
-		int64_t took = pt_sql_held_us(m->db);
-		n = took > HOLD_US / 2 && n > 1                ? n / 2
-			: took < HOLD_US / 5 && n < VACUUM_MAX ? n * 2
-							       : n;
-		if (!code)
-			code = pt_sql_i64(m->db, "PRAGMA freelist_count", &left, err);
-		tell(m, pages - left, pages);
-		if (left >= before)
-			break; // others free as fast as we do
-	}
+	code = give_back(m, pages, &left, out, err);
 	(void)snprintf(out->detail, sizeof(out->detail),
 		"%" PRId64 " free pages given back, %" PRId64 " left", pages - left, left);
 	return code;
 }
 
-// First what can be done beside everyone, so that the short time alone is short.
+// One checkpoint: how many pages the log has, and how many of them are in the file now.
+static int checkpoint_once(
+	const struct pt_maintain *m, const char *mode, struct checkpoint *out, struct pt_err *err)
+{
+	pt_autostmt s = NULL;
+	char sql[64];
+
+	(void)snprintf(sql, sizeof(sql), "PRAGMA wal_checkpoint(%s)", mode);
+	int code = pt_stmt_get(m->db, sql, &s, NULL, err);
+	if (!code)
+		code = pt_stmt_step(s, err);
+	if (code == 1)
+		*out = (struct checkpoint){ .busy = pt_stmt_i64(s, 0) != 0,
+			.log = pt_stmt_i64(s, 1),
+			.moved = pt_stmt_i64(s, 2) };
+	return code < 0 ? code : 0;
+}
+
+// What little is left goes with the write lock held, so that the log can be emptied.
+static int empty_log(const struct pt_maintain *m, struct checkpoint *c,
+	struct pt_maintain_report *out, struct pt_err *err)
+{
+	struct pt_mono start = pt_mono_now();
+
+	pt_sql_busy_timeout(m->db, HOLD_US / 1000); // it waits for readers with the lock in hand
+	int code = checkpoint_once(m, "TRUNCATE", c, err);
+	pt_sql_busy_timeout(m->db, m->config->database.busy_timeout_ms);
+	held(out, pt_mono_diff(pt_mono_now(), start) / PT_NS_PER_US);
+	if (code != -EBUSY)
+		return code;
+	c->busy = true; // as in the row, said otherwise
+	return 0;
+}
+
+// First what can be done beside everyone, again while writers add much, so that the time alone is
+// short.
 static int checkpoint(
 	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
 {
-	pt_autostmt s = NULL;
-	int64_t busy, log, moved;
-	int code = pt_sql_exec(m->db, "PRAGMA wal_checkpoint(PASSIVE)", err);
+	struct checkpoint c = { 0 };
+	int64_t moved = 0;
+	int code = 0;
 
-	if (!code)
-		code = pt_stmt_get(m->db, "PRAGMA wal_checkpoint(TRUNCATE)", &s, NULL, err);
+	for (unsigned i = 0; !code && i < PASSIVE_TRIES && (!i || c.log - c.moved > FEW_PAGES); i++)
+		code = checkpoint_once(m, "PASSIVE", &c, err);
 	if (code)
 		return code;
-	struct pt_mono start = pt_mono_now();
-	pt_sql_busy_timeout(m->db, HOLD_US / 1000); // it waits for readers with the lock in hand
-	code = pt_stmt_step(s, err);
-	pt_sql_busy_timeout(m->db, m->config->database.busy_timeout_ms);
-	held(out, pt_mono_diff(pt_mono_now(), start) / PT_NS_PER_US);
-	if (code == -EBUSY) { // as "busy" in the row, said otherwise
-		(void)snprintf(out->detail, sizeof(out->detail), "another checkpoint is running");
+	if (c.log < 0) {
+		(void)snprintf(out->detail, sizeof(out->detail), "no write-ahead log");
 		return 0;
 	}
-	if (code < 0)
-		return code;
-	busy = pt_stmt_i64(s, 0), log = pt_stmt_i64(s, 1), moved = pt_stmt_i64(s, 2);
-	if (log < 0)
-		(void)snprintf(out->detail, sizeof(out->detail), "no write-ahead log");
-	else
-		(void)snprintf(out->detail, sizeof(out->detail), "%" PRId64 " pages moved%s", moved,
-			busy ? ", the log is in use and stays" : ", the log is empty");
-	return 0;
+	moved = c.moved;
+	c.busy = c.busy || c.log - c.moved > FEW_PAGES;
+	if (!c.busy)
+		code = empty_log(m, &c, out, err);
+	(void)snprintf(out->detail, sizeof(out->detail), "%" PRId64 " pages moved, %s", moved,
+		c.busy ? "the log is in use and stays" : "the log is empty");
+	return code;
 }
 
 static int report_check(

@@ -40,11 +40,14 @@ static int set_connection(
 {
 	pt_sql_busy_timeout(db, c->database.busy_timeout_ms);
 	pt_sql_cache_size(db, (size_t)c->database.statement_cache_size);
-	return pt_sql_execf(db, err,
-		"PRAGMA synchronous=%s; PRAGMA cache_size=%" PRId64 "; PRAGMA mmap_size=%" PRId64
-		"; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA query_only=%s",
-		pt_synchronous_names[c->database.synchronous], c->database.cache_size,
-		c->database.mmap_size, mode == PT_SQL_READ ? "ON" : "OFF");
+	int code = pt_sql_sync(db, pt_synchronous_names[c->database.synchronous], err);
+	return code ? code
+		    : pt_sql_execf(db, err,
+			      "PRAGMA cache_size=%" PRId64 "; PRAGMA mmap_size=%" PRId64
+			      "; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA "
+			      "query_only=%s",
+			      c->database.cache_size, c->database.mmap_size,
+			      mode == PT_SQL_READ ? "ON" : "OFF");
 }
 
 static int open_connection(const char *path, enum pt_sql_mode mode, const struct pt_config *c,
@@ -108,7 +111,7 @@ static int lock_parent(const char *path, int *fd, struct pt_err *err)
 
 int pt_store_durable(struct pt_sql *db, struct pt_err *err)
 {
-	return pt_sql_exec(db, "PRAGMA synchronous=FULL", err);
+	return pt_sql_sync(db, pt_synchronous_names[PT_SYNC_FULL], err);
 }
 
 // page_size and auto_vacuum count only before the first page is written, so they come before the
@@ -124,9 +127,7 @@ static int fill_empty(struct pt_sql *db, const struct pt_config *c, struct pt_er
 		code = set_journal_mode(db, c, err);
 	if (!code)
 		code = pt_store_migrate(db, NULL, err);
-	return code ? code
-		    : pt_sql_execf(db, err, "PRAGMA synchronous=%s",
-			      pt_synchronous_names[c->database.synchronous]);
+	return code ? code : pt_sql_sync(db, pt_synchronous_names[c->database.synchronous], err);
 }
 
 int pt_store_create(const char *path, const struct pt_config *config, bool *created,

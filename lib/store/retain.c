@@ -97,12 +97,12 @@ static int delete_rows(struct pt_sql *db, const struct pt_retain_rule *r, int64_
 }
 
 int pt_retain_delete(struct pt_sql *db, const struct pt_config *c, const struct pt_retain_rule *r,
-	int64_t before, int64_t *n, struct pt_err *err)
+	int64_t before, struct pt_retain_step *step, struct pt_err *err)
 {
-	int64_t last_id = INT64_MAX, limit = *n;
-	int code = pt_sql_begin(db, err);
+	int64_t last_id = INT64_MAX, limit = step->pace.n, n = 0;
+	bool again;
+	int code = pt_pace_begin(&step->pace, db, PT_RETAIN_HOLD_US, err);
 
-	*n = 0;
 	if (code)
 		return code;
 	if (c->metrics.aggregation_enabled && has_rollups(r))
@@ -110,8 +110,11 @@ int pt_retain_delete(struct pt_sql *db, const struct pt_config *c, const struct 
 	if (!code)
 		code = delete_rows(db, r, before, limit, last_id, err);
 	if (!code)
-		*n = pt_sql_changes(db);
-	if (!code && *n && has_rollups(r))
+		n = pt_sql_changes(db);
+	if (!code && n && has_rollups(r))
 		code = pt_rollup_unmark(db, r->table, err);
-	return pt_sql_end(db, code, err);
+	code = pt_pace_end(&step->pace, db, PT_RETAIN_HOLD_US, code, &again, err);
+	step->rows += code || again ? 0 : n;
+	step->more = !code && (again || n == limit);
+	return code;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "store/pace.h"
 
 struct pt_sql;
 struct pt_config;
@@ -24,7 +25,17 @@ int pt_retain_before(struct pt_sql *db, const struct pt_config *c, const struct 
 // How many there are.
 int pt_retain_count(struct pt_sql *db, const struct pt_retain_rule *r, int64_t before, int64_t *n,
 	struct pt_err *err);
-// Deletes up to *n of them in one transaction; *n then says how many. Raw rows that a rollup has
-// not taken yet stay while there are rollups.
+// Deletes some of them in one short transaction; more: there may be others. Raw rows that a rollup
+// has not taken yet stay while there are rollups.
+#define PT_RETAIN_HOLD_US 20000
+#define PT_RETAIN_PACE                         \
+	{                                      \
+		.n = 64, .min = 8, .max = 4096 \
+	}
+struct pt_retain_step {
+	struct pt_pace pace; // PT_RETAIN_PACE at first
+	int64_t rows;        // deleted so far
+	bool more;
+};
 int pt_retain_delete(struct pt_sql *db, const struct pt_config *c, const struct pt_retain_rule *r,
-	int64_t before, int64_t *n, struct pt_err *err);
+	int64_t before, struct pt_retain_step *step, struct pt_err *err);

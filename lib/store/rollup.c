@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "store/merge.h"
+#include "store/pace.h"
 #include "store/sql.h"
 
 #define ROWS_MIN   16
@@ -56,7 +57,7 @@ struct source {
 struct pt_rollup {
 	struct pt_sql *db;
 	int64_t hold_us;
-	uint32_t rows; // of one step
+	struct pt_pace pace; // rows of one step
 	struct source source[ORIGINS];
 	struct group **slot; // SLOTS
 	struct group **list; // all, in the order they came
@@ -120,7 +121,7 @@ int pt_rollup_new(struct pt_sql *db, int64_t hold_us, struct pt_rollup **out, st
 	if (r) {
 		r->db = db;
 		r->hold_us = hold_us;
-		r->rows = ROWS_START;
+		r->pace = (struct pt_pace){ .n = ROWS_START, .min = ROWS_MIN, .max = ROWS_MAX };
 		r->slot = calloc(SLOTS, sizeof(struct group *));
 		r->list = calloc(SLOTS, sizeof(struct group *));
 		code = r->slot && r->list ? 0 : -ENOMEM;
@@ -247,7 +248,7 @@ static int gather(
 	if (code)
 		return code;
 	pt_stmt_bind_i64(s->read, 1, *last);
-	pt_stmt_bind_i64(s->read, 2, r->rows);
+	pt_stmt_bind_i64(s->read, 2, r->pace.n);
 	while ((code = pt_stmt_step(s->read, err)) > 0) {
 		pt_row_fetch(&row, s->read, 2, &s->merge.map);
 		const struct pt_cell *p = &row.cell[s->path];
@@ -318,12 +319,8 @@ static int write_groups(struct pt_rollup *r, struct source *s, int64_t before, i
 	*same = now == before;
 	if (code || !*same)
 		return code;
-	for (unsigned i = 0; !code && i < r->n; i++) {
+	for (unsigned i = 0; !code && i < r->n; i++)
 		code = write_group(s, r->list[i], err);
-		// The machine is slower than it was: fewer rows at a time, and these again.
-		if (!code && r->rows > ROWS_MIN && pt_sql_held_us(r->db) > r->hold_us)
-			return -EAGAIN;
-	}
 	if (code)
 		return code;
 	pt_stmt_bind_text(s->mark, 1, s->o->from);
@@ -331,21 +328,12 @@ static int write_groups(struct pt_rollup *r, struct source *s, int64_t before, i
 	return pt_stmt_run(s->mark, err);
 }
 
-static void adapt(struct pt_rollup *r, int64_t took_us)
-{
-	if (took_us > r->counts.longest_us)
-		r->counts.longest_us = took_us;
-	if (took_us > r->hold_us / 2)
-		r->rows = r->rows / 2 < ROWS_MIN ? ROWS_MIN : r->rows / 2;
-	else if (took_us < r->hold_us / 5)
-		r->rows = r->rows * 2 > ROWS_MAX ? ROWS_MAX : r->rows * 2;
-}
-
 static int step_source(struct pt_rollup *r, struct source *s, struct pt_err *err)
 {
 	int64_t before, last;
 	uint32_t rows;
-	bool same = true;
+	int64_t asked = r->pace.n;
+	bool same = true, again;
 	int code = pt_rollup_mark(r->db, s->o->from, &before, err);
 
 	if (!code)
@@ -355,17 +343,15 @@ static int step_source(struct pt_rollup *r, struct source *s, struct pt_err *err
 		return code;
 	}
 	cascade(r, s);
-	code = pt_sql_begin(r->db, err);
+	code = pt_pace_begin(&r->pace, r->db, r->hold_us, err);
 	if (code)
 		return code;
 	code = write_groups(r, s, before, last, &same, err);
-	code = pt_sql_end(r->db, code, err);
-	adapt(r, pt_sql_held_us(r->db));
-	if (code == -EAGAIN)
-		return 0;
-	if (code || !same)
+	code = pt_pace_end(&r->pace, r->db, r->hold_us, code, &again, err);
+	r->counts.longest_us = r->pace.longest_us;
+	if (code || again || !same)
 		return code;
-	s->done = rows < r->rows / 2;
+	s->done = rows < asked;
 	r->counts.steps++;
 	r->counts.rows += rows;
 	r->counts.merged += r->n;

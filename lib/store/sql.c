@@ -16,6 +16,7 @@
 #define PT_SQL_FILE_MODE        0640
 #define PT_SQL_CACHE_SIZE       100
 #define PT_SQL_CHECKPOINT_PAGES 1000 // SQLite's own default
+#define PT_SQL_LIMIT_STEPS      20   // of its machine, between two looks at the clock
 
 struct pt_stmt {
 	sqlite3_stmt *s;
@@ -32,6 +33,9 @@ struct pt_sql {
 	struct pt_mono began; // the write transaction
 	int64_t held_us;
 	bool released; // and its lock
+	int64_t limit_us;
+	bool relaxed;     // since begin_short
+	const char *sync; // NULL: never set
 };
 
 // What a primary result code means to us, and what the user can do about it.
@@ -278,12 +282,59 @@ int pt_sql_text(struct pt_sql *db, const char *sql, char *out, size_t len, struc
 	return 0;
 }
 
+// Cannot fail outside of a transaction.
+static void end_short(struct pt_sql *db)
+{
+	if (db->relaxed)
+		(void)pt_sql_sync(db, db->sync, NULL);
+	db->relaxed = false;
+}
+
 int pt_sql_begin(struct pt_sql *db, struct pt_err *err)
 {
 	int code = pt_sql_exec(db, "BEGIN IMMEDIATE", err);
 
 	db->began = pt_mono_now();
 	db->released = code != 0;
+	return code;
+}
+
+static int over_limit(void *ctx)
+{
+	const struct pt_sql *db = ctx;
+
+	return pt_sql_held_us(db) > db->limit_us;
+}
+
+static bool waits_for_disk(const struct pt_sql *db)
+{
+	return db->sync && (strcmp(db->sync, "FULL") == 0 || strcmp(db->sync, "EXTRA") == 0);
+}
+
+int pt_sql_begin_short(struct pt_sql *db, int64_t hold_us, struct pt_err *err)
+{
+	int code = 0;
+
+	db->relaxed = waits_for_disk(db);
+	if (db->relaxed)
+		code = pt_sql_exec(db, "PRAGMA synchronous=NORMAL", err);
+	if (!code)
+		code = pt_sql_begin(db, err);
+	if (code) {
+		end_short(db);
+		return code;
+	}
+	db->limit_us = hold_us;
+	sqlite3_progress_handler(db->db, PT_SQL_LIMIT_STEPS, over_limit, db);
+	return 0;
+}
+
+int pt_sql_sync(struct pt_sql *db, const char *level, struct pt_err *err)
+{
+	int code = pt_sql_execf(db, err, "PRAGMA synchronous=%s", level);
+
+	if (!code)
+		db->sync = level;
 	return code;
 }
 
@@ -294,6 +345,7 @@ int pt_sql_snapshot(struct pt_sql *db, struct pt_err *err)
 
 int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err)
 {
+	sqlite3_progress_handler(db->db, 0, NULL, NULL); // a commit is carried through
 	if (!code)
 		code = pt_sql_exec(db, "COMMIT", err);
 	// Some faults (full disk) have rolled back already; a second rollback only says so.
@@ -302,6 +354,7 @@ int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err)
 	if (!db->released)
 		db->held_us = pt_mono_diff(pt_mono_now(), db->began) / PT_NS_PER_US;
 	db->released = true;
+	end_short(db);
 	return code;
 }
 

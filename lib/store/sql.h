@@ -31,6 +31,8 @@ int pt_sql_attach(struct pt_sql *db, const char *path, const char *schema, struc
 
 void pt_sql_busy_timeout(struct pt_sql *db, int64_t ms);
 void pt_sql_cache_size(struct pt_sql *db, size_t statements); // idle statements kept prepared
+// "OFF", "NORMAL", "FULL" or "EXTRA", static: when commits of this connection wait for the disk.
+int pt_sql_sync(struct pt_sql *db, const char *level, struct pt_err *err);
 const char *pt_sql_path(const struct pt_sql *db);
 
 // Runs a script of one or more statements and drops their rows.
@@ -46,6 +48,10 @@ int pt_sql_text(struct pt_sql *db, const char *sql, char *out, size_t len, struc
 // otherwise.
 int pt_sql_begin(struct pt_sql *db, struct pt_err *err);
 int pt_sql_end(struct pt_sql *db, int code, struct pt_err *err);
+// For work that can be done again, in smaller parts: a statement that finds the lock held for
+// longer than hold_us ends with -EINTR, and the commit does not wait for the disk (a later one that
+// does takes it along; lost with the power, it is done again).
+int pt_sql_begin_short(struct pt_sql *db, int64_t hold_us, struct pt_err *err);
 // How long it has, or the last of them had, kept other writers out; a checkpoint that followed it
 // does not count.
 int64_t pt_sql_held_us(const struct pt_sql *db);

@@ -6,19 +6,15 @@
 
 #include "store/sql.h"
 
-#define DELETE_MIN   8
-#define DELETE_START 64
-#define DELETE_MAX   4096
-
 struct pt_upkeep {
 	struct pt_sql *db;
 	const struct pt_config *config;
 	struct pt_rollup *rollup; // NULL: metrics.aggregation_enabled is no
 	bool rolling;
 	unsigned rule; // whose rows go
-	int64_t before, limit, longest_us;
+	int64_t before;
 	bool looked; // before is the rule's
-	uint64_t deleted;
+	struct pt_retain_step step;
 };
 
 int pt_upkeep_new(struct pt_sql *db, const struct pt_config *config, struct pt_upkeep **out,
@@ -31,7 +27,7 @@ int pt_upkeep_new(struct pt_sql *db, const struct pt_config *config, struct pt_u
 		return pt_err_errno(err, -ENOMEM, "upkeep");
 	u->db = db;
 	u->config = config;
-	u->limit = DELETE_START;
+	u->step.pace = (struct pt_pace)PT_RETAIN_PACE;
 	u->rolling = config->metrics.aggregation_enabled;
 	if (u->rolling)
 		code = pt_rollup_new(db, PT_UPKEEP_HOLD_US, &u->rollup, err);
@@ -50,45 +46,24 @@ void pt_upkeep_free(struct pt_upkeep *u)
 	free(u);
 }
 
-static int delete_some(struct pt_upkeep *u, int64_t *n, struct pt_err *err)
-{
-	const struct pt_retain_rule *r = &pt_retain_rules[u->rule];
-	*n = u->limit;
-	int code = pt_retain_delete(u->db, u->config, r, u->before, n, err);
-	int64_t took = pt_sql_held_us(u->db);
-
-	if (code)
-		return code;
-	if (took > u->longest_us)
-		u->longest_us = took;
-	if (took > PT_UPKEEP_HOLD_US / 2)
-		u->limit = u->limit / 2 < DELETE_MIN ? DELETE_MIN : u->limit / 2;
-	else if (took < PT_UPKEEP_HOLD_US / 5)
-		u->limit = u->limit * 2 > DELETE_MAX ? DELETE_MAX : u->limit * 2;
-	u->deleted += (uint64_t)*n;
-	return 0;
-}
-
 static int retain_step(struct pt_upkeep *u, struct pt_err *err)
 {
 	const struct pt_retain_rule *r = &pt_retain_rules[u->rule];
-	int64_t n = 0, limit = u->limit;
+	int64_t n = 1;
 	int code = 0;
 
+	u->step.more = u->looked;
 	if (!u->looked)
 		code = pt_retain_before(u->db, u->config, r, &u->before, err);
 	if (!code && !u->looked)
 		code = pt_retain_count(u->db, r, u->before, &n, err);
+	if (!code && n)
+		code = pt_retain_delete(u->db, u->config, r, u->before, &u->step, err);
 	if (code)
 		return code;
-	if (u->looked || n)
-		code = delete_some(u, &n, err);
-	u->looked = true;
-	if (!code && n < limit) {
-		u->rule++;
-		u->looked = false;
-	}
-	return code;
+	u->looked = u->step.more;
+	u->rule += !u->step.more;
+	return 0;
 }
 
 int pt_upkeep_step(struct pt_upkeep *u, bool *more, struct pt_err *err)
@@ -109,7 +84,8 @@ int pt_upkeep_step(struct pt_upkeep *u, bool *more, struct pt_err *err)
 
 void pt_upkeep_counts(const struct pt_upkeep *u, struct pt_upkeep_counts *out)
 {
-	*out = (struct pt_upkeep_counts){ .deleted = u->deleted, .longest_us = u->longest_us };
+	*out = (struct pt_upkeep_counts){ .deleted = (uint64_t)u->step.rows,
+		.longest_us = u->step.pace.longest_us };
 	if (!u->rollup)
 		return;
 	const struct pt_rollup_counts *c = pt_rollup_counts(u->rollup);

@@ -10,7 +10,7 @@
 struct pt_sql;
 struct pt_upkeep;
 
-#define PT_UPKEEP_HOLD_US 20000
+#define PT_UPKEEP_HOLD_US PT_RETAIN_HOLD_US
 
 struct pt_upkeep_counts {
 	uint64_t rolled_up, merged, deleted;
