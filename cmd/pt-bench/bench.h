@@ -53,7 +53,7 @@ int bench_dataplane(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 
 struct bench_db_args {
 	uint32_t rounds, rows; // 0: the default
-	const char *dir;
+	const char *dir, *file;
 };
 extern const struct argp_option bench_db_options[];
 int bench_db_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);

@@ -11,7 +11,7 @@
 #define DEFAULT_RUNS   50
 #define MAX_RUNS       100000
 
-enum { KEY_ITERATIONS = 'n', KEY_ROWS = 'r', KEY_DIR = 'd' };
+enum { KEY_ITERATIONS = 'n', KEY_ROWS = 'r', KEY_DIR = 'd', KEY_HISTORY = 'f' };
 
 const struct argp_option bench_db_options[] = {
 	{ .name = "iterations",
@@ -27,6 +27,10 @@ const struct argp_option bench_db_options[] = {
 		.arg = "DIR",
 		.doc = "Where the files go meanwhile (default /var/tmp): the disk is measured, "
 		       "too" },
+	{ .name = "file",
+		.key = KEY_HISTORY,
+		.arg = "FILE",
+		.doc = "The history; stays for the next time, which adds to it" },
 	{ 0 },
 };
 
@@ -43,6 +47,9 @@ int bench_db_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 			ctx, &(struct bench_bounds){ "rows", 1000, PT_DB_ROWS_MAX }, arg, &a->rows);
 	case KEY_DIR:
 		a->dir = arg;
+		return 0;
+	case KEY_HISTORY:
+		a->file = arg;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -61,6 +68,7 @@ int bench_db(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	bool tell = !ctx->quiet && isatty(STDERR_FILENO);
 	const struct pt_db_opts o = {
 		.dir = a->dir ? a->dir : "/var/tmp",
+		.history = a->file,
 		.rows = a->rows ? a->rows : PT_DB_ROWS,
 		.rounds = a->rounds ? a->rounds : DEFAULT_ROUNDS,
 		.runs = DEFAULT_RUNS,

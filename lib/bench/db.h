@@ -15,7 +15,8 @@ enum pt_db_ingest_metric {
 enum pt_db_history_metric {
 	PT_DB_LAST_HOUR,
 	PT_DB_LAST_HOUR_P99,
-	PT_DB_CHART, // 90 days by the hour, from rollups; the baseline reads the raw rows
+	PT_DB_LAST_HOUR_COLD, // by a new connection, with nothing of the file in memory
+	PT_DB_CHART,          // 90 days by the hour, from rollups; the baseline reads the raw rows
 	PT_DB_CHART_P99,
 	PT_DB_LOCK, // longest that rollups and maintenance kept other writers out
 	PT_DB_HISTORY_METRICS
@@ -26,10 +27,11 @@ enum pt_db_history_metric {
 #define PT_DB_INGEST_ROWS 60000
 
 struct pt_db_opts {
-	const char *dir; // where the files go; removed afterwards
-	unsigned rows;   // of the history
-	unsigned rounds; // of the ingest
-	unsigned runs;   // of each question
+	const char *dir;     // where the files go; removed afterwards
+	const char *history; // a file that stays for the next time; NULL: in dir, too
+	unsigned rows;       // of the history
+	unsigned rounds;     // of the ingest
+	unsigned runs;       // of each question
 	void (*progress)(void *ctx, const char *side, unsigned run, unsigned runs); // may be NULL
 	void *ctx;
 };

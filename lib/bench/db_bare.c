@@ -69,20 +69,17 @@ static int insert_all(sqlite3 *db, const struct pt_db_span *span)
 	return rc;
 }
 
-int pt_db_bare(const char *path, const struct pt_config *c, const struct pt_db_span *span,
+int pt_db_bare_more(const char *path, const struct pt_config *c, const struct pt_db_span *span,
 	struct pt_err *err)
 {
-	struct pt_sql *made = NULL;
 	sqlite3 *db = NULL;
 	char pragmas[300];
-	int code = pt_db_fresh(path, c, &made, err);
+	int code = 0;
 
-	pt_sql_free(made);
-	if (code)
-		return code;
 	(void)snprintf(pragmas, sizeof(pragmas),
 		"PRAGMA synchronous=%s; PRAGMA cache_size=%" PRId64 "; PRAGMA mmap_size=%" PRId64
-		"; PRAGMA temp_store=MEMORY; INSERT INTO sources VALUES (1, 's', 'b', 0, 0)",
+		"; PRAGMA temp_store=MEMORY; INSERT OR IGNORE INTO sources VALUES (1, 's', 'b', 0, "
+		"0)",
 		pt_synchronous_names[c->database.synchronous], c->database.cache_size,
 		c->database.mmap_size);
 	int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -94,4 +91,14 @@ int pt_db_bare(const char *path, const struct pt_config *c, const struct pt_db_s
 		code = pt_err_set(err, -EIO, "bare loop: %s: %s", path, sqlite3_errmsg(db));
 	sqlite3_close(db);
 	return code;
+}
+
+int pt_db_bare(const char *path, const struct pt_config *c, const struct pt_db_span *span,
+	struct pt_err *err)
+{
+	struct pt_sql *made = NULL;
+	int code = pt_db_fresh(path, c, &made, err);
+
+	pt_sql_free(made);
+	return code ? code : pt_db_bare_more(path, c, span, err);
 }

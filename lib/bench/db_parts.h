@@ -24,6 +24,9 @@ void pt_db_remove(const char *path);
 // The baseline: prepared inserts of plain C values through SQLite's own interface, nothing else.
 int pt_db_bare(const char *path, const struct pt_config *c, const struct pt_db_span *span,
 	struct pt_err *err);
+// The same, to what is there.
+int pt_db_bare_more(const char *path, const struct pt_config *c, const struct pt_db_span *span,
+	struct pt_err *err);
 
 int pt_db_ingest_bench(const struct pt_db_opts *o, const struct pt_config *c,
 	struct pt_bench_result *out, struct pt_err *err);
