@@ -63,12 +63,15 @@ int db_restore(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	pt_autoarena arena = { 0 };
 	struct pt_config config;
 	const struct pt_backup_opts o = options(ctx, opts);
-	char old[PT_BACKUP_PATH];
+	char old[PT_BACKUP_PATH], dir[PT_BACKUP_PATH];
 
 	(void)argc; // the dispatcher has counted
 	if (db_config(ctx, &arena, &config))
 		return PT_EXIT_FAIL;
 	const char *path = db_path(ctx, &config);
+	db_beside(path, "backup", dir, sizeof(dir));
+	if (pt_backup_need(argv[0], path, dir, &ctx->err))
+		return PT_EXIT_FAIL;
 	if (ctx->dry_run) {
 		if (pt_verify_file(argv[0], o.full, &ctx->err))
 			return PT_EXIT_FAIL;

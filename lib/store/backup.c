@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,39 @@ int pt_backup_make(struct pt_sql *db, const struct pt_backup_opts *o, char out[P
 	if (!code && o->keep)
 		code = drop_oldest(dir, o, stem, strrchr(out, '/') + 1, dropped, err);
 	return code;
+}
+
+// The newest backup in dir, by its name, which is by time.
+static bool newest(const char *dir, const char *stem, char *out, size_t len)
+{
+	struct dirent **names;
+	int n = scandir(dir, &names, NULL, alphasort);
+
+	*out = '\0';
+	for (int i = 0; i < n; i++) {
+		if (is_backup(names[i]->d_name, stem))
+			(void)snprintf(out, len, "%s", names[i]->d_name);
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	return *out;
+}
+
+int pt_backup_need(const char *from, const char *path, const char *dir, struct pt_err *err)
+{
+	char stem[128], last[NAME_MAX + 1];
+
+	if (access(from, R_OK) == 0)
+		return 0;
+	int code = -errno;
+	if (code != -ENOENT)
+		return pt_err_errno(err, code, "%s", from);
+	stem_of(path, stem, sizeof(stem));
+	if (newest(dir, stem, last, sizeof(last)))
+		return pt_err_set(
+			err, code, "%s: no such backup: the newest is %s/%s", from, dir, last);
+	return pt_err_set(err, code, "%s: no such backup, and none in %s", from, dir);
 }
 
 // SQLite's connections keep a lock on the file while they have it open; ours are not asked here.

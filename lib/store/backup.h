@@ -28,6 +28,9 @@ int pt_backup_make(struct pt_sql *db, const struct pt_backup_opts *o, char out[P
 int pt_backup_copy(
 	struct pt_sql *db, const char *to, const struct pt_backup_opts *o, struct pt_err *err);
 
+// Whether there is a file to restore `path` from. -ENOENT with the newest of dir as the cure.
+int pt_backup_need(const char *from, const char *path, const char *dir, struct pt_err *err);
+
 // Makes `from` the database at `path`: a new file, brought to this version, verified, then renamed
 // into place in one step. What was there stays beside it, its name in `old` ("" where there was
 // nothing). -EBUSY: somebody has it open.

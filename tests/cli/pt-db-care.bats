@@ -168,10 +168,14 @@ days() { # N
 	[ "$(sql 'PRAGMA user_version; SELECT id FROM sites')" = "$version"$'\nold' ]
 	[ "$(sqlite3 "$BATS_TEST_TMPDIR/old.db" 'PRAGMA user_version')" -eq 1 ]
 	want=$(digest "$db")
-	for bad in /etc/passwd "$BATS_TEST_TMPDIR/none"; do
-		run -2 pt restore "$bad"
-		[ "${#lines[@]}" -eq 1 ]
+	run -2 pt restore /etc/passwd
+	[ "${#lines[@]}" -eq 1 ]
+	for dry in '' --dry-run; do # what is missing is a backup, not a database
+		run -2 pt restore $dry "$BATS_TEST_TMPDIR/none"
+		[ "$output" = "pt-db: $BATS_TEST_TMPDIR/none: no such backup: the newest is $copy" ]
 	done
+	run -2 pt-db restore --db "$BATS_TEST_TMPDIR/elsewhere/d.db" "$BATS_TEST_TMPDIR/none"
+	[ "$output" = "pt-db: $BATS_TEST_TMPDIR/none: no such backup, and none in $BATS_TEST_TMPDIR/elsewhere/backup" ]
 	dd if=/dev/urandom of="$BATS_TEST_TMPDIR/whole" bs=4096 seek=2 count=20 conv=notrunc status=none
 	run -2 pt restore "$BATS_TEST_TMPDIR/whole"
 	[[ $output == *"damaged"* || $output == *"malformed"* ]]
