@@ -50,7 +50,15 @@ values() { # UNIT KEY: the values of a key, one a line
 		done < <(values "$stage" ExecStart; values "$stage" ExecStartPre)
 		[ "$(values "$stage" ExecStart | wc -l)" -eq 1 ]
 	done
-	[ "$(values maintain ExecStart)" = $'pt-db maintain\npt-db backup' ]
+	# A maintenance that finds damage, or fails, does not stop the backup.
+	[ "$(values maintain ExecStart)" = 'pt-db maintain' ]
+	[ "$(values backup ExecStart)" = 'pt-db backup' ]
+	for key in Wants Before; do [ "$(values maintain "$key")" = patronus-backup.service ]; done
+	for key in Requires Requisite BindsTo OnSuccess; do [ -z "$(values maintain "$key")$(values backup "$key")" ]; done
+}
+
+@test "nothing of the database's units names where it is: database.path does" {
+	run ! grep -n 'sdwan\.db\|ReadWritePaths\|ProtectSystem=strict' etc/systemd/patronus-{db,maintain,backup}.service
 }
 
 @test "the umbrella starts, stops and reloads every stage, and nothing else" {
@@ -58,7 +66,7 @@ values() { # UNIT KEY: the values of a key, one a line
 	for key in Wants PropagatesReloadTo; do
 		[ "$(values sdwan "$key" | tr ' ' '\n' | sort)" = "$want" ]
 	done
-	[ "$(printf '%s\n' etc/systemd/*.service | wc -l)" -eq $((${#stages[@]} + 2)) ] # and maintenance
+	[ "$(printf '%s\n' etc/systemd/*.service | wc -l)" -eq $((${#stages[@]} + 3)) ] # and maintenance, backup
 	for stage in "${stages[@]}"; do
 		[ "$(values "$stage" PartOf)" = patronus-sdwan.service ]
 		[[ " $(values "$stage" After) " == *" patronus-sdwan.service "* ]]
