@@ -91,7 +91,11 @@ static int check_synchronous(struct check *c)
 	value(c, "%s", pt_synchronous_names[c->config->database.synchronous]);
 	if (c->config->database.synchronous == PT_SYNC_OFF)
 		cure(c, PT_CHECK_BAD,
-			"a power cut can destroy the file: set database.synchronous to NORMAL");
+			"a power cut can destroy the file: set database.synchronous to FULL");
+	else if (c->config->database.synchronous == PT_SYNC_NORMAL)
+		cure(c, PT_CHECK_NOTE,
+			"a power cut loses the newest rows, up to those since the last "
+			"checkpoint: set database.synchronous to FULL");
 	return 0;
 }
 

@@ -20,7 +20,8 @@ static const struct pt_knob rows[] = {
 		.canon = PT_CANON_WORD,
 		.op = PT_OP_SET,
 		.guide = "normal",
-		.rule = "config.yaml: database.synchronous",
+		.rule = "config.yaml: database.synchronous, full by default: a power cut loses "
+			"nothing",
 		.reason = "belongs to the connection: what the shell sets is gone when it ends",
 		.source = "sqlite.org/pragma.html, measured" },
 	{ .key = "sqlite.cache_size",
