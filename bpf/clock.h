@@ -29,13 +29,12 @@ static int pt_strike(void *map, __u32 *key, struct pt_clock *value)
 	__u32 path = *key & (PT_MAX_PATH - 1), at = path;
 	struct pt_clock *clock = bpf_map_lookup_elem(&pt_clock, &at);
 	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &at);
-	struct pt_live *live = pt_only(&pt_live);
 
-	if (!clock || !hop || !live || !(hop->flags & PT_HOP_CLOCKED))
+	if (!clock || !hop || !(hop->flags & PT_HOP_CLOCKED))
 		return 0;
-	live->want[path] = 1;
-	if (live->down[path])
-		live->waiting = path;
+	pt_live.want[path] = 1;
+	if (pt_live.down[path])
+		pt_live.waiting = path;
 	if (bpf_timer_start(&clock->timer, PT_CLOCK_PATIENCE(hop->interval_ns), 0))
 		pt_tally(PT_STAT_TIMER_FAILED);
 	return 0;
@@ -49,7 +48,7 @@ static __always_inline void pt_clock_wind(const struct pt_slot *s, __u64 delay_n
 
 	if (!clock || !(s->hop->flags & PT_HOP_CLOCKED))
 		return;
-	s->live->want[s->path & (PT_MAX_PATH - 1)] = 0;
+	pt_live.want[s->path & (PT_MAX_PATH - 1)] = 0;
 	if (clock->program != pt_generation) {
 		(void)bpf_timer_init(&clock->timer, &pt_clock, PT_CLOCK_MONOTONIC); // -EBUSY: is
 		if (!bpf_timer_set_callback(&clock->timer, pt_strike))

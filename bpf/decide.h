@@ -92,9 +92,9 @@ __noinline __u32 pt_find(__u32 node, __u64 hi, __u64 lo)
 }
 
 // Read once: both banks belong together.
-static __always_inline void pt_banks(const struct pt_meta *meta, struct pt_cell *at)
+static __always_inline void pt_banks(struct pt_cell *at)
 {
-	__u32 bank = *(const volatile __u32 *)&meta->bank;
+	__u32 bank = *(const volatile __u32 *)&pt_meta.bank;
 
 	at->bank = !!(bank & PT_BANK_GROUP);
 	at->class = !!(bank & PT_BANK_CLASS);
@@ -216,13 +216,13 @@ static __always_inline int pt_carries(const struct pt_hop *hop, __u16 family)
 #define PT_RANK_IS_DOWN 0x100 // the watchdog says so, whatever else blocks the path
 
 // Without the reasons that nobody is left to take back.
-static __always_inline __u8 pt_in_force(const struct pt_block *block, __u8 why)
+static __always_inline __u8 pt_in_force(__u8 why)
 {
 	__u64 now = bpf_ktime_get_ns();
 
-	if (block->lease_ns && now > block->lease_ns)
+	if (pt_block.lease_ns && now > pt_block.lease_ns)
 		why &= (__u8)~PT_BLOCK_LEASED;
-	if (now > block->drill_until_ns)
+	if (now > pt_block.drill_until_ns)
 		why &= (__u8)~PT_BLOCK_DRILL;
 	return why;
 }
@@ -233,18 +233,16 @@ __attribute__((noinline)) __u32 pt_rank(__u32 path, __u32 family)
 	const __u32 i = path & (PT_MAX_PATH - 1); // not the key: the look-up might change that
 	__u32 key = i, down;
 	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &key);
-	const struct pt_live *live = pt_only(&pt_live);
-	const struct pt_block *block = pt_only(&pt_block);
 	__u8 why;
 
-	if (!hop || !live || !block)
+	if (!hop)
 		return PT_RANK_NONE;
-	down = live->down[i] ? PT_RANK_IS_DOWN : 0;
+	down = pt_live.down[i] ? PT_RANK_IS_DOWN : 0;
 	if (!pt_carries(hop, (__u16)family))
 		return PT_RANK_NONE | down;
-	why = block->path[i] | block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
+	why = pt_block.path[i] | pt_block.uplink[hop->uplink & (PT_MAX_UPLINK - 1)];
 	if (why & (PT_BLOCK_LEASED | PT_BLOCK_DRILL))
-		why = pt_in_force(block, why);
+		why = pt_in_force(why);
 	if (why & PT_BLOCK_HARD)
 		return PT_RANK_BLOCKED | down;
 	if (down)
@@ -345,20 +343,18 @@ static __always_inline int pt_take_first(struct pt_choice *choice, __u16 family)
 {
 	__u32 quarter = choice->group / PT_FIRSTS;
 	const struct pt_first *first = bpf_map_lookup_elem(&pt_first, &quarter);
-	const struct pt_live *live = pt_only(&pt_live);
-	const struct pt_block *block = pt_only(&pt_block);
 	const struct pt_hop *hop;
 	__u32 path, key;
 
-	if (!first || !live || !block)
+	if (!first)
 		return 0;
 	path = (__u32)pt_index(
 		first->path[pt_index(choice->group, PT_FIRSTS - 1)], PT_MAX_PATH - 1);
 	key = path; // the look-up might change it
 	hop = bpf_map_lookup_elem(&pt_hop, &key);
 	if (!path || !hop || !pt_carries(hop, family) ||
-		live->down[path] | block->path[path] |
-			block->uplink[hop->uplink & (PT_MAX_UPLINK - 1)])
+		pt_live.down[path] | pt_block.path[path] |
+			pt_block.uplink[hop->uplink & (PT_MAX_UPLINK - 1)])
 		return 0;
 	choice->path = path;
 	choice->hop = hop;
@@ -397,12 +393,12 @@ static __always_inline enum pt_stat pt_take_best(
 }
 
 // *choice begins as zero.
-static __always_inline enum pt_stat pt_path_of(const struct pt_meta *meta, const struct pt_cell *at,
-	const struct pt_packet *p, struct pt_choice *choice)
+static __always_inline enum pt_stat pt_path_of(
+	const struct pt_cell *at, const struct pt_packet *p, struct pt_choice *choice)
 {
-	if (at->site >= meta->site_cap)
+	if (at->site >= pt_meta.site_cap)
 		return PT_STAT_PASS_NO_GROUP;
-	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
+	choice->group = PT_GROUP_KEY(pt_meta.site_cap, at->bank, at->site, at->policy);
 	choice->policy = at->policy;
 	choice->treat = at->treat;
 	return pt_take_first(choice, p->family) ? PT_STEER_ON : pt_take_best(p, choice);
@@ -470,14 +466,10 @@ static __always_inline void pt_note_first(const struct pt_choice *choice)
 // processor asks once, and one of them is the first.
 static __always_inline void pt_note_epoch(__u32 path, struct pt_volume *volume)
 {
-	const struct pt_meta *meta = pt_only(&pt_meta);
-	const struct pt_live *live = pt_only(&pt_live);
+	const __u32 now = PT_EPOCH(&pt_meta, &pt_live);
 	struct pt_watch *watch;
-	__u32 now, was;
+	__u32 was;
 
-	if (!meta || !live)
-		return;
-	now = PT_EPOCH(meta, live);
 	if (volume->epoch == now)
 		return;
 	volume->epoch = now;

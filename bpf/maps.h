@@ -18,9 +18,14 @@
 
 #define PT_MMAP __uint(map_flags, BPF_F_MMAPABLE);
 
-PT_MAP(pt_meta, ARRAY, 1, __u32, struct pt_meta, PT_MMAP);
-PT_MAP(pt_live, ARRAY, 1, __u32, struct pt_live, PT_MMAP);
-PT_MAP(pt_block, ARRAY, 1, __u32, struct pt_block, PT_MMAP);
+// Arrays of one value that every packet reads: as variables they have fixed addresses, and cost no
+// look-up. Sections of this name are memory-mapped arrays; the loader pins them by the variable's.
+#define PT_ONE(name) struct name name SEC(PT_ONE_SECTION #name)
+
+PT_ONE(pt_meta);
+PT_ONE(pt_live);
+PT_ONE(pt_block);
+
 PT_MAP(pt_penalty, ARRAY, 2, __u32, struct pt_penalty, PT_MMAP);
 PT_MAP(pt_rule, ARRAY, 2, __u32, struct pt_rule, PT_MMAP);
 PT_MAP(pt_port, ARRAY, 1, __u32, struct pt_port, PT_MMAP);
@@ -67,11 +72,7 @@ static __always_inline void pt_tally(enum pt_stat stat)
 // This CPU's.
 static __always_inline struct pt_volume *pt_volume_of(enum pt_direction direction, __u32 path)
 {
-	const struct pt_meta *meta = pt_only(&pt_meta);
-	__u32 key;
+	__u32 key = PT_TRAFFIC_KEY(pt_meta.path_cap, bpf_get_smp_processor_id(), direction, path);
 
-	if (!meta)
-		return (void *)0;
-	key = PT_TRAFFIC_KEY(meta->path_cap, bpf_get_smp_processor_id(), direction, path);
 	return bpf_map_lookup_elem(&pt_traffic, &key);
 }

@@ -102,9 +102,8 @@ static __always_inline int pt_kernel_is_back(
 }
 
 // As pt_path_of, for what came by a path.
-static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb,
-	const struct pt_meta *meta, const struct pt_cell *at, const struct pt_packet *p,
-	struct pt_origin *from, struct pt_choice *choice)
+static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb, const struct pt_cell *at,
+	const struct pt_packet *p, struct pt_origin *from, struct pt_choice *choice)
 {
 	const struct pt_group *group;
 	struct pt_group left = {};
@@ -113,9 +112,9 @@ static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb,
 	from->ifindex = skb->ifindex;
 	from->site = pt_site_from(p, at);
 	from->neighbour = pt_neighbour(skb->ifindex);
-	if (at->site >= meta->site_cap)
+	if (at->site >= pt_meta.site_cap)
 		return PT_STAT_PASS_NO_GROUP;
-	choice->group = PT_GROUP_KEY(meta->site_cap, at->bank, at->site, at->policy);
+	choice->group = PT_GROUP_KEY(pt_meta.site_cap, at->bank, at->site, at->policy);
 	choice->policy = at->policy;
 	choice->treat = at->treat;
 	group = bpf_map_lookup_elem(&pt_group, &choice->group);

@@ -22,6 +22,9 @@
 #define PT_NAME_LEN    64    // with the closing 0
 #define PT_SITE_LOCAL  0     // destination that only the kernel may serve
 
+#define PT_ONE_SECTION \
+	".data." // sections of the kernel programs that are maps: pt_meta, pt_live, pt_block
+
 #define PT_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
 #define PT_META_CLSACT 1 // devices that come later get filters of the clsact qdisc, too

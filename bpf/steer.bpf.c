@@ -12,6 +12,7 @@
 #include "bpf/mss.h"
 #include "bpf/onward.h"
 #include "bpf/passive.h"
+#include "bpf/plain.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -99,12 +100,10 @@ static __always_inline int pt_age(struct __sk_buff *skb, struct pt_packet *p)
 	return 0;
 }
 
-static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
+static __always_inline int pt_send_via(const struct pt_hop *hop, __u16 family)
 {
 	struct bpf_redir_neigh next = {};
 
-	if (hop->flags & PT_HOP_L3)
-		return (int)bpf_redirect(hop->ifindex, 0);
 	if (family == PT_AF_INET) {
 		next.nh_family = PT_AF_INET;
 		__builtin_memcpy(&next.ipv4_nh, hop->via4, sizeof(hop->via4));
@@ -115,17 +114,28 @@ static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
 	return (int)bpf_redirect_neigh(hop->ifindex, &next, sizeof(next), 0);
 }
 
+static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
+{
+	return hop->flags & PT_HOP_L3 ? (int)bpf_redirect(hop->ifindex, 0)
+				      : pt_send_via(hop, family);
+}
+
+static __always_inline void pt_count_volume(const struct __sk_buff *skb, __u32 path, __u32 len)
+{
+	struct pt_volume *volume = pt_volume_of(PT_TX, path);
+
+	if (volume) {
+		pt_note_epoch(path, volume);
+		volume->packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
+		volume->bytes += len;
+	}
+	pt_tally(PT_STAT_STEERED);
+}
+
 static __always_inline void pt_count_tx(
 	const struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
 {
-	struct pt_volume *volume = pt_volume_of(PT_TX, choice->path);
-
-	if (volume) {
-		pt_note_epoch(choice->path, volume);
-		volume->packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
-		volume->bytes += p->len;
-	}
-	pt_tally(PT_STAT_STEERED);
+	pt_count_volume(skb, choice->path, p->len);
 	if (choice->rank == PT_RANK_DAMPED)
 		pt_tally(PT_STAT_DAMPED);
 	else if (choice->rank > PT_RANK_DAMPED)
@@ -174,11 +184,10 @@ static __always_inline int pt_treat(
 }
 
 // The rule for this mark leads to the path's own routing table. Others' bits stay.
-static __always_inline void pt_mark(
-	struct __sk_buff *skb, const struct pt_meta *meta, const struct pt_hop *hop)
+static __always_inline void pt_mark(struct __sk_buff *skb, const struct pt_hop *hop)
 {
 	if (hop->mark)
-		skb->mark = (skb->mark & ~meta->mark_mask) | hop->mark;
+		skb->mark = (skb->mark & ~pt_meta.mark_mask) | hop->mark;
 }
 
 // The path, or the dead one that the packet avoids, has sent no probe for too long: this packet's
@@ -188,47 +197,43 @@ static __always_inline void pt_clock_probe(
 	struct __sk_buff *skb, const struct pt_packet *p, const struct pt_hop *hop, __u32 path)
 {
 	struct pt_clock *clock = bpf_map_lookup_elem(&pt_clock, &path);
-	struct pt_live *live = pt_only(&pt_live);
 	__u32 mark = skb->mark;
 	long ret;
 
-	if (!clock || !live || !hop || !(hop->flags & PT_HOP_CLOCKED) || !hop->ifindex ||
+	if (!clock || !hop || !(hop->flags & PT_HOP_CLOCKED) || !hop->ifindex ||
 		hop->family != p->family || clock->family != p->family || p->fragment ||
 		(p->l4_proto != IPPROTO_TCP && p->l4_proto != IPPROTO_UDP) ||
 		__sync_val_compare_and_swap(&clock->claimed, 0, 1))
 		return;
-	live->want[path & (PT_MAX_PATH - 1)] = 0;
+	pt_live.want[path & (PT_MAX_PATH - 1)] = 0;
 	skb->mark = PT_CLOCK_MARK | path;
 	ret = bpf_clone_redirect(skb, hop->ifindex, 0);
 	skb->mark = mark;
 	// Nobody has made a probe of it: the device has gone, and the next packet is to try again.
 	if (__sync_val_compare_and_swap(&clock->claimed, 1, 0) && ret < 0)
-		live->want[path & (PT_MAX_PATH - 1)] = 1;
+		pt_live.want[path & (PT_MAX_PATH - 1)] = 1;
 }
 
 static __always_inline void pt_clock_strikes(
 	struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
 {
-	struct pt_live *live = pt_only(&pt_live);
 	__u32 path = choice->path & (PT_MAX_PATH - 1), avoided = choice->avoided, waiting;
 
-	if (!live)
-		return;
-	if (live->want[path])
+	if (pt_live.want[path])
 		pt_clock_probe(skb, p, choice->hop, path);
-	else if (avoided && live->want[avoided & (PT_MAX_PATH - 1)])
+	else if (avoided && pt_live.want[avoided & (PT_MAX_PATH - 1)])
 		pt_clock_probe(skb, p, bpf_map_lookup_elem(&pt_hop, &avoided), avoided);
-	waiting = live->waiting;
+	waiting = pt_live.waiting;
 	if (!waiting)
 		return;
-	live->waiting = 0; // it strikes again if this packet is none for it
-	if (live->want[waiting & (PT_MAX_PATH - 1)])
+	pt_live.waiting = 0; // it strikes again if this packet is none for it
+	if (pt_live.want[waiting & (PT_MAX_PATH - 1)])
 		pt_clock_probe(skb, p, bpf_map_lookup_elem(&pt_hop, &waiting), waiting);
 }
 
 // *act: what tc is to do with a packet that is steered.
-static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const struct pt_meta *meta,
-	struct pt_packet *p, const struct pt_choice *choice, int *act)
+static __always_inline enum pt_stat pt_forward(
+	struct __sk_buff *skb, struct pt_packet *p, const struct pt_choice *choice, int *act)
 {
 	const __u32 l2_len = ETH_HLEN;
 	const struct pt_hop *hop = choice->hop;
@@ -237,7 +242,7 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 	if (!p->handed && !pt_fits(skb, p, hop->mtu))
 		p->handed = PT_STAT_PASS_MTU;
 	if (p->handed) {
-		pt_mark(skb, meta, hop);
+		pt_mark(skb, hop);
 		return p->handed;
 	}
 	if (pt_trim(skb, l2_len, p)) // first: no option is read from padding
@@ -247,7 +252,7 @@ static __always_inline enum pt_stat pt_forward(struct __sk_buff *skb, const stru
 	if (pt_treat(skb, p, choice->treat))
 		return PT_STAT_PASS_SHORT;
 	if (by_kernel) {
-		pt_mark(skb, meta, hop);
+		pt_mark(skb, hop);
 		pt_tally(PT_STAT_MARKED);
 	} else if (pt_age(skb, p)) {
 		return PT_STAT_PASS_SHORT;
@@ -278,7 +283,7 @@ static __always_inline __u64 pt_trace_key(const struct __sk_buff *skb)
 }
 
 // A packet that never was: the same steps, but it is counted nowhere and goes nowhere.
-static __always_inline int pt_trace_packet(struct __sk_buff *skb, const struct pt_meta *meta)
+static __always_inline int pt_trace_packet(struct __sk_buff *skb)
 {
 	struct pt_trace *trace = pt_only(&pt_trace);
 	struct pt_packet packet = {};
@@ -287,7 +292,7 @@ static __always_inline int pt_trace_packet(struct __sk_buff *skb, const struct p
 	__u32 step = PT_TRACE_READ;
 	enum pt_stat why;
 
-	pt_banks(meta, &at);
+	pt_banks(&at);
 	why = pt_read(skb, ETH_HLEN, &packet);
 	if (why == PT_STEER_ON) {
 		step = PT_TRACE_SITE;
@@ -299,7 +304,7 @@ static __always_inline int pt_trace_packet(struct __sk_buff *skb, const struct p
 	}
 	if (why == PT_STEER_ON) {
 		step = PT_TRACE_PATH;
-		why = pt_path_of(meta, &at, &packet, &choice);
+		why = pt_path_of(&at, &packet, &choice);
 	}
 	if (!trace)
 		return TC_ACT_UNSPEC;
@@ -317,7 +322,6 @@ static __always_inline int pt_trace_packet(struct __sk_buff *skb, const struct p
 // onward: what enters by a path, at a hub.
 static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len, const int onward)
 {
-	const struct pt_meta *meta = pt_only(&pt_meta);
 	struct pt_packet packet = {};
 	struct pt_choice choice = {};
 	struct pt_origin from = {};
@@ -325,34 +329,61 @@ static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len
 	int act = TC_ACT_UNSPEC;
 	enum pt_stat why;
 
-	if (!meta)
-		return act;
-	if (!onward && meta->trace_key && pt_trace_key(skb) == meta->trace_key)
-		return pt_trace_packet(skb, meta);
-	pt_banks(meta, &at);
+	if (!onward && pt_meta.trace_key && pt_trace_key(skb) == pt_meta.trace_key)
+		return pt_trace_packet(skb);
+	pt_banks(&at);
 	why = pt_read(skb, l2_len, &packet);
 	if (why == PT_STEER_ON)
 		why = pt_site_of(&packet, &at);
 	if (why == PT_STEER_ON)
 		why = pt_policy_of(skb->ifindex, &packet, &at);
 	if (why == PT_STEER_ON)
-		why = onward ? pt_path_onward(skb, meta, &at, &packet, &from, &choice)
-			     : pt_path_of(meta, &at, &packet, &choice);
+		why = onward ? pt_path_onward(skb, &at, &packet, &from, &choice)
+			     : pt_path_of(&at, &packet, &choice);
 	if (why == PT_STEER_ON && choice.flags & PT_GROUP_FLOWS)
 		pt_flow_recall(&packet, onward ? &from : 0, &choice);
 	if (why == PT_STEER_ON && !l2_len && !packet.handed && pt_head(skb, &packet))
 		why = PT_STAT_PASS_SHORT;
 	if (why == PT_STEER_ON)
-		why = pt_forward(skb, meta, &packet, &choice, &act);
+		why = pt_forward(skb, &packet, &choice, &act);
 	if (why == PT_STEER_ON)
 		return act;
 	pt_tally(why);
 	return why == PT_STAT_DROPPED || why == PT_STAT_DROPPED_BACK ? TC_ACT_SHOT : act;
 }
 
+// Without padding, so that no byte moves.
+static __always_inline int pt_steer_plain(
+	struct __sk_buff *skb, const __u16 family, const struct pt_plain *plain)
+{
+	struct pt_packet p = { .family = family, .net = (void *)(long)skb->data + ETH_HLEN };
+
+	if (pt_age(skb, &p))
+		return TC_ACT_UNSPEC;
+	pt_count_volume(skb, plain->path, plain->len);
+	return pt_send_via(plain->hop, family);
+}
+
+static __always_inline int pt_is_plain_at(
+	const struct __sk_buff *skb, const __u16 family, struct pt_plain *plain)
+{
+	return pt_is_plain(family, (void *)(long)skb->data + ETH_HLEN, (void *)(long)skb->data_end,
+		       skb->ifindex, plain) &&
+		plain->len + ETH_HLEN == skb->len;
+}
+
 SEC("tc")
 int pt_steer(struct __sk_buff *skb)
 {
+	struct pt_plain plain;
+
+	if (skb->pkt_type == PACKET_HOST && !skb->vlan_present && !pt_meta.trace_key) {
+		if (skb->protocol == bpf_htons(ETH_P_IP) && pt_is_plain_at(skb, PT_AF_INET, &plain))
+			return pt_steer_plain(skb, PT_AF_INET, &plain);
+		if (skb->protocol == bpf_htons(ETH_P_IPV6) &&
+			pt_is_plain_at(skb, PT_AF_INET6, &plain))
+			return pt_steer_plain(skb, PT_AF_INET6, &plain);
+	}
 	return pt_steer_in(skb, ETH_HLEN, 0);
 }
 

@@ -17,7 +17,6 @@ const volatile __u32 pt_generation = 1;
 struct pt_slot {
 	struct pt_watch *watch;
 	const struct pt_hop *hop;
-	struct pt_live *live;
 	__u32 path;
 };
 
@@ -39,13 +38,12 @@ static __always_inline int pt_slot_of(__u32 path, struct pt_slot *out)
 	out->path = path & (PT_MAX_PATH - 1);
 	out->watch = bpf_map_lookup_elem(&pt_watch, &out->path);
 	out->hop = bpf_map_lookup_elem(&pt_hop, &out->path);
-	out->live = pt_only(&pt_live);
-	return out->watch && out->hop && out->live ? 0 : -1;
+	return out->watch && out->hop ? 0 : -1;
 }
 
 static __always_inline int pt_is_down(const struct pt_slot *s)
 {
-	return s->live->down[s->path & (PT_MAX_PATH - 1)];
+	return pt_live.down[s->path & (PT_MAX_PATH - 1)];
 }
 
 // How long a probe may take: RFC 6298, section 2, with the interval in the place of the clock
@@ -82,8 +80,8 @@ static __always_inline void pt_judge(const struct pt_slot *s, __u32 down, __u64 
 {
 	struct pt_watch *watch = s->watch;
 
-	s->live->down[s->path & (PT_MAX_PATH - 1)] = (__u8)down;
-	__sync_fetch_and_add(&s->live->epoch, 1);
+	pt_live.down[s->path & (PT_MAX_PATH - 1)] = (__u8)down;
+	__sync_fetch_and_add(&pt_live.epoch, 1);
 	watch->changed_ns = now;
 	watch->run = 0;
 	if (down)

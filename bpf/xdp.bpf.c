@@ -89,10 +89,8 @@ static __always_inline int pt_opens(const struct xdp_md *xdp, const struct pt_pa
 // A probe is to be made of the packet, which takes a clone.
 static __always_inline int pt_is_wanted(const struct pt_choice *choice)
 {
-	const struct pt_live *live = pt_only(&pt_live);
-
-	return !live || live->waiting || live->want[choice->path & (PT_MAX_PATH - 1)] ||
-		(choice->avoided && live->want[choice->avoided & (PT_MAX_PATH - 1)]);
+	return pt_live.waiting || pt_live.want[choice->path & (PT_MAX_PATH - 1)] ||
+		(choice->avoided && pt_live.want[choice->avoided & (PT_MAX_PATH - 1)]);
 }
 
 static __always_inline void pt_via(const struct pt_hop *hop, __u16 family, __u64 via[2])
@@ -237,19 +235,16 @@ static __always_inline int pt_forward(
 SEC("xdp")
 int pt_xdp(struct xdp_md *xdp)
 {
-	const struct pt_meta *meta = pt_only(&pt_meta);
 	__u32 ifindex = xdp->ingress_ifindex;
 	struct pt_packet packet = {};
 	struct pt_choice choice = {};
 	struct pt_cell at = {};
 
-	if (!meta)
-		return XDP_PASS;
-	pt_banks(meta, &at);
+	pt_banks(&at);
 	if (pt_read(xdp, ifindex, &packet) != PT_STEER_ON ||
 		pt_site_of(&packet, &at) != PT_STEER_ON ||
 		pt_policy_of(ifindex, &packet, &at) != PT_STEER_ON ||
-		pt_path_of(meta, &at, &packet, &choice) != PT_STEER_ON)
+		pt_path_of(&at, &packet, &choice) != PT_STEER_ON)
 		return XDP_PASS;
 	return pt_forward(xdp, &packet, &choice);
 }

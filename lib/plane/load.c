@@ -125,11 +125,36 @@ static int set_sizes(struct bpf_object *obj, const struct pt_sizes *sizes, struc
 	return 0;
 }
 
+// libbpf pins what is declared as a map; what is declared as a variable has to be told where.
+static int set_pins(struct bpf_object *obj, const char *dir, struct pt_err *err)
+{
+	const size_t skip = strlen(PT_ONE_SECTION);
+	char pin[PT_PIN_PATH];
+	struct bpf_map *map;
+	int ret = 0;
+
+	bpf_object__for_each_map(map, obj)
+	{
+		const char *name = bpf_map__name(map);
+
+		if (strncmp(name, PT_ONE_SECTION, skip) != 0)
+			continue;
+		ret = pt_pin_path(dir, name + skip, pin);
+		if (!ret)
+			ret = bpf_map__set_pin_path(map, pin);
+		if (ret)
+			return pt_err_errno(err, ret, "%s: pin", name);
+	}
+	return 0;
+}
+
 static int load_object(
 	struct bpf_object *obj, const char *dir, const struct pt_sizes *sizes, struct pt_err *err)
 {
-	int ret = set_sizes(obj, sizes, err);
+	int ret = set_pins(obj, dir, err);
 
+	if (!ret)
+		ret = set_sizes(obj, sizes, err);
 	if (ret)
 		return ret;
 	ret = bpf_object__load(obj);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// The packets that most traffic consists of, in as few steps as there can be: whole TCP and UDP
+// packets without options whose first candidate is usable and wants nothing else. It takes no
+// decision of its own: whatever is odd about a packet, its policy or its path, is left untouched to
+// the complete program, which also counts why. What is taken here, that program would have sent by
+// the same path with the same bytes.
+#pragma once
+#include "bpf/decide.h"
+
+struct pt_plain {
+	__u32 path;
+	__u32 len; // of headers and payload
+	const struct pt_hop *hop;
+};
+
+// What is read of a packet; the rest of its headers is checked.
+struct pt_glance {
+	struct pt_key src, dst;
+	__be16 sport, dport;
+	__u8 proto, dscp;
+};
+
+// One step of pt_find.
+static __always_inline __u32 pt_step(__u32 node, const struct pt_key *key)
+{
+	__u32 index = node & PT_NODE_INDEX, byte = node >> PT_NODE_BYTE;
+
+	if (node & PT_NODE_CHUNK) {
+		const struct pt_chunk *chunk = bpf_map_lookup_elem(&pt_chunk, &index);
+		__u64 word = byte & 8 ? key->lo : key->hi;
+
+		return chunk ? chunk->node[word >> (56 - 8 * (byte & 7)) & 0xff] : 0;
+	} else {
+		const struct pt_fork *fork = bpf_map_lookup_elem(&pt_fork, &index);
+
+		if (!fork)
+			return 0;
+		return (key->hi ^ fork->addr[0]) & fork->mask[0] ||
+				(key->lo ^ fork->addr[1]) & fork->mask[1]
+			? fork->outside
+			: fork->inside;
+	}
+}
+
+// pt_find with its first steps in line.
+static __always_inline __u32 pt_find_soon(__u32 node, const struct pt_key *key)
+{
+	if (node & PT_NODE_TABLE)
+		node = pt_step(node, key);
+	if (node & PT_NODE_TABLE)
+		node = pt_step(node, key);
+	return node & PT_NODE_TABLE ? pt_find(node, key->hi, key->lo) : node;
+}
+
+// The header's sum modulo 2^16 - 1 is 0. Of five words it lies below 2^35, and what is added here
+// below 3 * (2^16 - 1).
+static __always_inline int pt_is_sum_right(const struct iphdr *ip)
+{
+	const __u32 *word = (const void *)ip;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
+
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	return sum == 0xffff || sum == 2 * 0xffff;
+}
+
+// Opens no connection: else the program would look at the MSS.
+static __always_inline int pt_is_under_way(const void *l4, const void *end, __u8 proto)
+{
+	const struct tcphdr *tcp = l4;
+
+	if (proto == IPPROTO_TCP)
+		return (const void *)(tcp + 1) <= end && !tcp->syn;
+	return proto == IPPROTO_UDP && l4 + 2 * sizeof(__be16) <= end;
+}
+
+static __always_inline int pt_glance_v4(
+	const struct iphdr *ip, const void *end, struct pt_glance *g, struct pt_plain *out)
+{
+	const __be16 *port = (const void *)(ip + 1);
+
+	if ((const void *)(ip + 1) > end || *(const __u8 *)ip != 0x45 || ip->ttl <= 1 ||
+		ip->frag_off & bpf_htons(PT_IPV4_OFFSET | PT_IPV4_MORE) ||
+		!pt_is_under_way(port, end, ip->protocol) || !pt_is_sum_right(ip) ||
+		pt_scope_v4(ip))
+		return 0;
+	out->len = bpf_ntohs(ip->tot_len);
+	if (out->len < sizeof(*ip) + 2 * sizeof(*port))
+		return 0;
+	*g = (struct pt_glance){ .src = pt_key_v4(ip->saddr),
+		.dst = pt_key_v4(ip->daddr),
+		.sport = port[0],
+		.dport = port[1],
+		.proto = ip->protocol,
+		.dscp = ip->tos >> 2 };
+	return 1;
+}
+
+static __always_inline int pt_glance_v6(
+	const struct ipv6hdr *ip, const void *end, struct pt_glance *g, struct pt_plain *out)
+{
+	const __be16 *port = (const void *)(ip + 1);
+
+	if ((const void *)(ip + 1) > end || ip->version != 6 || ip->hop_limit <= 1 ||
+		!pt_is_under_way(port, end, ip->nexthdr) || pt_scope_v6(ip))
+		return 0;
+	out->len = bpf_ntohs(ip->payload_len);
+	if (out->len < 2 * sizeof(*port))
+		return 0;
+	out->len += sizeof(*ip);
+	*g = (struct pt_glance){ .src = pt_key_v6(&ip->saddr),
+		.dst = pt_key_v6(&ip->daddr),
+		.sport = port[0],
+		.dport = port[1],
+		.proto = ip->nexthdr,
+		.dscp = (__u8)(ip->priority << 2 | ip->flow_lbl[0] >> 6) };
+	return 1;
+}
+
+// The site + 1; 0 none.
+static __always_inline __u32 pt_plain_site(
+	const __u16 family, __u32 class, const struct pt_key *key)
+{
+	const struct pt_dest *dest = bpf_map_lookup_elem(&pt_dest, &class);
+
+	if (!dest)
+		return 0;
+	return pt_find_soon(family == PT_AF_INET ? dest->v4[key->hi >> 48] : dest->v6, key);
+}
+
+// Of policies: those that accept the packet, its source aside.
+static __always_inline __u64 pt_plain_rule(
+	const struct pt_rule *rule, __u32 ifindex, const struct pt_glance *g)
+{
+	return rule->proto[pt_index(g->proto, 0xff)] & rule->dscp[pt_index(g->dscp, 63)] &
+		pt_by_port(rule->sport, rule->sport_page, bpf_ntohs(g->sport)) &
+		pt_by_port(rule->dport, rule->dport_page, bpf_ntohs(g->dport)) &
+		pt_by_device(ifindex, rule);
+}
+
+// Whether the packet may take its policy's first path.
+static __always_inline int pt_plain_path(const __u16 family, __u32 group, struct pt_plain *out)
+{
+	const __u32 via = family == PT_AF_INET ? PT_HOP_VIA4 : PT_HOP_VIA6;
+	__u32 quarter = group / PT_FIRSTS, key;
+	const struct pt_first *first = bpf_map_lookup_elem(&pt_first, &quarter);
+	const struct pt_hop *hop;
+
+	if (!first)
+		return 0;
+	out->path = key = (__u32)pt_index(
+		first->path[pt_index(group, PT_FIRSTS - 1)], PT_MAX_PATH - 1);
+	hop = bpf_map_lookup_elem(&pt_hop, &key);
+	out->hop = hop;
+	return out->path && hop && hop->ifindex && out->len <= hop->mtu &&
+		(hop->flags & (via | PT_HOP_MARK | PT_HOP_GUARD | PT_HOP_L3)) == via &&
+		!(pt_live.down[out->path] | pt_live.want[out->path] | pt_block.path[out->path] |
+			pt_block.uplink[hop->uplink & (PT_MAX_UPLINK - 1)] | pt_live.waiting);
+}
+
+// The packet behind `net` goes by out->path, without any ado. `frame`: bytes from there on.
+static __always_inline int pt_is_plain(
+	const __u16 family, const void *net, const void *end, __u32 ifindex, struct pt_plain *out)
+{
+	struct pt_cell at = {};
+	struct pt_glance g = {};
+	const struct pt_rule *rule;
+	__u64 policies;
+	__u32 site, source;
+
+	if (family == PT_AF_INET ? !pt_glance_v4(net, end, &g, out)
+				 : !pt_glance_v6(net, end, &g, out))
+		return 0;
+	pt_banks(&at);
+	site = pt_plain_site(family, at.class, &g.dst) - 1;
+	rule = bpf_map_lookup_elem(&pt_rule, &at.class);
+	if (!rule || site >= pt_meta.site_cap || site == PT_SITE_LOCAL)
+		return 0;
+	source = pt_find_soon(family == PT_AF_INET ? rule->source4 : rule->source6, &g.src);
+	if (source >= PT_SOURCES)
+		return 0;
+	policies = pt_plain_rule(rule, ifindex, &g) & rule->source[source];
+	if (!policies)
+		return 0;
+	at.policy = pt_lowest_bit(policies);
+	if (rule->treat[pt_index(at.policy, PT_MAX_POLICY - 1)].flags &
+		(PT_TREAT_DSCP | PT_TREAT_CLASS))
+		return 0;
+	return pt_plain_path(family, PT_GROUP_KEY(pt_meta.site_cap, at.bank, site, at.policy), out);
+}
