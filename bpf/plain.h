@@ -152,12 +152,13 @@ static __always_inline int pt_plain_path(const __u16 family, __u32 group, struct
 	hop = bpf_map_lookup_elem(&pt_hop, &key);
 	out->hop = hop;
 	return out->path && hop && hop->ifindex && out->len <= hop->mtu &&
-		(hop->flags & (via | PT_HOP_MARK | PT_HOP_GUARD | PT_HOP_L3)) == via &&
+		(hop->flags & (via | PT_HOP_MARK | PT_HOP_GUARD | PT_HOP_L3 | PT_HOP_NAT)) == via &&
 		!(pt_live.down[out->path] | pt_live.want[out->path] | pt_block.path[out->path] |
 			pt_block.uplink[hop->uplink & (PT_MAX_UPLINK - 1)] | pt_live.waiting);
 }
 
-// The packet behind `net` goes by out->path, without any ado. `frame`: bytes from there on.
+// The packet at `net` goes by out->path, without any ado. Whether the frame holds all of it, and
+// nothing else, the caller knows.
 static __always_inline int pt_is_plain(
 	const __u16 family, const void *net, const void *end, __u32 ifindex, struct pt_plain *out)
 {

@@ -6,8 +6,8 @@
 // layer, groups that drop, packets that are to clock a probe.
 #include <linux/bpf.h>
 
-#include "bpf/decide.h"
 #include "bpf/passive.h"
+#include "bpf/plain.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -51,19 +51,27 @@ struct {
 	__type(value, struct pt_mac);
 } pt_mac SEC(".maps");
 
-static __always_inline enum pt_stat pt_read(struct xdp_md *xdp, __u32 ifindex, struct pt_packet *p)
+// Addressed to the device that it came by, which is one of ours.
+static __always_inline int pt_is_for_us(
+	const struct xdp_md *xdp, const struct ethhdr *eth, __u32 ifindex)
 {
-	void *end = (void *)(long)xdp->data_end;
-	struct ethhdr *eth = (void *)(long)xdp->data;
 	__u32 slot = ifindex & (PT_XDP_LANS - 1);
 	const struct pt_xdp_lan *lan = bpf_map_lookup_elem(&pt_xdp_lan, &slot);
 	const __u16 *to = (const void *)eth, *own;
 
-	if (!lan || (void *)(eth + 1) > end || lan->ifindex != ifindex)
-		return PT_STAT_PASS_SHORT;
+	if (!lan || (void *)(eth + 1) > (void *)(long)xdp->data_end || lan->ifindex != ifindex)
+		return 0;
 	own = (const void *)lan->mac;
-	if (to[0] != own[0] || to[1] != own[1] || to[2] != own[2])
-		return PT_STAT_PASS_TYPE;
+	return to[0] == own[0] && to[1] == own[1] && to[2] == own[2];
+}
+
+static __always_inline enum pt_stat pt_read(struct xdp_md *xdp, struct pt_packet *p)
+{
+	void *end = (void *)(long)xdp->data_end;
+	struct ethhdr *eth = (void *)(long)xdp->data;
+
+	if ((void *)(eth + 1) > end)
+		return PT_STAT_PASS_SHORT;
 	p->net = eth + 1;
 	if (eth->h_proto == PT_ETH_P_IP) {
 		if (pt_parse_v4(p, end) != PT_PARSE_OK)
@@ -133,31 +141,36 @@ __attribute__((noinline)) int pt_ask(struct xdp_md *xdp, __u32 key, __u32 path, 
 }
 
 static __always_inline const struct pt_mac *pt_mac_of(
-	struct xdp_md *xdp, const struct pt_choice *choice, __u16 family)
+	struct xdp_md *xdp, __u32 path, const struct pt_hop *hop, __u16 family)
 {
-	__u32 key = 2 * choice->path + (family != PT_AF_INET);
+	__u32 key = 2 * path + (family != PT_AF_INET);
 	const struct pt_mac *mac = bpf_map_lookup_elem(&pt_mac, &key);
 	__u64 via[2];
 
 	if (!mac)
 		return mac;
-	pt_via(choice->hop, family, via);
+	pt_via(hop, family, via);
 	if (mac->until < bpf_jiffies64() || mac->via[0] != via[0] || mac->via[1] != via[1] ||
-		(mac->ifindex && mac->ifindex != choice->hop->ifindex))
-		(void)pt_ask(xdp, key, choice->path, family);
+		(mac->ifindex && mac->ifindex != hop->ifindex))
+		(void)pt_ask(xdp, key, path, family);
 	return mac;
+}
+
+static __always_inline void pt_count_volume(__u32 path, __u32 len)
+{
+	struct pt_volume *volume = pt_volume_of(PT_TX, path);
+
+	if (volume) {
+		pt_note_epoch(path, volume);
+		volume->packets++;
+		volume->bytes += len;
+	}
+	pt_tally(PT_STAT_XDP);
 }
 
 static __always_inline void pt_count_tx(const struct pt_packet *p, const struct pt_choice *choice)
 {
-	struct pt_volume *volume = pt_volume_of(PT_TX, choice->path);
-
-	if (volume) {
-		pt_note_epoch(choice->path, volume);
-		volume->packets++;
-		volume->bytes += p->len;
-	}
-	pt_tally(PT_STAT_XDP);
+	pt_count_volume(choice->path, p->len);
 	if (choice->rank == PT_RANK_DAMPED)
 		pt_tally(PT_STAT_DAMPED);
 	else if (choice->rank > PT_RANK_DAMPED)
@@ -189,7 +202,25 @@ static __always_inline int pt_age(struct ethhdr *eth, void *end, __u16 family)
 	return 0;
 }
 
-// Nothing is written before it is sure that the packet goes.
+// To the next hop, once there is nothing else behind the packet. Nothing is written before it is
+// sure that the packet goes.
+static __always_inline int pt_send(struct xdp_md *xdp, const struct pt_mac *mac, __u16 family)
+{
+	int act = (int)bpf_redirect_map(&pt_xdp_port, mac->ifindex, XDP_PASS);
+	void *end = (void *)(long)xdp->data_end;
+	__u32 *macs = (void *)(long)xdp->data;
+	struct ethhdr *eth = (void *)macs;
+
+	if (act != XDP_REDIRECT)
+		return act;
+	if ((void *)(eth + 1) > end || pt_age(eth, end, family))
+		return XDP_PASS;
+	macs[0] = mac->mac[0];
+	macs[1] = mac->mac[1];
+	macs[2] = mac->mac[2];
+	return act;
+}
+
 static __always_inline int pt_forward(
 	struct xdp_md *xdp, const struct pt_packet *p, const struct pt_choice *choice)
 {
@@ -199,8 +230,6 @@ static __always_inline int pt_forward(
 	__s64 frame = end - data, want = ETH_HLEN + (__s64)p->len;
 	const struct pt_hop *hop = choice->hop;
 	const struct pt_mac *mac;
-	struct ethhdr *eth;
-	__u32 *macs;
 	int act;
 
 	// Flows that keep to a path: the tc program remembers.
@@ -209,31 +238,23 @@ static __always_inline int pt_forward(
 		return XDP_PASS;
 	if (choice->treat && choice->treat->flags & (PT_TREAT_DSCP | PT_TREAT_CLASS))
 		return XDP_PASS; // the program behind this one sees to it
-	mac = pt_mac_of(xdp, choice, p->family);
+	mac = pt_mac_of(xdp, choice->path, hop, p->family);
 	if (!mac || !mac->ifindex)
 		return XDP_PASS;
 	if (want < PT_FRAME_MIN)
 		want = PT_FRAME_MIN;
 	if (frame > want && bpf_xdp_adjust_tail(xdp, (int)(want - frame)))
 		return XDP_PASS;
-	act = (int)bpf_redirect_map(&pt_xdp_port, mac->ifindex, XDP_PASS);
+	act = pt_send(xdp, mac, p->family);
 	if (act != XDP_REDIRECT)
 		return act;
-	end = (void *)(long)xdp->data_end; // of what was trimmed
-	macs = (void *)(long)xdp->data;
-	eth = (void *)macs;
-	if ((void *)(eth + 1) > end || pt_age(eth, end, p->family))
-		return XDP_PASS;
-	macs[0] = mac->mac[0];
-	macs[1] = mac->mac[1];
-	macs[2] = mac->mac[2];
 	pt_count_tx(p, choice);
-	pt_passive_out(p, eth + 1, end, choice->path, choice->policy, 1, 0);
+	pt_passive_out(p, (void *)(long)xdp->data + ETH_HLEN, (void *)(long)xdp->data_end,
+		choice->path, choice->policy, 1, 0);
 	return act;
 }
 
-SEC("xdp")
-int pt_xdp(struct xdp_md *xdp)
+static __always_inline int pt_xdp_any(struct xdp_md *xdp)
 {
 	__u32 ifindex = xdp->ingress_ifindex;
 	struct pt_packet packet = {};
@@ -241,10 +262,49 @@ int pt_xdp(struct xdp_md *xdp)
 	struct pt_cell at = {};
 
 	pt_banks(&at);
-	if (pt_read(xdp, ifindex, &packet) != PT_STEER_ON ||
-		pt_site_of(&packet, &at) != PT_STEER_ON ||
+	if (pt_read(xdp, &packet) != PT_STEER_ON || pt_site_of(&packet, &at) != PT_STEER_ON ||
 		pt_policy_of(ifindex, &packet, &at) != PT_STEER_ON ||
 		pt_path_of(&at, &packet, &choice) != PT_STEER_ON)
 		return XDP_PASS;
 	return pt_forward(xdp, &packet, &choice);
+}
+
+// -1: it is not plain after all.
+static __always_inline int pt_xdp_plain(struct xdp_md *xdp, const __u16 family)
+{
+	void *data = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
+	__s64 frame = end - data, want;
+	const struct pt_mac *mac;
+	struct pt_plain plain;
+	int act;
+
+	if (!pt_is_plain(family, data + ETH_HLEN, end, xdp->ingress_ifindex, &plain))
+		return -1;
+	want = ETH_HLEN + (__s64)plain.len;
+	if (want > frame || (want < frame && frame > PT_FRAME_MIN))
+		return -1;
+	mac = pt_mac_of(xdp, plain.path, plain.hop, family);
+	if (!mac || !mac->ifindex)
+		return XDP_PASS;
+	act = pt_send(xdp, mac, family);
+	if (act == XDP_REDIRECT)
+		pt_count_volume(plain.path, plain.len);
+	return act;
+}
+
+SEC("xdp")
+int pt_xdp(struct xdp_md *xdp)
+{
+	const struct ethhdr *eth = (void *)(long)xdp->data;
+	int act = -1;
+
+	if (!pt_is_for_us(xdp, eth, xdp->ingress_ifindex))
+		return XDP_PASS;
+	if ((void *)(eth + 1) > (void *)(long)xdp->data_end)
+		return XDP_PASS; // the verifier forgets what it saw there
+	if (eth->h_proto == PT_ETH_P_IP)
+		act = pt_xdp_plain(xdp, PT_AF_INET);
+	else if (eth->h_proto == PT_ETH_P_IPV6)
+		act = pt_xdp_plain(xdp, PT_AF_INET6);
+	return act < 0 ? pt_xdp_any(xdp) : act;
 }
