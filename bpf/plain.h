@@ -6,6 +6,7 @@
 // the same path with the same bytes.
 #pragma once
 #include "bpf/decide.h"
+#include "bpf/passive.h"
 
 struct pt_plain {
 	__u32 path;
@@ -127,6 +128,20 @@ static __always_inline __u32 pt_plain_site(
 	return pt_find_soon(family == PT_AF_INET ? dest->v4[key->hi >> 48] : dest->v6, key);
 }
 
+// Passive measurement wants to see all packets of this flow.
+static __always_inline int pt_is_followed(
+	const __u16 family, const void *net, const struct pt_glance *g)
+{
+	const struct ipv6hdr *v6 = net;
+	const struct iphdr *v4 = net;
+	__u32 far;
+
+	if (!pt_passive_below || g->proto != IPPROTO_TCP)
+		return 0;
+	far = family == PT_AF_INET ? v4->daddr : pt_passive_fold(&v6->daddr);
+	return pt_passive_followed(pt_passive_hash(far, bpf_ntohs(g->dport), bpf_ntohs(g->sport)));
+}
+
 // Of policies: those that accept the packet, its source aside.
 static __always_inline __u64 pt_plain_rule(
 	const struct pt_rule *rule, __u32 ifindex, const struct pt_glance *g)
@@ -170,6 +185,8 @@ static __always_inline int pt_is_plain(
 
 	if (family == PT_AF_INET ? !pt_glance_v4(net, end, &g, out)
 				 : !pt_glance_v6(net, end, &g, out))
+		return 0;
+	if (pt_is_followed(family, net, &g))
 		return 0;
 	pt_banks(&at);
 	site = pt_plain_site(family, at.class, &g.dst) - 1;
