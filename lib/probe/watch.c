@@ -11,6 +11,7 @@
 #include "model/network.h"
 #include "probe/schedule.h"
 #include "probe/stream.h"
+#include "probe/targets.h"
 #include "probe/turns.h"
 #include "wire/stamp_layout.h"
 
@@ -26,6 +27,7 @@ struct watched {
 	struct pt_watch *watch;
 	char *id;
 	struct pt_stream *stream;
+	struct pt_targets *targets; // NULL: it has none
 	struct pt_mono window_start;
 	int fault; // why the last probe could not leave, as it was told
 };
@@ -43,6 +45,7 @@ struct pt_watch {
 	struct pt_loop *loop;
 	struct pt_hub hub;
 	struct plan plan;
+	struct pt_http *http; // of targets; NULL until one asks for it
 	struct pt_schedule probes, reports;
 	struct pt_turns turns;
 	struct pt_timer *export;
@@ -134,6 +137,14 @@ static void write_record(struct pt_watch *w, const char *type, json_t *body)
 	}
 }
 
+static void report_targets(struct pt_watch *w, struct watched *p, int64_t window_ms)
+{
+	struct pt_reach r;
+	pt_targets_reach(p->targets, window_ms, &r);
+	r.path = p->id;
+	write_record(w, "reach", pt_json_write(&pt_reach_schema, &r));
+}
+
 static void report_path(void *ctx, uint32_t item)
 {
 	struct pt_watch *w = ctx;
@@ -146,6 +157,8 @@ static void report_path(void *ctx, uint32_t item)
 	write_record(w, "health", pt_json_write(&pt_health_schema, &h));
 	pt_stream_next_window(p->stream);
 	p->window_start = now;
+	if (p->targets)
+		report_targets(w, p, h.window_ms);
 }
 
 static void add_counters(struct pt_stream_counters *sum, const struct pt_stream_counters *n)
@@ -183,6 +196,7 @@ static void export_stats(void *ctx, uint64_t expirations)
 static void watched_free(struct watched *p)
 {
 	pt_stream_free(p->stream);
+	pt_targets_free(p->targets);
 	free(p->id);
 }
 
@@ -235,6 +249,30 @@ static struct pt_stream *take_stream(
 	return NULL;
 }
 
+// The targets of a path that has some: those it had before where they are the same.
+static int watch_targets(struct pt_watch *w, const struct pt_path *p, const struct pt_config *c,
+	struct watched *out, struct pt_err *err)
+{
+	struct pt_targets_opts o = { .path = p, .config = c, .hub = &w->hub };
+	struct pt_err why = { 0 };
+	if (!p->n_targets)
+		return 0;
+	for (uint32_t i = 0; i < p->n_targets && !w->http; i++)
+		if (p->targets[i].probe == PT_PROBE_HTTP)
+			(void)pt_http_new(w->loop, &w->http, &why); // its targets tell
+	for (uint32_t i = 0; i < w->plan.n; i++) {
+		struct watched *old = &w->plan.paths[i];
+		if (old->targets && strcmp(old->id, p->id) == 0 &&
+			pt_targets_same(old->targets, &o)) {
+			out->targets = pt_take(&old->targets);
+			return 0;
+		}
+	}
+	o.http = w->http;
+	o.no_http = why.msg;
+	return pt_targets_new(&o, &out->targets, err);
+}
+
 static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_path *p,
 	const struct pt_config *c, struct pt_err *err)
 {
@@ -250,7 +288,7 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 	if (code)
 		return pt_err_set(err, code, "path %s: %s", p->id, why.msg);
 	pt_stream_listen(new->stream, on_event, new);
-	return 0;
+	return watch_targets(w, p, c, new, err);
 }
 
 static void read_intervals(const struct pt_config *c, struct plan *out)
@@ -298,10 +336,13 @@ static int load(struct pt_watch *w, struct pt_err *err)
 		return pt_err_set(err, -ENOENT,
 			"%s: no site has the edge '%s' (`edge` of config.yaml)", w->o.network,
 			c.edge ? c.edge : "this host");
-	uint32_t mine = 0;
+	uint32_t mine = 0, fds = 0;
 	for (uint32_t i = 0; i < n.n_paths; i++)
-		mine += strcmp(n.paths[i].source, self->id) == 0;
-	code = pt_fd_limit_raise(mine, err);
+		if (strcmp(n.paths[i].source, self->id) == 0) {
+			mine++;
+			fds += 1 + pt_targets_fds(&n.paths[i]);
+		}
+	code = pt_fd_limit_raise(fds, err);
 	if (code)
 		return code;
 	if (!mine)
@@ -402,6 +443,7 @@ void pt_watch_free(struct pt_watch *w)
 		return;
 	stop(w);
 	plan_done(&w->plan);
+	pt_http_free(w->http);
 	pt_hub_done(&w->hub);
 	free(w);
 }
