@@ -9,11 +9,17 @@
 
 #include "base/log.h"
 
-#define TICK_NS      (20 * PT_NS_PER_MS)  // between two looks for answers and overdue probes
-#define TICK_MANY_NS (100 * PT_NS_PER_MS) // of many targets, each of which every probe looks at
+#define TICK_NS      (20 * PT_NS_PER_MS)  // between two looks for overdue probes, at least
+#define TICK_MOST_NS (100 * PT_NS_PER_MS) // and at most
 #define MANY         64
-#define BURST        32 // probes of many targets leave together: a wake-up costs as much as they
-#define POLL_NS      (20 * PT_NS_PER_MS) // probes less apart than that need no wake-up for answers
+// Probes of many targets leave together, since a wake-up costs as much as ten of them: so many, but
+// no more bytes than TCP begins with (RFC 6928), and no more than wait so long for each other. The
+// kernel's stamps keep their round trips true.
+#define BURST       128
+#define BURST_BYTES 15000
+#define BURST_NS    (150 * PT_NS_PER_MS)
+#define HEADERS     48                  // bytes of IP and ICMP or UDP, the longer of each
+#define POLL_NS     (20 * PT_NS_PER_MS) // probes less apart than that need no wake-up for answers
 
 // ---- what is seen ----
 
@@ -38,9 +44,21 @@ static void on_unsent(struct target *t, int code)
 	pt_loop_stop(p->hub.loop, PT_EXIT_FAIL);
 }
 
+static void settle(struct target *t)
+{
+	struct ping *p = t->ping;
+	if (t->finished || !p->o->count || t->tried < p->o->count || pt_stream_waiting(t->stream))
+		return;
+	t->finished = true;
+	if (--p->unfinished == 0)
+		pt_loop_stop(p->hub.loop, PT_EXIT_OK);
+}
+
 static void on_event(void *ctx, const struct pt_stream_event *e)
 {
 	struct target *t = ctx;
+	if (e->kind == PT_STREAM_ANSWER)
+		settle(t);
 	char rtt[32], from[PT_ADDR_LEN];
 	if (e->kind == PT_STREAM_UNSENT)
 		on_unsent(t, e->code);
@@ -90,13 +108,12 @@ static void flush(void *ctx)
 	pt_hub_flush(&p->hub);
 }
 
-static void look_at(struct ping *p, struct target *t, struct pt_mono now)
+static void look_at(struct target *t, struct pt_mono now)
 {
 	if (t->finished)
 		return;
 	pt_stream_expire(t->stream, now);
-	t->finished = p->o->count && t->tried == p->o->count && !pt_stream_waiting(t->stream);
-	p->unfinished -= t->finished;
+	settle(t);
 }
 
 static void on_tick(void *ctx, uint64_t expirations)
@@ -108,9 +125,7 @@ static void on_tick(void *ctx, uint64_t expirations)
 	// All of few; a tenth of many, until the last are waited for.
 	uint32_t look = p->n > MANY && p->sending ? p->n / 10 : p->n;
 	for (; look > 0; look--, p->look = (p->look + 1) % p->n)
-		look_at(p, &p->targets[p->look], now);
-	if (!p->unfinished)
-		pt_loop_stop(p->hub.loop, PT_EXIT_OK);
+		look_at(&p->targets[p->look], now);
 }
 
 static void on_signal(void *ctx, int signo)
@@ -121,14 +136,41 @@ static void on_signal(void *ctx, int signo)
 
 // ---- the run ----
 
+static struct pt_slots make_slots(const struct ping *p)
+{
+	int64_t period_ns = p->o->interval_ns, burst = BURST_BYTES / (p->o->size + HEADERS);
+	int64_t slot_ns = period_ns / p->n * (burst < 1 ? 1 : burst < BURST ? burst : BURST);
+	if (slot_ns > BURST_NS)
+		slot_ns = BURST_NS;
+	return pt_slots_make(p->n, period_ns, period_ns,
+		slot_ns > PT_SCHEDULE_SLOT_NS ? slot_ns : PT_SCHEDULE_SLOT_NS);
+}
+
+// Each probe looks for overdue ones of its own target: where they come often, and answers wait for
+// them, it takes a timer for the last ones alone.
+static int start_ticks(struct ping *p, bool polled)
+{
+	int64_t tick_ns = p->o->timeout_ns / 10, sending_ns = 0;
+	tick_ns = tick_ns < TICK_NS ? TICK_NS : tick_ns < TICK_MOST_NS ? tick_ns : TICK_MOST_NS;
+	if (p->n > MANY && polled) {
+		if (!p->o->count)
+			return 0;
+		if (__builtin_mul_overflow(p->o->count, p->o->interval_ns, &sending_ns))
+			sending_ns = INT64_MAX / 2;
+		tick_ns = TICK_NS;
+	}
+	return pt_loop_timer_add(p->hub.loop, pt_mono_add(p->start, sending_ns + tick_ns), tick_ns,
+		on_tick, p, &p->tick);
+}
+
 static int start_schedule(struct ping *p)
 {
 	static const struct pt_schedule_ops ops = { .item = send_one, .batch = flush };
-	int64_t period_ns = p->o->interval_ns;
-	int64_t slot_ns = period_ns / p->n * BURST;
-	struct pt_slots slots = pt_slots_make(p->n, period_ns, period_ns,
-		slot_ns > PT_SCHEDULE_SLOT_NS ? slot_ns : PT_SCHEDULE_SLOT_NS);
-	int code = pt_hub_poll(&p->hub, period_ns / slots.count <= POLL_NS);
+	struct pt_slots slots = make_slots(p);
+	bool polled = p->o->interval_ns / slots.count <= (p->n > MANY ? BURST_NS : POLL_NS);
+	int code = pt_hub_poll(&p->hub, polled);
+	if (!code)
+		code = start_ticks(p, polled);
 	return code ? code : pt_schedule_start(&p->schedule, p->hub.loop, slots, p->start, &ops, p);
 }
 
@@ -136,12 +178,8 @@ static int measure(struct ping *p)
 {
 	static const int signals[] = { SIGINT, SIGTERM, 0 };
 	struct pt_loop *loop = p->hub.loop;
-	int64_t tick_ns = p->n > MANY ? TICK_MANY_NS : TICK_NS;
 	p->start = pt_mono_add(pt_mono_now(), PT_HUB_WARM_NS);
 	int code = pt_loop_signals(loop, signals, on_signal, loop);
-	if (!code)
-		code = pt_loop_timer_add(
-			loop, pt_mono_add(p->start, tick_ns), tick_ns, on_tick, p, &p->tick);
 	if (!code)
 		code = start_schedule(p);
 	if (code)

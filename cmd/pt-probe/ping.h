@@ -37,6 +37,7 @@ struct ping {
 	struct pt_schedule schedule;
 	struct pt_timer *tick;
 	struct pt_mono start;
+	bool silent;         // a target never answered, says the report
 	bool live;           // a line for each answer
 	struct board *board; // a line for each host, drawn again and again; NULL: none
 };

@@ -12,6 +12,11 @@ static int64_t window_ms(const struct ping *p)
 	return pt_mono_diff(pt_mono_now(), p->start) / PT_NS_PER_MS;
 }
 
+static bool is_silent(const struct pt_health *h)
+{
+	return !h->received && !h->late;
+}
+
 static int write_records(struct ping *p)
 {
 	char src[128];
@@ -21,6 +26,7 @@ static int write_records(struct ping *p)
 	for (uint32_t i = 0; !code && i < p->n; i++) {
 		struct pt_health h;
 		pt_stream_health(p->targets[i].stream, window_ms(p), &h);
+		p->silent |= is_silent(&h);
 		code = pt_record_write(
 			w, "health", pt_json_write(&pt_health_schema, &h), &p->ctx->err);
 	}
@@ -60,6 +66,7 @@ static int write_table(struct ping *p)
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct pt_health h;
 		pt_stream_health(p->targets[i].stream, window_ms(p), &h);
+		p->silent |= is_silent(&h);
 		pt_emit_row(e);
 		pt_emit_str(e, p->targets[i].name);
 		pt_emit_i64(e, h.sent);
@@ -82,13 +89,5 @@ int ping_report(struct ping *p)
 	if (p->live)
 		printf("\n");
 	int code = p->ctx->json ? write_records(p) : write_table(p);
-	if (code)
-		return code;
-	for (uint32_t i = 0; i < p->n; i++) {
-		struct pt_health h;
-		pt_stream_health(p->targets[i].stream, 0, &h);
-		if (!h.received && !h.late)
-			return PT_EXIT_NO;
-	}
-	return PT_EXIT_OK;
+	return code ? code : p->silent ? PT_EXIT_NO : PT_EXIT_OK;
 }

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 
-#define PT_PORT_BATCH       64 // packets a system call
+#define PT_PORT_BATCH       128 // packets a system call
 #define PT_PORT_MAX_PAYLOAD 65000u
 
 enum pt_port_kind { PT_PORT_UDP, PT_PORT_ICMP };
