@@ -104,7 +104,7 @@ modules=(crc32c_generic veth tun sch_ingress cls_bpf act_bpf sch_htb sch_prio sc
 pack() {
 	local name found=()
 	rm -rf "$root"
-	mkdir -p "$root"/{proc,sys,dev,tmp,run/netns,sbin,usr/sbin,applets,patronus/build/{bin,tests/{tools,bpf}}}
+	mkdir -p "$root"/{proc,sys,dev,tmp,var,run/netns,sbin,usr/sbin,applets,patronus/build/{bin,tests/{tools,bpf}}}
 	for name in "${programs[@]}"; do
 		name=$(type -P "$name") && found+=("$name")
 	done
@@ -112,6 +112,7 @@ pack() {
 	bring usr/libexec/coreutils /usr/libexec/coreutils/libstdbuf.so
 	ln -s bash "$root/bin/sh" # busybox's own would take its applets before our programs
 	ln -s ../bin/busybox "$root/sbin/modprobe"
+	ln -s /run "$root/var/run"
 	cp -r tests "$root/patronus/"
 	install -D -m 0644 -t "$root/patronus/etc" etc/*.yaml # no *.d here, which make would take for its own
 	find "$root/patronus/tests" -name '*.c' -delete
@@ -130,6 +131,7 @@ pack() {
 		export PATH=/bin:/sbin:/applets HOME=/tmp PT_BUILD=/patronus/build PT_HOOK=clsact PT_PATIENCE=6 PT_DIFF_COUNT=20000
 		mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t devtmpfs dev /dev
 		mount -t tmpfs tmpfs /tmp && mount -t tmpfs run /run && mount -t bpf bpf /sys/fs/bpf
+		mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
 		ln -s /proc/self/fd /dev/fd
 		for m in $(cat /modules); do modprobe $m; done
 		ip link set lo up
@@ -217,7 +219,7 @@ mkdir -p "$lane"
 pack
 timeout -s KILL "${PT_LANE_SECONDS:-2400}" qemu-system-x86_64 -machine q35 -cpu max -smp 2 -m 3072 -nographic -no-reboot \
 	-kernel "$lane"/kernel/boot/vmlinuz-* -initrd "$lane/initrd.gz" \
-	-append "console=ttyS0 panic=-1 quiet mitigations=off nowatchdog rcupdate.rcu_cpu_stall_suppress=1 tsc=reliable clocksource=tsc" >"$lane/console" 2>&1 </dev/null
+	-append "console=ttyS0 panic=-1 quiet no_timer_check mitigations=off nowatchdog rcupdate.rcu_cpu_stall_suppress=1 tsc=reliable clocksource=tsc" >"$lane/console" 2>&1 </dev/null
 grep -q 'LANE kernel' "$lane/console" || skip_all "QEMU does not boot it here: $(tail -n 1 "$lane/console")"
 for name in "${!left_out[@]}"; do echo "# not here: $name: ${left_out[$name]}"; done | sort
 retell "$lane/console" | tee "$lane/tap"

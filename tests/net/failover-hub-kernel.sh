@@ -4,7 +4,6 @@
 # A hub whose onward traffic goes through the kernel: behind a stateful firewall, with marks, from
 # wires and from a layer-3 tunnel; and out by NATed uplinks, where a flow keeps to its path while
 # that is usable.
-# Over clsact, too.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh
