@@ -60,7 +60,7 @@ deps-bench:
 
 # Objects, archives, BPF
 $(BUILD)/lib/tune/shipped.o: $(wildcard etc/tune/*.yaml)
-$(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/plane/*.c lib/probe/*.c lib/bench/*.c tests/bpf/*.c)): | $(SKELS)
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/plane/*.c lib/probe/*.c lib/tune/*.c lib/bench/*.c tests/bpf/*.c)): | $(SKELS)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $Q,@echo "  CC    $<")

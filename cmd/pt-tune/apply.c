@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "state.h"
+#include "tune/qos.h"
 
 #define DEFAULT_TIMEOUT (120 * PT_NS_PER_S)
 #define DEFAULT_SETTLE  PT_NS_PER_S
@@ -80,7 +81,9 @@ void tune_tell_left(const struct pt_tx *t)
 			continue;
 		pt_log(PT_LOG_WARN, "%s%s%s: %s; to put it back:", it->device ? it->device : "",
 			it->device ? " " : "", it->key, it->trouble);
-		if (it->device)
+		if (strcmp(it->key, PT_QOS_KEY) == 0 && strncmp(it->before, "default ", 8) == 0)
+			fprintf(stderr, "\ttc qdisc del dev %s root\n", it->device);
+		else if (it->device)
 			fprintf(stderr, "\tethtool, %s: %s = %s\n", it->device, it->key,
 				it->before);
 		else
@@ -144,6 +147,19 @@ static int check_plan(struct pt_ctx *ctx, const struct tune_opts *o, struct tune
 }
 
 // The plan's items with what was read back.
+static const char *read_back(
+	struct pt_arena *a, const struct pt_tx_item *done, const struct pt_item *it)
+{
+	char word[PT_KNOB_VALUE];
+
+	if (strcmp(done->key, it->knob->key) == 0)
+		return done->after;
+	if (!done->after || strcmp(done->key, PT_QOS_KEY) != 0 ||
+		pt_qos_get(done->after, it->knob->key, word) < 0)
+		return NULL;
+	return pt_arena_strdup(a, word);
+}
+
 static void fill_after(struct pt_tuning *p, const struct pt_tx *t)
 {
 	for (unsigned i = 0; i < p->n; i++) {
@@ -153,8 +169,8 @@ static void fill_after(struct pt_tuning *p, const struct pt_tx *t)
 			bool device = it->device
 				? done->device && strcmp(it->device, done->device) == 0
 				: !done->device;
-			if (done->want && device && strcmp(done->key, it->knob->key) == 0)
-				it->after = done->after;
+			const char *after = done->want && device ? read_back(t->a, done, it) : NULL;
+			it->after = after ? after : it->after;
 		}
 	}
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "tune/qos.h"
 
 #define NIC "nic."
 
@@ -51,6 +52,8 @@ int pt_access_read(const struct pt_access *a, const char *key, const char *devic
 
 	if (strncmp(key, NIC, sizeof(NIC) - 1) == 0)
 		return read_device(a, key, device, out, err);
+	if (strcmp(key, PT_QOS_KEY) == 0)
+		return pt_qos_read(a->host, device, out, err);
 	int rc = pt_host_sysctl_path(key, path, sizeof(path));
 	if (rc == 0)
 		rc = pt_host_read(a->host, path, &text);
@@ -72,6 +75,8 @@ int pt_access_write(const struct pt_access *a, const char *key, const char *devi
 				err, -ENODEV, "%s: no such device", device ? device : "?");
 		return pt_nic_write(a->nics, device, key + sizeof(NIC) - 1, value, err);
 	}
+	if (strcmp(key, PT_QOS_KEY) == 0)
+		return pt_qos_write(a->host, device, value, err);
 	int rc = pt_host_sysctl_path(key, path, sizeof(path));
 	(void)snprintf(line, sizeof(line), "%s\n", value);
 	if (rc == 0)

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "tune/files.h"
+#include "tune/qos.h"
 #include "tune/watchdog.h"
 
 extern char **environ;
@@ -27,6 +28,7 @@ static const struct {
 	int rank;
 } order[] = {
 	{ "net.ipv4.ip_forward", 0 },
+	{ PT_QOS_KEY, 5 }, // before net.core.default_qdisc, so that it is undone after that
 	{ "net.netfilter.nf_conntrack_buckets", 1 },
 	{ "net.ipv4.neigh.default.gc_thresh3", 2 },
 	{ "net.ipv6.neigh.default.gc_thresh3", 2 },
@@ -62,7 +64,8 @@ static int by_rank(const void *a, const void *b)
 
 static bool is_written(const struct pt_item *it)
 {
-	return (it->action == PT_TUNE_SET || it->action == PT_TUNE_ADAPT) && it->want;
+	return !pt_qos_is(it->knob->key) &&
+		(it->action == PT_TUNE_SET || it->action == PT_TUNE_ADAPT) && it->want;
 }
 
 // ---- modules ----
@@ -196,7 +199,7 @@ static int add_derived_of(struct snapshot *s, const struct pt_tx_item *it)
 		rc = add_conf(s, "net.ipv6.conf", "forwarding");
 	} else if (strncmp(it->key, "vm.dirty_", 9) == 0) {
 		rc = add_dirty(s);
-	} else if (it->device) {
+	} else if (it->device && !pt_qos_is(it->key)) {
 		rc = add_device(s, it->device);
 	}
 	return rc;
@@ -348,10 +351,26 @@ static int apply_list(struct snapshot *s, const struct pt_item **list, unsigned 
 	return PT_APPLY_DONE;
 }
 
+// The knobs of a device's shaper are one setting.
+static int add_shapers(const struct pt_apply *ap, struct pt_arena *a, const struct pt_item **list,
+	unsigned *n, struct pt_err *err)
+{
+	for (unsigned i = 0; i < ap->nics->n; i++) {
+		struct pt_item *it = pt_arena_alloc(a, sizeof(*it));
+		int rc = pt_qos_join(ap->plan, ap->nics->nic[i].name, a, it, err);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			list[(*n)++] = it;
+	}
+	return 0;
+}
+
 int pt_apply_run(
 	const struct pt_apply *ap, struct pt_arena *a, struct pt_tx *out, struct pt_err *err)
 {
-	const struct pt_item **list = pt_arena_alloc(a, ap->plan->n * sizeof(*list) + 1);
+	size_t room = ap->plan->n + ap->nics->n;
+	const struct pt_item **list = pt_arena_alloc(a, room * sizeof(*list) + 1);
 	struct snapshot s = {
 		.ap = ap, .access = { ap->host, ap->nics }, .t = out, .a = a, .err = err
 	};
@@ -361,11 +380,14 @@ int pt_apply_run(
 		if (is_written(&ap->plan->item[i]))
 			list[n++] = &ap->plan->item[i];
 	}
+	int rc = add_shapers(ap, a, list, &n, err);
+	if (rc < 0)
+		return rc;
 	if (!n)
 		return PT_APPLY_NOTHING;
 	qsort(list, n, sizeof(*list), by_rank);
 	const struct pt_tx_terms terms = { ap->profile->name, ap->timeout_ms, ap->runtime_only };
-	int rc = pt_tx_begin(ap->state, a, &terms, out, err);
+	rc = pt_tx_begin(ap->state, a, &terms, out, err);
 	if (rc < 0)
 		return rc;
 	rc = apply_list(&s, list, n);

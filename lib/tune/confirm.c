@@ -13,7 +13,7 @@ static const char head[] = "# Written by pt-tune; `pt-tune unpersist' takes it b
 
 static bool is_kept(const struct pt_tx_item *it)
 {
-	return it->want && strncmp(it->key, "nic.", 4) != 0;
+	return it->want && !it->device;
 }
 
 // Lines of the old file whose keys this transaction does not set stay.

@@ -62,6 +62,7 @@ const char *const pt_knob_canon_names[] = {
 	[PT_CANON_MASK] = "hexadecimal without leading zeros",
 	[PT_CANON_PORTS] = "sorted, ranges merged",
 	[PT_CANON_FEATURE] = "on or off",
+	[PT_CANON_RATE] = "down to whole bytes a second",
 };
 const char *const pt_knob_op_names[] = {
 	[PT_OP_SET] = "set",
@@ -102,6 +103,8 @@ static int canonical_number(
 			p *= 2;
 		v = p;
 	}
+	if (k->canon == PT_CANON_RATE)
+		v -= v % 8;
 	(void)snprintf(out, NUMBER_LEN, "%" PRId64, v);
 	return 0;
 }
@@ -228,6 +231,7 @@ int pt_knob_canonical(
 	switch (k->canon) {
 	case PT_CANON_NUMBER:
 	case PT_CANON_POW2:
+	case PT_CANON_RATE:
 		return canonical_number(k, trimmed, out, err);
 	case PT_CANON_FIELDS:
 		return canonical_fields(k, trimmed, out, err);

@@ -55,6 +55,7 @@ enum pt_knob_canon {
 	PT_CANON_MASK,    // hexadecimal, no commas, no leading zeros
 	PT_CANON_PORTS,   // sorted, merged
 	PT_CANON_FEATURE, // on, off
+	PT_CANON_RATE,    // bit/s of whole bytes
 };
 
 enum pt_knob_op {

@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "net/ethtool.h"
 #include "net/qdisc.h"
+#include "tune/declared.h"
 #include "tune/scan.h"
 
 #define MAX_QUEUES 1024
@@ -289,6 +290,7 @@ int pt_nics_read(const struct pt_host *h, struct pt_nics *out, struct pt_err *er
 		return rc;
 	}
 	qsort(all.nic, all.n, sizeof(*all.nic), by_name);
+	pt_nics_declare(&all);
 	*out = all;
 	return 0;
 }

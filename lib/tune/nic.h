@@ -24,6 +24,7 @@ struct pt_nic {
 	char driver[32]; // "": not known
 	bool wan;        // has a default route
 	double queues;   // receive queues
+	double rate_bps; // of the uplink it is, as the inventory declares it; NaN: it does not
 	struct pt_nic_setting setting[PT_NIC_SETTINGS];
 	unsigned n;
 };

@@ -209,6 +209,14 @@ static int read_item(struct loader *l, const struct pt_knob *k, const struct pt_
 	return rc < 0 ? rc : put_item(l, n, &it);
 }
 
+// Which devices it is for; the guide's qos.match, a single value, is a knob.
+static bool is_device_match(const char *area, const struct pt_node *n)
+{
+	return strcmp(n->key->text.s, "match") == 0 &&
+		(strcmp(area, "nic") == 0 ||
+			(strcmp(area, "qos") == 0 && n->kind != PT_NODE_SCALAR));
+}
+
 // "nic" + {rings: {rx: 1}} is nic.rings.rx
 static int read_area(struct loader *l, const char *prefix, const struct pt_node *map,
 	const struct pt_profile_match *match)
@@ -221,7 +229,7 @@ static int read_area(struct loader *l, const char *prefix, const struct pt_node 
 		if (match->role == NULL && *prefix == '\0' && n->kind == PT_NODE_MAP &&
 			!is_options(n))
 			return fail(l, n, "%s: needs a value", n->key->text.s);
-		if (strcmp(n->key->text.s, "match") == 0 && strcmp(prefix, "nic") == 0)
+		if (is_device_match(prefix, n))
 			continue;
 		(void)snprintf(
 			key, sizeof(key), "%s%s%s", prefix, *prefix ? "." : "", n->key->text.s);
@@ -239,11 +247,12 @@ static int read_area(struct loader *l, const char *prefix, const struct pt_node 
 	return 0;
 }
 
-static int read_match(struct loader *l, const struct pt_node *map, struct pt_profile_match *out)
+static int read_match(
+	struct loader *l, const char *area, const struct pt_node *map, struct pt_profile_match *out)
 {
 	const struct pt_node *m = child(map, "match");
 
-	if (!m)
+	if (!m || !is_device_match(area, m))
 		return 0;
 	if (m->kind != PT_NODE_MAP)
 		return fail(l, m, "match: needs role, name or driver");
@@ -263,19 +272,39 @@ static int read_match(struct loader *l, const struct pt_node *map, struct pt_pro
 	return 0;
 }
 
+// One entry, or a list of them, each with the devices that it is for.
+static int read_per_device(
+	struct loader *l, const char *area, const struct pt_node *entry, const char *role)
+{
+	struct pt_profile_match match = { 0 };
+	int rc = read_match(l, area, entry, &match);
+
+	if (!match.role && !match.name && !match.driver)
+		match.role = role;
+	return rc < 0 ? rc : read_area(l, area, entry, &match);
+}
+
 static int read_nic(struct loader *l, const struct pt_node *list)
 {
+	int rc = 0;
+
 	if (list->kind != PT_NODE_LIST)
 		return fail(l, list, "nic: needs a list, each entry with a match");
-	for (const struct pt_node *n = list->first; n; n = n->next) {
-		struct pt_profile_match match = { 0 };
-		int rc = read_match(l, n, &match);
-		if (rc == 0)
-			rc = read_area(l, "nic", n, &match);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	for (const struct pt_node *n = list->first; rc == 0 && n; n = n->next)
+		rc = read_per_device(l, "nic", n, NULL);
+	return rc;
+}
+
+// Without a match: every device with a default route.
+static int read_qos(struct loader *l, const struct pt_node *qos)
+{
+	int rc = 0;
+
+	if (qos->kind != PT_NODE_LIST)
+		return read_per_device(l, "qos", qos, "wan");
+	for (const struct pt_node *n = qos->first; rc == 0 && n; n = n->next)
+		rc = read_per_device(l, "qos", n, "wan");
+	return rc;
 }
 
 static int read_vars(struct loader *l, const struct pt_node *map)
@@ -365,7 +394,7 @@ static int read_extends(struct loader *l, const struct pt_node *list)
 
 static int read_top(struct loader *l, const struct pt_node *n)
 {
-	static const char *const areas[] = { "qos", "marking", "unit", "limits", "sqlite", "config",
+	static const char *const areas[] = { "marking", "unit", "limits", "sqlite", "config",
 		"wireguard", "persist", "host", "claim" };
 	static const struct pt_profile_match any = { 0 };
 	const char *key = n->key->text.s;
@@ -386,6 +415,8 @@ static int read_top(struct loader *l, const struct pt_node *n)
 		return read_area(l, "", n, &any);
 	if (strcmp(key, "nic") == 0)
 		return read_nic(l, n);
+	if (strcmp(key, "qos") == 0)
+		return read_qos(l, n);
 	for (size_t i = 0; i < PT_ARRAY_LEN(areas); i++) {
 		if (strcmp(key, areas[i]) == 0)
 			return read_area(l, areas[i], n, &any);

@@ -15,7 +15,7 @@
 
 struct pt_host;
 
-// Which devices an entry of `nic` is for; NULL: any.
+// Which devices an entry of `nic` or `qos` is for; NULL: any.
 struct pt_profile_match {
 	const char *role;   // wan: has a default route; lan: has none
 	const char *name;   // pattern

@@ -29,9 +29,14 @@ const struct pt_rule_table *const pt_rule_tables[] = {
 
 void pt_case_init(struct pt_case *c, const struct pt_knob *k, const struct pt_facts *facts)
 {
-	*c = (struct pt_case){
-		.knob = k, .facts = facts, .max = NAN, .queues = NAN, .there = NAN, .fixed = NAN
-	};
+	*c = (struct pt_case){ .knob = k,
+		.facts = facts,
+		.max = NAN,
+		.queues = NAN,
+		.there = NAN,
+		.fixed = NAN,
+		.uplink = NAN,
+		.rate = NAN };
 	for (unsigned i = 0; i < PT_KNOB_FIELDS; i++)
 		c->v[i] = c->c[i] = NAN;
 }
@@ -101,6 +106,7 @@ static double asked_elsewhere(const struct pt_case *c, const char *name)
 static double of_case(const struct pt_case *c, const char *name, bool *known)
 {
 	const double cpus = c->facts->value[PT_FACT_cpus];
+	const double uplink = isnan(c->uplink) ? c->facts->value[PT_FACT_uplink_mbit] : c->uplink;
 	const struct {
 		const char *name;
 		double value;
@@ -114,7 +120,9 @@ static double of_case(const struct pt_case *c, const char *name, bool *known)
 		{ "sysctl", pt_knob_is_sysctl(c->knob) },
 		{ "cur", c->c[c->field] },
 		{ "rps_mask", exp2(cpus > MASK_CPUS ? MASK_CPUS : cpus) - 1 },
-		{ "uplink_known", !isnan(c->facts->value[PT_FACT_uplink_mbit]) },
+		{ "uplink", uplink },
+		{ "uplink_known", !isnan(uplink) },
+		{ "rate", c->rate },
 	};
 
 	*known = true;

@@ -10,7 +10,8 @@
 //   is_X, has_X             its text, lower case with _ for what is no letter or digit, is or has X
 //   p_KEY                   first number that the same profile asks for another key (_ for . and -)
 //   uncovered               listeners inside v0 to v1 that are not reserved
-//   uplink_known            uplink_mbit has a value
+//   uplink, uplink_known    Mbit/s of the device, or uplink_mbit; whether it has a value
+//   rate                    what is wanted for qos.rate of the same device, which stands before
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +56,7 @@ struct pt_case {
 	double v[PT_KNOB_FIELDS], c[PT_KNOB_FIELDS]; // NaN: none
 	double max, queues;                          // NaN: unknown
 	double there, fixed;                         // 0, 1, NaN: no device
+	double uplink, rate;                         // NaN: not declared; not wanted before
 	bool comment;
 	unsigned field; // whose current value `cur` is
 };

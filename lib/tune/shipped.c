@@ -14,6 +14,7 @@ SHIP(base, "etc/tune/sdwan-base.yaml");
 SHIP(small, "etc/tune/sdwan-small.yaml");
 SHIP(medium, "etc/tune/sdwan-medium.yaml");
 SHIP(large, "etc/tune/sdwan-large.yaml");
+SHIP(qos, "etc/tune/sdwan-qos.yaml");
 
 #define ROW(name, symbol)                                            \
 	{                                                            \
@@ -25,5 +26,6 @@ const struct pt_shipped_profile pt_shipped_profiles[] = {
 	ROW("sdwan-small", small),
 	ROW("sdwan-medium", medium),
 	ROW("sdwan-large", large),
+	ROW("sdwan-qos", qos),
 	{ 0 },
 };

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tune/qos.h"
+
 #define MAX_ITEMS 8192
 #define NIC       "nic."
 
@@ -83,6 +85,15 @@ static int current_fact(const struct pt_facts *f, const struct pt_knob *k, char 
 	return 0;
 }
 
+static int current_qos(const struct pt_host *h, const struct pt_nic *nic, const struct pt_knob *k,
+	char out[PT_KNOB_VALUE])
+{
+	char tree[PT_KNOB_VALUE];
+	int rc = pt_qos_read(h, nic->name, tree, NULL);
+
+	return rc < 0 ? rc : pt_qos_get(tree, k->key, out);
+}
+
 int pt_tuning_current(const struct pt_host *h, const struct pt_facts *f, const struct pt_nic *nic,
 	const struct pt_knob *k, char out[PT_KNOB_VALUE])
 {
@@ -96,6 +107,8 @@ int pt_tuning_current(const struct pt_host *h, const struct pt_facts *f, const s
 		(void)snprintf(out, PT_KNOB_VALUE, "%s", s->value);
 		return 0;
 	}
+	if (nic && pt_qos_is(k->key))
+		return current_qos(h, nic, k, out);
 	return current_fact(f, k, out);
 }
 
@@ -155,6 +168,23 @@ static int raise_value(struct maker *m, char value[PT_KNOB_VALUE])
 	return rc;
 }
 
+// The best that the kernel has of what is named; the last name where it has none.
+static int asked_leaf(struct maker *m, const struct pt_profile_item *from, char out[PT_KNOB_VALUE])
+{
+	const char *last = strrchr(from->text, ';');
+	struct pt_err err;
+	int rc = pt_qos_leaf(m->ask->host, from->text, out, &err);
+
+	m->c.there = rc == 0;
+	if (rc < 0 && rc != -ENOENT) {
+		m->item->why = pt_arena_strdup(m->a, err.msg);
+		return rc;
+	}
+	if (rc < 0)
+		(void)snprintf(out, PT_KNOB_VALUE, "%s", last ? last + 1 : from->text);
+	return 0;
+}
+
 // The value that is asked for, in canonical form.
 static int asked_value(struct maker *m, const struct pt_profile_item *from, char out[PT_KNOB_VALUE])
 {
@@ -164,6 +194,8 @@ static int asked_value(struct maker *m, const struct pt_profile_item *from, char
 		(void)snprintf(out, PT_KNOB_VALUE, "%s", m->item->before ? m->item->before : "");
 		return m->item->before ? 0 : -ENODATA;
 	}
+	if (strcmp(from->knob->key, "qos.leaf") == 0)
+		return asked_leaf(m, from, out);
 	if (pt_profile_item_literal(from, out, NULL) == 0)
 		return 0;
 	int rc = pt_case_value(&m->c, from->text, out, &err);
@@ -172,11 +204,18 @@ static int asked_value(struct maker *m, const struct pt_profile_item *from, char
 	return rc;
 }
 
+static bool is_nic(const struct pt_knob *k)
+{
+	return strncmp(k->key, NIC, sizeof(NIC) - 1) == 0;
+}
+
 static bool written_here(const struct pt_knob *k)
 {
-	bool device = strncmp(k->key, NIC, sizeof(NIC) - 1) == 0;
+	char word[PT_KNOB_VALUE];
 
-	return pt_knob_is_sysctl(k) || (device && strcmp(k->key, "nic.qdisc") != 0);
+	if (is_nic(k))
+		return strcmp(k->key, "nic.qdisc") != 0;
+	return pt_knob_is_sysctl(k) || pt_qos_get("", k->key, word) == 0;
 }
 
 static int settle(struct maker *m, const struct pt_profile_item *from, char value[PT_KNOB_VALUE],
@@ -217,15 +256,38 @@ static int settle(struct maker *m, const struct pt_profile_item *from, char valu
 	return 0;
 }
 
+// Of the items made so far.
+static double wanted_rate(const struct maker *m, const struct pt_nic *nic)
+{
+	double v[PT_KNOB_FIELDS];
+
+	for (unsigned i = m->out->n; i-- > 0;) {
+		const struct pt_item *it = &m->out->item[i];
+		if (it->device && it->want && strcmp(it->knob->key, "qos.rate") == 0 &&
+			strcmp(it->device, nic->name) == 0 &&
+			pt_knob_numbers(it->knob, it->want, v))
+			return v[0];
+	}
+	return NAN;
+}
+
 static void fill_case(struct maker *m, const struct pt_nic *nic)
 {
 	const struct pt_tuning_ask *ask = m->ask;
+	char tree[PT_KNOB_VALUE];
 
 	pt_case_init(&m->c, m->item->knob, ask->facts);
 	m->c.profile = ask->profile;
 	m->c.host = ask->host;
 	if (!nic)
 		return;
+	m->c.uplink = nic->rate_bps / 1e6;
+	m->c.rate = wanted_rate(m, nic);
+	if (!is_nic(m->item->knob)) {
+		m->c.fixed = pt_qos_read(ask->host, nic->name, tree, NULL) == 0 &&
+			pt_qos_is_other(tree);
+		return;
+	}
 	const struct pt_nic_setting *s = pt_nic_get(nic, m->item->knob->key + sizeof(NIC) - 1);
 	m->c.there = s != NULL;
 	m->c.queues = nic->queues;
@@ -322,7 +384,7 @@ int pt_tuning_make(const struct pt_tuning_ask *ask, struct pt_arena *a, struct p
 		int rc;
 		if (!pt_tuning_wanted(ask, from->knob->key))
 			continue;
-		if (strncmp(from->knob->key, NIC, sizeof(NIC) - 1) == 0)
+		if (is_nic(from->knob) || pt_qos_is(from->knob->key))
 			rc = add_devices(&m, from, err);
 		else
 			rc = add(&m, from, NULL, err);

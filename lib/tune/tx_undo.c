@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "tune/files.h"
+#include "tune/qos.h"
 #include "tune/tx.h"
 
 static const char foreign[] = "changed by somebody else since";
@@ -25,6 +26,8 @@ static bool is_foreign(const struct pt_tx_item *it, const char *now)
 	const char *ours = it->after ? it->after : it->want;
 
 	if (strcmp(now, it->before) == 0)
+		return false;
+	if (!it->after && pt_qos_is(it->key)) // more than one write: broken off between them
 		return false;
 	return ours && strcmp(now, ours) != 0;
 }
@@ -143,7 +146,7 @@ static void undo_booted(struct undoing *u)
 	for (unsigned i = u->t->n; u->t->n_file && i-- > 0;) {
 		struct pt_tx_item *it = &u->t->item[i];
 		char now[PT_KNOB_VALUE];
-		if (it->want && it->intent && strncmp(it->key, "nic.", 4) != 0 &&
+		if (it->want && it->intent && !it->device &&
 			pt_access_read(u->a, it->key, NULL, now, NULL) == 0 &&
 			strcmp(now, it->after ? it->after : it->want) == 0)
 			undo_item(u, i);

@@ -20,7 +20,7 @@ body='del(.type, .v, .ts, .mono_ns, .boot, .src, .seq)'
 }
 
 @test "lint: our own profiles have nothing to refuse or adapt" {
-	for p in sdwan-base sdwan-small sdwan-medium sdwan-large; do
+	for p in sdwan-base sdwan-small sdwan-medium sdwan-large sdwan-qos; do
 		pt-tune lint "$p" --json >"$BATS_TEST_TMPDIR/got"
 		jq -se 'all(.action == "warn" or .action == "skip")' "$BATS_TEST_TMPDIR/got"
 	done
@@ -138,4 +138,63 @@ sysctl:
 	put run/patronus/network.json "$(cat "$BATS_TEST_TMPDIR/network.json")"
 	[ "$(pt-tune plan --root "$ROOT" --json | jq -r .want)" = 77 ]
 	[ "$(pt-tune plan --root "$ROOT" --scale small --json | jq -r .want | head -n 1)" != 77 ]
+}
+
+shaped='htb 95000000 default data control 9500000 data 76000000 bulk 9500000 quantum auto leaf fq_codel'
+
+@test "qos: 95 % of what the inventory declares, the kernel's best leaf; then nothing to do" {
+	put run/patronus/network.json '{"uplinks": [{"id": "u", "device": "eth0", "rate_bps": 100000000}]}'
+	put tc/eth0 'default mq'
+	put tc/kinds 'pfifo fq_codel sfq'
+	pt-tune plan --root "$ROOT" --profile sdwan-qos --json >"$BATS_TEST_TMPDIR/got" || [ $? -eq 1 ]
+	jq -se 'map({key: .key, value: .}) | from_entries as $i |
+		all(.value.device == "eth0" and .value.action == "set" and .value.before == "none")
+		and $i["qos.rate"].want == "95000000" and $i["qos.class.data"].want == "76000000"
+		and $i["qos.default"].want == "data" and $i["qos.leaf"].want == "fq_codel"' "$BATS_TEST_TMPDIR/got"
+	pt-tune apply --root "$ROOT" --state "$STATE" --profile sdwan-qos --no-confirm
+	[ "$(cat "$ROOT/tc/eth0")" = "$shaped" ]
+	pt-tune plan --root "$ROOT" --profile sdwan-qos
+}
+
+@test "qos: a class changed by hand is drift, and rollback is of the whole" {
+	put run/patronus/network.json '{"uplinks": [{"id": "u", "device": "eth0", "rate_bps": 100000000}]}'
+	put tc/eth0 'default mq'
+	put tc/kinds 'fq_codel'
+	pt-tune apply --root "$ROOT" --state "$STATE" --profile sdwan-qos --no-confirm
+	pt-tune drift --root "$ROOT" --state "$STATE"
+	put tc/eth0 "${shaped/76000000/50000000}"
+	run pt-tune drift --root "$ROOT" --state "$STATE"
+	[ "$status" -eq 1 ]
+	[[ $output == *'data 50000000'* ]]
+	put tc/eth0 "$shaped"
+	pt-tune rollback --root "$ROOT" --state "$STATE"
+	[ "$(cat "$ROOT/tc/eth0")" = 'default mq' ]
+}
+
+@test "qos: without a rate it is refused; two uplinks that disagree declare none" {
+	put tc/eth0 'default mq'
+	put tc/kinds 'pfifo'
+	for json in '{}' '{"uplinks": [{"device": "eth0", "rate_bps": 1000}, {"device": "eth0", "rate_bps": 2000}]}'; do
+		put run/patronus/network.json "$json"
+		pt-tune plan --root "$ROOT" --profile sdwan-qos --json >"$BATS_TEST_TMPDIR/got" || true
+		jq -se '[.[] | select(.key == "qos.rate")][0] | .action != "set" and .want == null' "$BATS_TEST_TMPDIR/got"
+	done
+	[ "$(cat "$ROOT/tc/eth0")" = 'default mq' ]
+}
+
+@test "qos: somebody else's shaper, classes beyond the rate, a kind that is not there" {
+	put p.yaml $'apiVersion: patronus/tune/v1\nname: t\nqos:\n  rate: 8000000\n  default: data\n  class: {control: 4000000, data: 4000000, bulk: 4000000}\n  leaf: cake'
+	put facts 'uplink_mbit 10'
+	put tc/eth0 'other htb 1:'
+	put tc/kinds 'pfifo'
+	run pt-tune plan --root "$ROOT" --profile "$ROOT/p.yaml"
+	[ "$status" -eq 3 ]
+	[[ $output == *QOS-FOREIGN* ]]
+	put tc/eth0 'default mq'
+	run pt-tune plan --root "$ROOT" --profile "$ROOT/p.yaml"
+	[[ $output == *pfifo*QOS-NOLEAF* ]]
+	run pt-tune apply --root "$ROOT" --state "$STATE" --profile "$ROOT/p.yaml" --no-confirm
+	[ "$status" -ne 0 ]
+	[[ $output == *'12000000 bit/s together, more than qos.rate: 8000000'* ]]
+	[ "$(cat "$ROOT/tc/eth0")" = 'default mq' ]
 }

@@ -40,6 +40,8 @@ nic:
   - match: {role: wan}
     features: {gro: on, tso: off}
     channels: {rx: 2, tx: 2}
+vars: {uplink_mbit: 100}
+qos: {rate: 95000000, default: data, class: {control: "rate/10", data: "rate*8/10", bulk: "rate/10"}, leaf: pfifo}
 END
 OPTS=(--scope netns --state "$STATE" --profile "$SCRATCH/p.yaml")
 at=(--state "$STATE")
@@ -89,7 +91,7 @@ is "the channels are two" "$(inside ethtool -l wan0 | awk '/^Current/{c=1} c && 
 is "TSO is off" "$(inside ethtool -k wan0 | awk '/^tcp-segmentation-offload:/{print $2}')" off
 tune plan --scope netns --profile "$SCRATCH/p.yaml" >"$SCRATCH/out"
 is "plan after apply has nothing to do" $? 0
-whole | diff "$SCRATCH/before" - | grep '^>' | grep -vE 'forward|accept_redirects|rp_filter|tcp_fin_timeout|tcp_rmem|segmentation|generic-receive-offload|^> (RX|TX|.*queues)' >"$SCRATCH/more"
+whole | diff "$SCRATCH/before" - | grep '^>' | grep -vE 'forward|accept_redirects|rp_filter|tcp_fin_timeout|tcp_rmem|segmentation|generic-receive-offload|qdisc|^> (RX|TX|.*queues)' >"$SCRATCH/more"
 is "nothing outside the plan is changed" "$(cat "$SCRATCH/more")" ""
 tune rollback "${at[@]}"
 is "rollback" $? 0
@@ -136,6 +138,19 @@ else
 	is "killed in the middle" $? 137
 	check "the watchdog puts it back by itself" wait_until 5 result_is restored
 	same "... all of it"
+
+	# ---- a shaper is more than one write ----
+	tune apply "${OPTS[@]}" --only 'qos*' --settle 0 --no-confirm --runtime-only >/dev/null 2>&1
+	tune rollback "${at[@]}" >/dev/null 2>&1
+	n=$(jq -r .rec "$(printf '%s\n' "$STATE"/tx/*/journal | tail -n 1)" | grep -n -m 1 intent | cut -d: -f1)
+	LD_PRELOAD=$KILLER PT_KILL_AT=$n PT_KILL_WHEN=after PT_KILL_CHILDREN=1 \
+		inside "$BIN/pt-tune" apply "${OPTS[@]}" --only 'qos*' --settle 0 --no-confirm >/dev/null 2>&1
+	is "killed when it announced a shaper" $? 137
+	must inside tc qdisc add dev wan0 root handle 1: htb default 20
+	must inside tc class add dev wan0 parent 1: classid 1:1 htb rate 95mbit quantum 1514
+	tune rollback "${at[@]}" >/dev/null 2>&1
+	is "rollback from half of it" $? 0
+	same "... leaves nothing of it"
 
 	# ---- the next apply after such a death ----
 	LD_PRELOAD=$KILLER PT_KILL_AT=$n PT_KILL_CHILDREN=1 inside "$BIN/pt-tune" apply "${OPTS[@]}" --settle 0 --no-confirm >/dev/null 2>&1
