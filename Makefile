@@ -41,14 +41,14 @@ p        := %
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
-.PHONY: all check check-san check-long lint demo install uninstall clean deps deps-bench tests
+.PHONY: all check check-san check-long fuzz lint demo install uninstall clean deps deps-bench tests
 
 all: $(BINS) $(ARCHIVES)
 tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
 
 DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev nettle-dev libcurl4-openssl-dev linux-libc-dev
-DEPS_TEST  := bats jq iproute2 iputils-ping fping nginx-light dnsmasq-base openssl iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
+DEPS_TEST  := bats libclang-rt-14-dev jq iproute2 iputils-ping fping nginx-light dnsmasq-base openssl iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
 DEPS_LANE  := qemu-system-x86 busybox-static cpio kmod spin
 # Whom bench/ compares with
@@ -91,8 +91,19 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(ARCHIVES)
 	$(if $Q,@echo "  LD    $@")
 	$Q$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
+# The same fuzz targets for libFuzzer; for FUZZ_SECONDS each (`make fuzz`), or as briefly as in check.
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DPT_LIBFUZZER
+FUZZ_FLOORS := store probe select tune net wire model base
+FUZZ_SECONDS ?= 600
+$(BUILD)/fuzz.built: $(wildcard tests/fuzz/*.[ch]) $(wildcard $(FUZZ_FLOORS:%=lib/%/*.[ch]))
+	$Q$(MAKE) BUILD=$(BUILD)-fuzz CC="$(CLANG)" WARN=-w CFLAGS="$(FUZZ_FLAGS)" LDFLAGS=-fsanitize=fuzzer \
+	    FLOORS="$(FUZZ_FLOORS)" $(FUZZERS:$(BUILD)/%=$(BUILD)-fuzz/%) && touch $@
+fuzz: tests $(BUILD)/fuzz.built
+	$QPT_HOOKS=libfuzzer PT_FUZZ_SECONDS=$(FUZZ_SECONDS) PT_TEST_TIMEOUT=$$(($(FUZZ_SECONDS) + 120)) \
+	    tests/run $(BUILD) fuzz/ $(T)
+
 # Tests: every tier speaks TAP, tests/run adds it up.
-check: tests
+check: tests $(BUILD)/fuzz.built
 	$Qtests/run $(BUILD) $(T)
 
 check-san:
@@ -108,6 +119,7 @@ check-long: check check-san lint
 	$QPT_KILLS=200 PT_TEST_TIMEOUT=1800 tests/run $(BUILD) cli/pt-db-kills
 	$QPT_DIFF_COUNT=1000000 tests/run $(BUILD) bpf/steer_differential
 	$QPT_HOOKS=clsact tests/run $(BUILD) bpf/ net/
+	$Q$(MAKE) fuzz
 
 lint:
 	$Qtests/lint $(BUILD) $(L)
@@ -132,6 +144,6 @@ uninstall:
 	    $(foreach i,$(INSTALLED),$(DESTDIR)$(prefix)/$(lastword $(subst :, ,$i)))
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-san
+	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -3,8 +3,8 @@
 #pragma once
 
 struct pt_err {
-	int code; // -errno, 0 when unset
-	char msg[512];
+	int code;      // -errno, 0 when unset
+	char msg[512]; // one line, without control characters whatever it quotes
 };
 
 // Fills err (NULL is allowed) and yields code, so that a caller can write

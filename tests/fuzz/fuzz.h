@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A fuzzer's main: with files (or "-" for stdin) it runs each once, for a fuzzing engine or to
+// A fuzz target for two engines. Built with -fsanitize=fuzzer and PT_LIBFUZZER (make fuzz) it is
+// libFuzzer's. Built as any test it has a main: with files (or "-" for stdin) it runs each once, to
 // reproduce a crash; without, it is a TAP test: every seed of its corpus, and PT_FUZZ_ROUNDS
 // (default 1000) mutations of each, the same ones every time.
 #pragma once
@@ -17,6 +18,31 @@
 
 // True when the input was handled as it should be; `why` otherwise.
 typedef bool fuzz_fn(const char *bytes, size_t len, char *why, size_t why_len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+// libFuzzer's copies are as long as the input, so that a sanitizer sees the first byte past it.
+#define FUZZ_ENTRY(fn)                                                                            \
+	int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)                              \
+	{                                                                                         \
+		char why[512] = "";                                                               \
+		if (len <= FUZZ_MAX_BYTES && !(fn)((const char *)bytes, len, why, sizeof(why))) { \
+			(void)fprintf(stderr, "%s\n", why);                                       \
+			abort();                                                                  \
+		}                                                                                 \
+		return 0;                                                                         \
+	}
+
+#ifdef PT_LIBFUZZER
+#define FUZZ_TARGET(fn, name) FUZZ_ENTRY(fn)
+#else
+// name: of its corpus
+#define FUZZ_TARGET(fn, name)                                                  \
+	FUZZ_ENTRY(fn)                                                         \
+	int main(int argc, char **argv)                                        \
+	{                                                                      \
+		return fuzz_main(argc, argv, (fn), "tests/fuzz/corpus/" name); \
+	}
 
 static uint64_t fuzz_next(uint64_t *state) // xorshift64*
 {
@@ -173,3 +199,4 @@ static int fuzz_main(int argc, char **argv, fuzz_fn *fn, const char *corpus)
 		bad += !fuzz_seed(fn, argv[i], 0);
 	return bad ? 1 : 0;
 }
+#endif

@@ -74,7 +74,4 @@ static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 	return try_packet(bytes, len, why, n) && try_session(bytes, len, why, n);
 }
 
-int main(int argc, char **argv)
-{
-	return fuzz_main(argc, argv, try_all, "tests/fuzz/corpus/bfd");
-}
+FUZZ_TARGET(try_all, "bfd")

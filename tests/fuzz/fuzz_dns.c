@@ -72,7 +72,4 @@ static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 	return try_reply(bytes, len, why, n) && try_name(bytes, len, why, n);
 }
 
-int main(int argc, char **argv)
-{
-	return fuzz_main(argc, argv, try_all, "tests/fuzz/corpus/dns");
-}
+FUZZ_TARGET(try_all, "dns")

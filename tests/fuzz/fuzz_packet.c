@@ -124,7 +124,4 @@ static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 		try_icmp(AF_INET6, bytes, len, why, n);
 }
 
-int main(int argc, char **argv)
-{
-	return fuzz_main(argc, argv, try_all, "tests/fuzz/corpus/packet");
-}
+FUZZ_TARGET(try_all, "packet")

@@ -46,7 +46,4 @@ static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 	return true;
 }
 
-int main(int argc, char **argv)
-{
-	return fuzz_main(argc, argv, try_all, "tests/fuzz/corpus/record");
-}
+FUZZ_TARGET(try_all, "record")

@@ -82,7 +82,4 @@ static bool try_line(const char *bytes, size_t len, char *why, size_t n)
 		parsed_the_same(&record, line, len, why, n);
 }
 
-int main(int argc, char **argv)
-{
-	return fuzz_main(argc, argv, try_line, "tests/fuzz/corpus/scan");
-}
+FUZZ_TARGET(try_line, "scan")

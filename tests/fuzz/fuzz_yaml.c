@@ -63,7 +63,4 @@ static bool try_both(const char *bytes, size_t len, char *why, size_t n)
 		try_schema(&pt_network_schema, bytes, len, why, n);
 }
 
-int main(int argc, char **argv)
-{
-	return fuzz_main(argc, argv, try_both, "tests/fuzz/corpus/yaml");
-}
+FUZZ_TARGET(try_both, "yaml")

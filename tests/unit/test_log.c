@@ -86,6 +86,8 @@ static void errors(void)
 	T_STR(e.msg, "file f.yaml: paths[3]: bad");
 	T_EQ(pt_err_errno(&e, -ENOENT, "open"), -ENOENT);
 	T_STR(e.msg, "open: No such file or directory");
+	T_EQ(pt_err_set(&e, -EINVAL, "%s", "two\nlines\x1b[2J\x7f"), -EINVAL);
+	T_STR(e.msg, "two?lines?[2J?");
 	T_EQ(pt_err_set(NULL, -EIO, "nobody %s", "listens"), -EIO);
 	T_EQ(pt_err_errno(NULL, -EIO, "nobody"), -EIO);
 	memset(big, 'x', sizeof(big) - 1);
