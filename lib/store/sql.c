@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -38,6 +39,9 @@ struct pt_sql {
 	const char *sync; // NULL: never set
 };
 
+#define SPACE_CURE "free some space; nothing of this transaction was written"
+#define DISK_CURE  "the disk is at fault, see dmesg; nothing of this transaction was written"
+
 // What a primary result code means to us, and what the user can do about it.
 static const struct pt_sql_fault {
 	int rc;
@@ -46,7 +50,7 @@ static const struct pt_sql_fault {
 } faults[] = {
 	{ SQLITE_BUSY, -EBUSY, "another process kept it for longer than database.busy_timeout_ms" },
 	{ SQLITE_LOCKED, -EBUSY, NULL },
-	{ SQLITE_FULL, -ENOSPC, "free some space; nothing of this transaction was written" },
+	{ SQLITE_FULL, -ENOSPC, SPACE_CURE },
 	{ SQLITE_READONLY, -EROFS, NULL },
 	{ SQLITE_CORRUPT, -EUCLEAN,
 		"truncated or damaged, restore a backup or salvage it with .recover of sqlite3" },
@@ -73,6 +77,17 @@ static int not_writable(const char *path)
 	return 0;
 }
 
+static const char *read_only_cure(const char *path)
+{
+	struct statvfs fs;
+
+	if (statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY))
+		return "its file system is mounted read-only: remount it, or see dmesg why it is";
+	if (not_writable(path))
+		return "this user may not write the file or its directory: run as their owner";
+	return "this connection only reads";
+}
+
 int pt_sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 {
 	int code = -ENOEXEC;
@@ -87,13 +102,20 @@ int pt_sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 	if (code == -ENOEXEC) // the statement is at fault, not the file
 		return pt_err_set(err, code, "%s", sqlite3_errmsg(db->db));
 	if ((rc & 0xff) == SQLITE_CANTOPEN && not_writable(db->path))
-		return pt_err_errno(
-			err, not_writable(db->path), "%s: %s", db->path, sqlite3_errmsg(db->db));
+		return pt_err_set(err, not_writable(db->path), "%s: %s: %s", db->path,
+			sqlite3_errmsg(db->db), read_only_cure(db->path));
 	int sys = sqlite3_system_errno(db->db);
 	if (code == -EIO && sys == ENOSPC) // a full disk may show as a failed write, too
-		return pt_err_errno(err, -ENOSPC, "%s", db->path);
+		return pt_err_set(
+			err, -ENOSPC, "%s: %s: " SPACE_CURE, db->path, strerrordesc_np(ENOSPC));
+	if (code == -EIO && sys == EIO)
+		return pt_err_set(
+			err, -EIO, "%s: %s: " DISK_CURE, db->path, sqlite3_errmsg(db->db));
 	if (code == -EIO && sys)
 		return pt_err_errno(err, -sys, "%s: %s", db->path, sqlite3_errmsg(db->db));
+	if (code == -EROFS)
+		return pt_err_set(err, code, "%s: %s: %s", db->path, sqlite3_errmsg(db->db),
+			read_only_cure(db->path));
 	return pt_err_set(err, code, "%s: %s%s%s", db->path, sqlite3_errmsg(db->db),
 		cure ? ": " : "", cure ? cure : "");
 }
@@ -102,9 +124,12 @@ int pt_sql_fail(struct pt_sql *db, int rc, struct pt_err *err)
 static int create_file(const char *path, struct pt_err *err)
 {
 	pt_autofd fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, PT_SQL_FILE_MODE);
-	if (fd < 0)
-		return pt_err_errno(err, -errno, "%s", path);
-	return 0;
+	if (fd >= 0)
+		return 0;
+	int code = -errno;
+	if (code == -EROFS)
+		return pt_err_set(err, code, "%s: %s", path, read_only_cure(path));
+	return pt_err_errno(err, code, "%s", path);
 }
 
 // A commit has released the write lock. Pages go from the log to the file now, beside readers and

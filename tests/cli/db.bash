@@ -14,10 +14,12 @@ db_setup() { # YAML: the configuration
 	pt init -q
 }
 
-teardown() {
+end_pids() {
 	local p
 	for p in ${pids:-}; do kill -9 "$p" 2>/dev/null || true; done
 }
+
+teardown() { end_pids; }
 
 pt() { # VERB ARG...
 	local verb=$1

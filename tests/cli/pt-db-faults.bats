@@ -9,6 +9,11 @@ load db.bash
 
 setup() { db_setup 'health: {db_persist_interval: 1}'; }
 
+teardown() {
+	end_pids
+	rm -rf "${theirs:-}"
+}
+
 digest() { if [ -e "$1" ]; then sha256sum <"$1"; fi; }
 
 random_ms() { # MAX: 0.000 to MAX/1000 seconds
@@ -152,19 +157,30 @@ all_rows_once() { # N
 		pt-db init -q --db disk/d.db
 		if pt-db ingest --db disk/d.db --config config.yaml <in 2>err; then exit 9; fi
 		[ "$(grep -c . err)" -eq 2 ]
-		grep -q '^pt-db: disk/d.db: .*\(is full\|No space left\)' err
+		grep -q '^pt-db: disk/d.db: .*\(is full\|No space left on device\): free some space; nothing of this transaction was written$' err
 		sqlite3 disk/d.db 'PRAGMA integrity_check' | grep -qx ok
 		first=$(sqlite3 disk/d.db 'SELECT sum(seq = mark) FROM (SELECT (SELECT seq FROM sources) AS mark, max(seq) AS seq FROM (SELECT seq FROM stats UNION ALL SELECT seq FROM sdwan_path_health UNION ALL SELECT seq FROM transitions UNION ALL SELECT seq FROM traffic_stats))')
 		[ "$first" -eq 1 ]
+		kept=$(sqlite3 disk/d.db "$rows" | wc -l)
 		# A change that does not fit leaves everything as it was.
 		before=$(sqlite3 disk/d.db 'SELECT count(*) FROM sites')
 		if pt-db apply -q --db disk/d.db --no-publish big.json >/dev/null 2>err2; then exit 8; fi
 		[ "$(sqlite3 disk/d.db 'SELECT count(*) FROM sites')" = "$before" ]
+		# What needs more space than there is leaves the file, and nothing half made.
+		for verb in "backup disk/copies" "maintain --task analyze" "archive --older 0s disk/days" prune; do
+			if pt-db $verb -q --db disk/d.db >/dev/null 2>err3; then continue; fi
+			[ "$(wc -l <err3)" -eq 1 ] && grep -q 'full\|No space' err3
+		done
+		[ "$(find disk -name '*.new*' | wc -l)" -eq 0 ]
+		[ "$(find disk/copies -name '*.db' | wc -l)" -eq 0 ]
+		[ "$(sqlite3 disk/d.db "$rows" | wc -l)" -eq "$kept" ] || { sqlite3 disk/d.db "$rows" | wc -l; exit 7; }
+		sqlite3 disk/d.db 'PRAGMA integrity_check' | grep -qx ok
 		mount -o remount,size=64M disk
 		pt-db ingest -q --db disk/d.db --config config.yaml <in
 		cp disk/d.db* .
 	EOF
 	jq -n '{sites: [range(3000) | {id: "site-with-a-long-name-\(.)"}]}' >"$BATS_TEST_TMPDIR/big.json"
+	export rows
 	unshare -m --propagation private bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR" || {
 		cat "$BATS_TEST_TMPDIR"/err*
 		false
@@ -202,6 +218,87 @@ all_rows_once() { # N
 	echo "$output"
 	[ "$(grep -c '^2 1 ' <<<"$output")" -eq 4 ]
 	[ "$(grep -ci 'read-\?only' <<<"$output")" -eq 4 ]
+	[ "$(grep -c 'its file system is mounted read-only: remount it' <<<"$output")" -eq 4 ]
+}
+
+@test "a file that is not this user's: one line with the cure, nothing changes" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to be somebody else"
+	command -v setpriv >/dev/null || skip "no setpriv"
+	theirs=$(mktemp -d /tmp/pt-test-theirs-XXXXXX) # the test's own directory lets nobody in
+	chmod 755 "$theirs"
+	cp "$db" "$config" "$theirs"
+	chmod 644 "$theirs"/*
+	db=$theirs/sdwan.db config=$theirs/config.yaml
+	as_nobody() { setpriv --reuid 65534 --clear-groups pt-db "$@"; }
+	as_nobody --version >/dev/null 2>&1 || skip "not everybody may run what was built here"
+	sum=$(digest "$db")
+	for verb in "apply --no-publish etc/network.yaml" ingest maintain "site add x"; do
+		# shellcheck disable=SC2086
+		run as_nobody $verb --db "$db" --config "$config" </dev/null
+		echo "$verb: $status $output"
+		[ "$status" -eq 2 ]
+		[[ ${lines[-1]} == "pt-db: "*"$db: "*"may not write the file or its directory: run as their owner" ]]
+	done
+	[ "$(digest "$db")" = "$sum" ]
+}
+
+@test "a damaged page: every verb says so, good backups stay, restored and caught up nothing is lost" {
+	records 4000 0 "$BATS_TEST_TMPDIR/spool"
+	catch_up() { # N: until so many rows are there
+		pt-db ingest -q --db "$db" --config "$config" --from "$BATS_TEST_TMPDIR/spool" 3>&- &
+		pids=$!
+		deadline=$((SECONDS + 20))
+		until [ "$(sql "SELECT count(*) FROM ($rows)")" -eq "$1" ]; do
+			[ "$SECONDS" -lt "$deadline" ]
+			nap 0.05
+		done
+		kill -TERM "$pids"
+		wait "$pids"
+		pids=
+	}
+	catch_up 4000
+	run -0 --separate-stderr pt backup
+	copy=$output
+	records 4000 0 "$BATS_TEST_TMPDIR/spool" # a new run of the writer, after that
+	catch_up 8000
+	sql 'PRAGMA wal_checkpoint(TRUNCATE)'
+	root=$(sql "SELECT rootpage FROM sqlite_schema WHERE name = 'sdwan_path_health'")
+	dd if=/dev/urandom of="$db" bs=4096 seek=$((root - 1)) count=1 conv=notrunc status=none
+	while read -r code verb; do
+		# shellcheck disable=SC2086
+		run pt $verb </dev/null
+		echo "$verb: $status $output"
+		[ "$status" -eq "$code" ]
+		[[ ${lines[-1]} == "pt-db: "*"restore a backup"* || ${lines[-1]} == *damaged* ]]
+	done <<-'EOF'
+		1 maintain --task quick-check
+		2 query SELECT/**/sum(sent)/**/FROM/**/sdwan_path_health
+		2 backup --keep 1
+		2 archive --older 0s
+	EOF
+	[ "$(find "$dir/backup" -type f)" = "$copy" ]
+	pt restore -q "$copy"
+	[ "$(sql "SELECT count(*) FROM ($rows)")" -eq 4000 ]
+	catch_up 8000 # on from where the backup stood
+	all_rows_once 8000
+}
+
+@test "the clock set back in the middle: every record stored, rolled up, kept" {
+	records 4000 >"$BATS_TEST_TMPDIR/in"
+	# The second half says a year ago; the host's clock is neither here nor there.
+	year=$(date -u +%Y)
+	sed "2001,\$ s/\"ts\":\"$year/\"ts\":\"$((year - 1))/" "$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/back"
+	[ "$(grep -c "\"ts\":\"$((year - 1))" "$BATS_TEST_TMPDIR/back")" -eq 2000 ]
+	pt ingest -q <"$BATS_TEST_TMPDIR/back"
+	all_rows_once 4000
+	health=$(sql 'SELECT count(*) FROM sdwan_path_health')
+	printf 'metrics:\n  retention_seconds: 315360000\n' >"$config" # raw rows stay ten months
+	pt maintain >/dev/null
+	[ "$(sql 'SELECT sum(n) FROM path_health_rollups WHERE period_secs = 3600')" -eq "$health" ]
+	[ "$(sql "SELECT count(DISTINCT strftime('%Y', timestamp, 'unixepoch')) FROM path_health_rollups")" -eq 2 ]
+	# What is of last year is past its time, of this year nothing.
+	[ "$(sql 'SELECT count(*) FROM sdwan_path_health')" -eq "$(grep -c '"type":"health"' <(head -n 2000 "$BATS_TEST_TMPDIR/in"))" ]
+	[ "$(sql 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
 }
 
 @test "a newer version, other files, damage: exit 2 and one line from every verb" {
@@ -214,7 +311,9 @@ all_rows_once() { # N
 	: >"$BATS_TEST_TMPDIR/empty.db"
 	while IFS='|' read -r name want; do
 		sum=$(digest "$BATS_TEST_TMPDIR/$name.db")
-		for verb in "apply --no-publish etc/network.yaml" export ingest "query SELECT/**/1" migrate init; do
+		for verb in "apply --no-publish etc/network.yaml" export ingest "query SELECT/**/1" migrate init \
+			"site list" "uplink list" "path list" "policy list" "site add x" maintain check stats \
+			"explain SELECT/**/1" backup prune "prune --dry-run" archive; do
 			case $name/$verb in empty/init | none/init) continue ;; esac
 			# shellcheck disable=SC2086
 			run pt-db $verb --db "$BATS_TEST_TMPDIR/$name.db" </dev/null
