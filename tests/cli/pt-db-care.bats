@@ -40,6 +40,16 @@ days() { # N
 	[ "$(sql 'SELECT count(*) FROM transitions')" -eq 1500 ] # and all was stored
 }
 
+@test "maintain shows how far it is on a terminal, and nothing elsewhere" {
+	command -v script >/dev/null || skip "no script(1)"
+	days 30
+	script -qec "pt-db maintain --db $db --config $config" "$BATS_TEST_TMPDIR/terminal" >/dev/null </dev/null
+	grep -q $'\r\e\[Kupkeep: [0-9]* of 720' "$BATS_TEST_TMPDIR/terminal"
+	grep -q $'\r\e\[Kanalyze: [0-9]* of [0-9]*' "$BATS_TEST_TMPDIR/terminal"
+	run -0 --separate-stderr pt maintain
+	[ -z "$stderr" ]
+}
+
 @test "one task by name; a wrong one names the right ones" {
 	run -0 pt maintain --task analyze
 	[ "${#lines[@]}" -eq 2 ]
@@ -52,7 +62,11 @@ days() { # N
 
 @test "damage is exit 1, named and recorded; check says what helps" {
 	days 5
-	run -0 pt check
+	run -0 --separate-stderr pt check --json
+	jq -e '.checks[] | select(.check == "synchronous") | .verdict == "fine" and .value == "FULL"' <<<"$output"
+	printf 'database:\n  synchronous: NORMAL\n' >"$config"
+	run -0 --separate-stderr pt check --json
+	jq -e '.checks[] | select(.check == "synchronous") | .verdict == "note" and (.cure | endswith("set database.synchronous to FULL"))' <<<"$output"
 	# An index that lost a row, which a look at the pages alone does not show.
 	sql "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX idx_sites_status ON sites(id)' WHERE name = 'idx_sites_status'"
 	sql "INSERT INTO sites (id) VALUES ('s')"

@@ -271,3 +271,47 @@ traffic() { # SEQ [MONO]
 	pids=
 	exec 7>&-
 }
+
+@test "a batch is so many records, and they gather for so long: transactions, not rows, cost" {
+	printf 'health:\n  db_persist_interval: 1\nmetrics:\n  export_interval_secs: 1\n' >"$config"
+	transactions() { # N OPTION...: of N records in a spool
+		local n=$1
+		shift
+		rm -rf "$db"* "$BATS_TEST_TMPDIR/s"
+		pt init -q
+		records "$n" 0 "$BATS_TEST_TMPDIR/s"
+		pt-db ingest -q --db "$db" --config "$config" --from "$BATS_TEST_TMPDIR/s" "$@" >"$BATS_TEST_TMPDIR/out" 3>&- &
+		pids=$!
+		until_true grep -q "\"stored\":$n," "$BATS_TEST_TMPDIR/out"
+		kill -TERM "$pids"
+		wait "$pids"
+		pids=
+		writes=$(jq -s 'last | .write_us.count' "$BATS_TEST_TMPDIR/out")
+	}
+	transactions 800 --batch 40
+	[ "$writes" -ge 20 ] && [ "$writes" -le 22 ]
+	transactions 800
+	[ "$writes" -le 2 ]
+}
+
+@test "memory stays bounded however much comes" {
+	printf 'health:\n  db_persist_interval: 1\ndatabase:\n  cache_size: -1000\n  mmap_size: 0\n' >"$config"
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	exec 7<>"$BATS_TEST_TMPDIR/fifo"
+	start "$BATS_TEST_TMPDIR/fifo"
+	records 100000 >"$BATS_TEST_TMPDIR/in"
+	head -n 8000 "$BATS_TEST_TMPDIR/in" >&7
+	wait_for 'SELECT max(seq) FROM sources' 8000
+	first=$(awk '/^VmHWM/ {print $2}' "/proc/$pids/status")
+	tail -n +8001 "$BATS_TEST_TMPDIR/in" >&7
+	head -c 3000000 /dev/zero | tr '\0' x >&7 # and a line without an end
+	echo >&7
+	wait_for 'SELECT max(seq) FROM sources' 100000
+	last=$(awk '/^VmHWM/ {print $2}' "/proc/$pids/status")
+	kill -TERM "$pids"
+	wait "$pids"
+	pids=
+	exec 7>&-
+	echo "# $first KiB after 8000 records, $last KiB after 100000"
+	[ -n "${PT_SAN:-}" ] || [ "$last" -lt $((first + 4096)) ]
+}
