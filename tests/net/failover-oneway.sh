@@ -6,26 +6,39 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh
 . "$(dirname "$0")/lib-edge.sh"
-edges_up
-stream_start
-for dir in ab ba; do
-	[[ $dir = ab ]] && other=ba || other=ab
-	hold 0.3
-	stream_mark
-	sever fibre:$dir $dir
-	for s in a b; do
-		check "$dir cut: edge $s leaves the path" wait_until 3 path_is $s $s-fibre down
+one_way() { # FAMILY of the probes
+	local dir other s
+	edges_up family="$1"
+	stream_start
+	for dir in ab ba; do
+		[[ $dir = ab ]] && other=ba || other=ab
+		hold 0.3
+		stream_mark
+		sever fibre:$dir $dir
+		for s in a b; do
+			check "IPv$1, $dir cut: edge $s leaves the path" wait_until 3 path_is $s $s-fibre down
+		done
+		hold 0.1
+		stream_mark
+		between "IPv$1, $dir cut: longest outage, us" "$(mark_of $dir gap_send_us)" 10000 40000
+		between "IPv$1, $dir cut: arrives at the end, silent for us" \
+			"$(mark_of $dir open_gap_us)" 0 50000
+		is "IPv$1, $dir cut: the other way loses nothing" "$(mark_of "$other" lost)" 0
+		is "IPv$1, $dir cut: nothing doubled or out of order" \
+			"$(mark_of ab duplicated) $(mark_of ab reordered) $(mark_of ba duplicated) $(
+				mark_of ba reordered)" "0 0 0 0"
+		heal fibre
+		for s in a b; do
+			check "IPv$1, $dir healed: edge $s takes the path again" wait_until 10 uses $s $s-fibre
+		done
 	done
-	hold 0.1
-	stream_mark
-	between "$dir cut: longest outage, us" "$(mark_of $dir gap_send_us)" 10000 40000
-	between "$dir cut: arrives at the end, silent for us" "$(mark_of $dir open_gap_us)" 0 50000
-	is "$dir cut: the other way loses nothing" "$(mark_of "$other" lost)" 0
-	is "$dir cut: nothing doubled or out of order" "$(mark_of ab duplicated) $(mark_of ab reordered) \
-$(mark_of ba duplicated) $(mark_of ba reordered)" "0 0 0 0"
-	heal fibre
+	stream_end
 	for s in a b; do
-		check "$dir healed: edge $s takes the path again" wait_until 10 uses $s $s-fibre
+		edge_stop $s
+		must edge_detach $s
 	done
-done
+	topo_down
+}
+one_way 4
+one_way 6
 done_testing
