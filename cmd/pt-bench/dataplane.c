@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "bench.h"
 #include "bench/flows.h"
+#include "bench/passive.h"
 #include "bench/rates.h"
 
 #define DEFAULT_RUNS 9
@@ -19,18 +20,19 @@
 
 enum { KEY_ITERATIONS = 'n', KEY_SITES = 's', KEY_POLICIES = 'p', KEY_FLOWS = 'f', KEY_WHAT = 'w' };
 
-enum { WHAT_DECISION = 1, WHAT_RATES = 2, WHAT_ALL = 3 };
+enum { WHAT_DECISION = 1, WHAT_RATES = 2, WHAT_PASSIVE = 4, WHAT_ALL = 7 };
 static const struct {
 	const char *name;
 	unsigned what;
-} whats[] = { { "decision", WHAT_DECISION }, { "rates", WHAT_RATES }, { "all", WHAT_ALL } };
+} whats[] = { { "decision", WHAT_DECISION }, { "passive", WHAT_PASSIVE }, { "rates", WHAT_RATES },
+	{ "all", WHAT_ALL } };
 
 const struct argp_option bench_dataplane_options[] = {
 	{ .name = "what",
 		.key = KEY_WHAT,
 		.arg = "WHAT",
-		.doc = "decision: the program alone; rates: packets through a router; all "
-		       "(default)" },
+		.doc = "decision: the program alone; passive: what measuring users' flows "
+		       "adds; rates: packets through a router; all (default)" },
 	{ .name = "iterations",
 		.key = KEY_ITERATIONS,
 		.arg = "N",
@@ -56,7 +58,8 @@ static int parse_what(struct pt_ctx *ctx, const char *arg, unsigned *out)
 			return 0;
 		}
 	}
-	return pt_err_set(&ctx->err, -EINVAL, "--what: decision, rates or all, not '%s'", arg);
+	return pt_err_set(
+		&ctx->err, -EINVAL, "--what: decision, passive, rates or all, not '%s'", arg);
 }
 
 static int parse_flows(struct pt_ctx *ctx, const char *arg, uint32_t *out)
@@ -124,7 +127,8 @@ int bench_dataplane(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	unsigned what = a->what ? a->what : WHAT_ALL, n = 0;
 	struct pt_dataplane_report report = { 0 };
 	struct pt_rates_report rated = { 0 };
-	struct bench_rows rows[3];
+	struct pt_bench_result passive[PT_PASSIVE_METRICS] = { 0 };
+	struct bench_rows rows[4];
 
 	(void)argc; // none are taken
 	(void)argv;
@@ -132,6 +136,11 @@ int bench_dataplane(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 		if (pt_dataplane_bench(&o, &report, &ctx->err))
 			return PT_EXIT_FAIL;
 		rows[n++] = (struct bench_rows){ report.results, PT_DATAPLANE_METRICS };
+	}
+	if (what & WHAT_PASSIVE) {
+		if (pt_passive_bench(&o, passive, &ctx->err))
+			return PT_EXIT_FAIL;
+		rows[n++] = (struct bench_rows){ passive, PT_PASSIVE_METRICS };
 	}
 	if (what & WHAT_RATES) {
 		if (pt_rates_bench(&rates, &rated, &ctx->err))

@@ -6,6 +6,7 @@
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -29,6 +30,25 @@ void pt_flows_frame(int family, uint8_t frame[PT_FLOWS_FRAME6])
 	memcpy(frame + ETH_HLEN + net + 4, &udp, 2);
 }
 
+void pt_flows_frame_tcp(uint8_t frame[PT_FLOWS_FRAME_TCP])
+{
+	const struct iphdr v4 = { .version = 4,
+		.ihl = 5,
+		.ttl = 64,
+		.protocol = IPPROTO_TCP,
+		.tot_len = htons(PT_FLOWS_FRAME_TCP - ETH_HLEN) };
+	const struct tcphdr tcp = { .doff = 8, .ack = 1, .window = htons(512) };
+	const uint32_t options = htonl(0x0101080a); // the stamps are the program's
+	const uint16_t proto = htons(ETH_P_IP);
+	uint8_t *at = frame + ETH_HLEN;
+
+	memset(frame, 0, PT_FLOWS_FRAME_TCP);
+	memcpy(frame + 12, &proto, sizeof(proto));
+	memcpy(at, &v4, sizeof(v4));
+	memcpy(at + sizeof(v4), &tcp, sizeof(tcp));
+	memcpy(at + sizeof(v4) + sizeof(tcp), &options, sizeof(options));
+}
+
 static uint16_t sum_of(const struct iphdr *ip)
 {
 	const uint16_t *word = (const void *)ip;
@@ -46,18 +66,25 @@ static uint32_t below(uint64_t *random, uint32_t bound)
 	return (uint32_t)(*random >> 33) % bound;
 }
 
-int pt_flows_fill(const struct pt_fleet *f, int family, int map_fd, struct pt_err *err)
+static void turn(struct pt_flow_row *row)
+{
+	struct pt_flow_row was = *row;
+
+	memcpy(row->src, was.dst, sizeof(row->src));
+	memcpy(row->dst, was.src, sizeof(row->dst));
+	row->sport = was.dport;
+	row->dport = was.sport;
+}
+
+static int fill(const struct pt_fleet *f, int family, int map_fd, struct iphdr *ip, bool back,
+	struct pt_err *err)
 {
 	size_t bytes = PT_FLOWS * sizeof(struct pt_flow_row);
 	struct pt_flow_row *rows = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-	uint8_t frame[PT_FLOWS_FRAME6];
 	uint64_t random = 1;
-	struct iphdr ip;
 
 	if (rows == MAP_FAILED)
 		return pt_err_errno(err, -errno, "flows");
-	pt_flows_frame(AF_INET, frame);
-	memcpy(&ip, frame + ETH_HLEN, sizeof(ip));
 	for (uint32_t i = 0; i < PT_FLOWS; i++) {
 		struct pt_flow_row row = { .sport = (uint16_t)below(&random, 65536),
 			.dport = (uint16_t)below(&random, 65536) };
@@ -65,11 +92,33 @@ int pt_flows_fill(const struct pt_fleet *f, int family, int map_fd, struct pt_er
 		pt_fleet_addr(f, 0, family, below(&random, UINT16_MAX), row.src);
 		pt_fleet_addr(f, 1 + below(&random, f->net.n_sites - 1), family,
 			below(&random, UINT16_MAX), row.dst);
-		memcpy(&ip.saddr, row.src, 4);
-		memcpy(&ip.daddr, row.dst, 4);
-		row.check = sum_of(&ip);
+		memcpy(&ip->saddr, row.src, 4);
+		memcpy(&ip->daddr, row.dst, 4);
+		row.check = sum_of(ip);
+		if (back)
+			turn(&row);
 		rows[i] = row;
 	}
 	(void)munmap(rows, bytes);
 	return 0;
+}
+
+int pt_flows_fill(const struct pt_fleet *f, int family, int map_fd, struct pt_err *err)
+{
+	struct iphdr udp;
+	uint8_t frame[PT_FLOWS_FRAME6];
+
+	pt_flows_frame(AF_INET, frame);
+	memcpy(&udp, frame + ETH_HLEN, sizeof(udp));
+	return fill(f, family, map_fd, &udp, false, err);
+}
+
+int pt_flows_fill_way(const struct pt_fleet *f, int map_fd, bool back, struct pt_err *err)
+{
+	struct iphdr tcp;
+	uint8_t frame[PT_FLOWS_FRAME_TCP];
+
+	pt_flows_frame_tcp(frame);
+	memcpy(&tcp, frame + ETH_HLEN, sizeof(tcp));
+	return fill(f, AF_INET, map_fd, &tcp, back, err);
 }

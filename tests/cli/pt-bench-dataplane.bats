@@ -23,6 +23,17 @@ setup() {
 	run ! compgen -G "/sys/fs/bpf/pt-bench-$pid"
 }
 
+@test "dataplane: what passive measurement adds, nothing left pinned" {
+	pt-bench dataplane -w passive --json -n 1 -s 50 -p 7 >"$BATS_TEST_TMPDIR/out" 3>&- &
+	local pid=$!
+	wait "$pid" || [ $? -eq 1 ]
+	jq -es 'map(.metric) == ["passive_out", "passive_out_few", "passive_back", "passive_back_few"]
+		and all(.unit == "ns" and .target == 15 and .skipped == null and .baseline > 0
+			and .baseline_name == "passive off" and (.value | type) == "number")' \
+		"$BATS_TEST_TMPDIR/out"
+	run ! compgen -G "/sys/fs/bpf/pt-bench-$pid"
+}
+
 @test "dataplane: rates have a baseline each, nothing left behind" {
 	pt-bench dataplane -w rates --json -n 1 -s 50 -p 7 >"$BATS_TEST_TMPDIR/out" 3>&- &
 	local pid=$!
@@ -52,5 +63,5 @@ setup() {
 	[ "$stderr" = "pt-bench: --flows: a power of two, not 100" ]
 	run --separate-stderr pt-bench dataplane -w wires
 	[ "$status" -eq 64 ]
-	[ "$stderr" = "pt-bench: --what: decision, rates or all, not 'wires'" ]
+	[ "$stderr" = "pt-bench: --what: decision, passive, rates or all, not 'wires'" ]
 }
