@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The XDP program, packet by packet: what it sends is rewritten as a router must, and what it
 // passes on is not touched.
+#define RIG_PASSIVE 1 // every flow
 #include <linux/bpf.h>
 #include <net/if.h>
 
-#include "tests/bpf/rig.h"
+#include "plane/passive.h"
+#include "tests/bpf/segment.h"
 #include "tests/unit/ip.h"
 
 #define PATH 1
@@ -271,6 +273,27 @@ static void a_next_hop_must_be_known(void)
 	rig.plane->hop[PATH].ifindex = wan;
 }
 
+// What XDP sends is measured as what tc sends: the answer comes by tc.
+static void users_flows_are_measured(void)
+{
+	struct pt_passive_sum got = {};
+	const struct pt_rtt_key key = { .path = PATH };
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct segment s = { .seq = 1000, .payload = 100, .val = 7, .v6 = v6 };
+
+		make(&s, true);
+		memcpy(pkt.eth.h_dest, own, 6);
+		is_sent(&pkt, pkt.len);
+		make(&(struct segment){ .ack = 1100, .val = 9, .ecr = 7, .v6 = v6 }, false);
+		pkt.ifindex = wan;
+		T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_UNSPEC);
+		T_EQ(pt_passive_read(rig.plane, &key, &got), 0);
+		T_EQ(got.segments, v6 + 1);
+		T_EQ(got.rtt.count, v6 + 1);
+	}
+}
+
 static const struct t_case cases[] = {
 	{ "plain packets of both families are sent", plain_packets_are_sent },
 	{ "padding ends where the least frame does", padding_ends_at_the_least_frame },
@@ -278,6 +301,7 @@ static const struct t_case cases[] = {
 	{ "what the kernel must answer is passed untouched", the_kernels_part_is_passed },
 	{ "what tc does better is passed untouched", what_tc_does_better_is_passed },
 	{ "a next hop must be known, and is asked for again", a_next_hop_must_be_known },
+	{ "users' flows are measured", users_flows_are_measured },
 };
 
 int main(void)
