@@ -17,7 +17,9 @@ struct told {
 };
 
 struct watch_passive {
-	struct told *told;
+	struct pt_arena arena[2]; // of the last time, and of the next
+	unsigned turn;            // which is which
+	const struct told *told;
 	uint32_t n;
 };
 
@@ -29,8 +31,8 @@ int watch_passive_init(struct watch *w, struct pt_err *err)
 
 void watch_passive_done(struct watch *w)
 {
-	if (w->passive)
-		free(w->passive->told);
+	for (int i = 0; w->passive && i < 2; i++)
+		pt_arena_done(&w->passive->arena[i]);
 	free(w->passive);
 	w->passive = NULL;
 }
@@ -79,19 +81,15 @@ static const struct pt_passive_sum *told_of(
 									       : NULL;
 }
 
-void watch_passive_tell(struct watch *w)
+// Tells what is new of each pair; how many there are.
+static uint32_t tell_all(
+	struct watch *w, const struct pt_rtt_key *keys, uint32_t n, struct told *now)
 {
 	static const struct pt_passive_sum nothing;
-	struct watch_passive *p = w->passive;
-	pt_autofree struct pt_rtt_key *keys = NULL;
-	pt_autofree struct told *now = NULL;
-	uint32_t n = 0, from = 0, used = 0;
+	uint32_t from = 0, used = 0;
 
-	if (pt_passive_list(w->plane, &keys, &n, NULL) || !n)
-		return;
-	now = calloc(n, sizeof(*now));
-	for (uint32_t i = 0; now && i < n; i++) {
-		const struct pt_passive_sum *before = told_of(p, &keys[i], &from);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct pt_passive_sum *before = told_of(w->passive, &keys[i], &from);
 		struct pt_passive_sum since;
 
 		if (pt_passive_read(w->plane, &keys[i], &now[used].sum))
@@ -101,9 +99,21 @@ void watch_passive_tell(struct watch *w)
 		if (since.segments || since.rtt.count || since.crossed)
 			tell(w, &keys[i], &since);
 	}
-	if (!now)
-		return; // tells more the next time
-	free(p->told);
-	p->told = pt_take(&now);
-	p->n = used;
+	return used;
+}
+
+void watch_passive_tell(struct watch *w)
+{
+	struct watch_passive *p = w->passive;
+	pt_autofree struct pt_rtt_key *keys = NULL;
+	struct told *now;
+	uint32_t n = 0;
+
+	if (pt_passive_list(w->plane, &keys, &n, NULL))
+		return; // without memory for it, more is told the next time
+	now = pt_arena_alloc(&p->arena[!p->turn], n * sizeof(*now));
+	p->n = tell_all(w, keys, n, now);
+	p->told = now;
+	pt_arena_done(&p->arena[p->turn]);
+	p->turn = !p->turn;
 }

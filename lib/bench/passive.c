@@ -130,7 +130,7 @@ static int once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
 static int without(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
 {
 	struct bench *b = ctx;
-	int64_t ns[2], empty;
+	int64_t ns[2], empty = 0;
 	int ret = 0;
 
 	for (unsigned i = 0; i < PT_PASSIVE_METRICS && !ret; i++) {
