@@ -9,7 +9,7 @@
 #include "bench.h"
 
 #define DEFAULT_RUNS   3
-#define DEFAULT_ROUNDS 5
+#define DEFAULT_ROUNDS 10
 
 enum { KEY_ITERATIONS = 'n', KEY_TARGETS = 't', KEY_ROUNDS = 'r', KEY_TOOLS = 0x100 };
 
@@ -22,7 +22,7 @@ const struct argp_option bench_health_options[] = {
 	{ .name = "rounds",
 		.key = KEY_ROUNDS,
 		.arg = "N",
-		.doc = "Probes to each host in a run, one a second (default 5)" },
+		.doc = "Probes to each host in a run, one a second (default 10)" },
 	{ .name = "tools",
 		.key = KEY_TOOLS,
 		.arg = "DIR",

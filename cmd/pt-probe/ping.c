@@ -59,18 +59,19 @@ static void on_event(void *ctx, const struct pt_stream_event *e)
 	struct target *t = ctx;
 	if (e->kind == PT_STREAM_ANSWER)
 		settle(t);
-	char rtt[32], from[PT_ADDR_LEN];
+	char from[PT_ADDR_LEN];
 	if (e->kind == PT_STREAM_UNSENT)
 		on_unsent(t, e->code);
 	ping_board_event(t, e);
 	if (!t->ping->live)
 		return;
-	pt_duration_format(e->sample.rtt_ns, rtt, sizeof(rtt));
+	const int64_t rtt_us = (e->sample.rtt_ns + PT_NS_PER_US / 2) / PT_NS_PER_US;
 	switch (e->kind) {
 	case PT_STREAM_ANSWER:
 	case PT_STREAM_LATE:
-		printf("%zu bytes from %s: seq=%u ttl=%d time=%s%s\n", e->len, t->text, e->seq + 1,
-			e->ttl, rtt, e->kind == PT_STREAM_LATE ? " (late)" : "");
+		printf("%zu bytes from %s: seq=%u ttl=%d time=%lld.%03d ms%s\n", e->len, t->text,
+			e->seq + 1, e->ttl, (long long)(rtt_us / 1000), (int)(rtt_us % 1000),
+			e->kind == PT_STREAM_LATE ? " (late)" : "");
 		break;
 	case PT_STREAM_DUPLICATE:
 		printf("duplicate from %s: seq=%u\n", t->text, e->seq + 1);

@@ -10,8 +10,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "bench/bare.h"
 #include "bench/cgroup.h"
 #include "bench/health_stamp.h"
+#include "bench/health_truth.h"
 #include "bench/nodes.h"
 #include "bench/proc.h"
 #include "bench/turns.h"
@@ -25,6 +27,7 @@
 enum side {
 	SLOW,
 	SLOW_FPING,
+	SLOW_BARE,
 	SLOW_MACHINE, // of the run before, as all below that do not run
 	SLOW_FPING_MACHINE,
 	FAST,
@@ -45,6 +48,7 @@ struct bench {
 	struct pt_nodes nodes;
 	struct pt_cgroup cgroup;
 	struct pt_buf hosts; // one a line
+	struct sockaddr_in *addresses;
 	char probe_tool[PATH_MAX], netns[64];
 	struct cost last[SIDES];
 };
@@ -57,6 +61,12 @@ static const struct pt_turns_metric metrics[] = {
 		  .of_ratio = true,
 		  .doc = "Processor time of a probe, the kernel's included" },
 		SLOW, SLOW_FPING },
+	{ { .name = "cpu_beside_bare",
+		  .unit = "ns",
+		  .q_ppm = 500000,
+		  .target = PT_BENCH_NONE,
+		  .doc = "The same, beside bursts of the same size that nobody looks at" },
+		SLOW, SLOW_BARE },
 	{ { .name = "machine_per_probe",
 		  .unit = "ns",
 		  .q_ppm = 500000,
@@ -105,10 +115,38 @@ static int network_up(struct bench *b, struct pt_err *err)
 }
 
 // Runs a tool on all hosts inside the near namespace; it fails when any host stays silent.
-static int run_tool(struct bench *b, const char *const argv[], unsigned waves, struct cost *out,
-	struct pt_err *err)
+static int run_argv(struct bench *b, const void *argv, struct pt_err *err)
 {
 	struct pt_proc p = PT_PROC_NONE;
+	int code = pt_proc_start(argv, pt_buf_str(&b->hosts), &p, err);
+	int back = pt_cgroup_leave(&b->cgroup, code ? NULL : err);
+	if (!code)
+		code = pt_proc_wait(&p, TOOL_LIMIT_NS, err);
+	return code ? code : back;
+}
+
+static int bare_waves(void *ctx, struct pt_err *err)
+{
+	return pt_bare_run(ctx, err);
+}
+
+static int run_bare(struct bench *b, const void *waves, struct pt_err *err)
+{
+	struct pt_bare bare = { .hosts = b->addresses,
+		.n = b->o->targets,
+		.waves = *(const unsigned *)waves,
+		.period_ns = SLOW_MS * PT_NS_PER_MS,
+		.burst = PT_BARE_BURST };
+	int code = pt_nodes_in(&b->nodes, 0, bare_waves, &bare, err);
+	int back = pt_cgroup_leave(&b->cgroup, code ? NULL : err);
+	return code ? code : back;
+}
+
+// What fn costs, which begins inside the control group and leaves it.
+static int run_tool(struct bench *b,
+	int (*fn)(struct bench *b, const void *what, struct pt_err *err), const void *what,
+	unsigned waves, struct cost *out, struct pt_err *err)
+{
 	int64_t cpu[2] = { 0 }, machine[2] = { 0 };
 	int code = pt_cgroup_usage_us(&b->cgroup, &cpu[0], err);
 	if (!code)
@@ -118,13 +156,8 @@ static int run_tool(struct bench *b, const char *const argv[], unsigned waves, s
 	if (code)
 		return code;
 	struct pt_mono start = pt_mono_now();
-	code = pt_proc_start(argv, pt_buf_str(&b->hosts), &p, err);
-	int back = pt_cgroup_leave(&b->cgroup, code ? NULL : err);
-	if (!code)
-		code = pt_proc_wait(&p, TOOL_LIMIT_NS, err);
+	code = fn(b, what, err);
 	int64_t took_ns = pt_mono_diff(pt_mono_now(), start);
-	if (!code)
-		code = back;
 	if (!code)
 		code = pt_cgroup_usage_us(&b->cgroup, &cpu[1], err);
 	if (!code)
@@ -148,7 +181,7 @@ static int run_probe(
 		"-i", interval, "-W", "500ms", "-f", "-", NULL };
 	(void)snprintf(count, sizeof(count), "%u", waves);
 	(void)snprintf(interval, sizeof(interval), "%ums", period_ms);
-	return run_tool(b, argv, waves, out, err);
+	return run_tool(b, run_argv, argv, waves, out, err);
 }
 
 static int run_fping(
@@ -160,7 +193,7 @@ static int run_fping(
 		"-i", gap, "-t", "500", "-f", "-", NULL };
 	(void)snprintf(count, sizeof(count), "%u", waves);
 	(void)snprintf(period, sizeof(period), "%u", period_ms);
-	return run_tool(b, argv, waves, out, err);
+	return run_tool(b, run_argv, argv, waves, out, err);
 }
 
 static int once(void *ctx, unsigned side, int64_t *value, struct pt_err *err)
@@ -175,6 +208,9 @@ static int once(void *ctx, unsigned side, int64_t *value, struct pt_err *err)
 	case SLOW_FPING:
 		code = run_fping(b, SLOW_MS, waves, &b->last[SLOW_FPING], err);
 		break;
+	case SLOW_BARE:
+		code = run_tool(b, run_bare, &waves, waves, &b->last[SLOW_BARE], err);
+		break;
 	case FAST:
 		code = run_probe(b, FAST_MS, FAST_WAVES, &b->last[FAST], err);
 		break;
@@ -187,6 +223,7 @@ static int once(void *ctx, unsigned side, int64_t *value, struct pt_err *err)
 	const int64_t values[SIDES] = {
 		[SLOW] = b->last[SLOW].cpu_ns,
 		[SLOW_FPING] = b->last[SLOW_FPING].cpu_ns,
+		[SLOW_BARE] = b->last[SLOW_BARE].cpu_ns,
 		[SLOW_MACHINE] = b->last[SLOW].machine_ns,
 		[SLOW_FPING_MACHINE] = b->last[SLOW_FPING].machine_ns,
 		[FAST] = b->last[FAST].rate,
@@ -207,6 +244,7 @@ static int run_echo(struct bench *b, struct pt_health_report *out, struct pt_err
 	const struct pt_turns_side sides[SIDES] = {
 		[SLOW] = { .name = "pt-probe" },
 		[SLOW_FPING] = { .name = "fping", .skipped = why },
+		[SLOW_BARE] = { .name = "bare bursts" },
 		[SLOW_MACHINE] = { .name = "pt-probe" },
 		[SLOW_FPING_MACHINE] = { .name = "fping", .skipped = why },
 		[FAST] = { .name = "pt-probe" },
@@ -236,13 +274,27 @@ static int run_echo(struct bench *b, struct pt_health_report *out, struct pt_err
 	return code;
 }
 
+static int list_hosts(struct bench *b, struct pt_err *err)
+{
+	b->addresses = calloc(b->o->targets, sizeof(*b->addresses));
+	if (!b->addresses)
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < b->o->targets; i++) {
+		uint32_t host = i / 250 << 8 | (i % 250 + 1);
+		pt_buf_printf(&b->hosts, "198.18.%u.%u\n", host >> 8, host & 0xff);
+		b->addresses[i] = (struct sockaddr_in){ .sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(198u << 24 | 18u << 16 | host) };
+	}
+	return 0;
+}
+
 int pt_health_bench(
 	const struct pt_health_opts *o, struct pt_health_report *out, struct pt_err *err)
 {
 	struct bench b = { .o = o, .nodes = PT_NODES_NONE };
-	for (unsigned i = 0; i < o->targets; i++)
-		pt_buf_printf(&b.hosts, "198.18.%u.%u\n", i / 250, i % 250 + 1);
-	int code = pt_proc_tool(o->tools_dir, "pt-probe", b.probe_tool, PATH_MAX, err);
+	int code = list_hosts(&b, err);
+	if (!code)
+		code = pt_proc_tool(o->tools_dir, "pt-probe", b.probe_tool, PATH_MAX, err);
 	if (!code)
 		code = pt_cgroup_open(&b.cgroup, err);
 	if (!code)
@@ -258,8 +310,12 @@ int pt_health_bench(
 	};
 	if (!code)
 		code = pt_health_stamp(&stamp, out, err);
+	const struct pt_health_truth truth = { .nodes = &b.nodes, .tool = b.probe_tool, .o = o };
+	if (!code)
+		code = pt_health_truth(&truth, out, err);
 	pt_nodes_down(&b.nodes);
 	pt_cgroup_close(&b.cgroup);
 	pt_buf_done(&b.hosts);
+	free(b.addresses);
 	return code;
 }

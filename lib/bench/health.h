@@ -6,11 +6,15 @@
 
 enum pt_health_metric {
 	PT_HEALTH_CPU,       // at one probe a host and second
+	PT_HEALTH_BARE,      // the same, beside what the kernel takes for it
 	PT_HEALTH_MACHINE,   // the same, of the whole machine
 	PT_HEALTH_RATE,      // answers a second, as fast as asked for
 	PT_HEALTH_RATE_CPU,  // of each
 	PT_HEALTH_STAMP_CPU, // of a core, for all paths 100 times a second
 	PT_HEALTH_STAMP_LATE,
+	PT_HEALTH_MEMORY,       // of a path beyond a hundred
+	PT_HEALTH_ERROR,        // of round trips, beside the clock of bench/truth.h
+	PT_HEALTH_ERROR_LOADED, // the same with all processors busy
 	PT_HEALTH_METRICS
 };
 

@@ -11,6 +11,6 @@ struct pt_health_stamp {
 	const struct pt_health_opts *o;
 };
 
-// Fills the rows from PT_HEALTH_STAMP_CPU on.
+// Fills the rows from PT_HEALTH_STAMP_CPU to PT_HEALTH_MEMORY.
 int pt_health_stamp(
 	const struct pt_health_stamp *s, struct pt_health_report *out, struct pt_err *err);

@@ -4,7 +4,7 @@
 #pragma once
 #include "bench/runner.h"
 
-#define PT_TURNS_MAX 8
+#define PT_TURNS_MAX 12
 
 struct pt_turns_side {
 	const char *name;

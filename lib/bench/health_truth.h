@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// The last part of health-check: round trips as pt-probe tells them, beside those of programs at tc
+// egress and ingress that see the very same packets.
+#pragma once
+#include "bench/health.h"
+#include "bench/nodes.h"
+
+struct pt_health_truth {
+	const struct pt_nodes *nodes; // 198.18.0.0/15 is in the second one, behind device v0
+	const char *tool;             // pt-probe
+	const struct pt_health_opts *o;
+};
+
+// Fills the rows PT_HEALTH_ERROR and PT_HEALTH_ERROR_LOADED.
+int pt_health_truth(
+	const struct pt_health_truth *s, struct pt_health_report *out, struct pt_err *err);

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// An independent clock of echo requests and their answers: programs at tc egress and ingress of a
+// device stamp each, by sequence number. IPv4, no VLAN; one stream at a time.
+#pragma once
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct pt_truth;
+
+// On a device of the calling thread's network namespace.
+int pt_truth_new(uint32_t ifindex, struct pt_truth **out, struct pt_err *err);
+void pt_truth_free(struct pt_truth *t);
+void pt_truth_reset(struct pt_truth *t);
+// Between request and first answer; -1: one of them was not seen.
+int64_t pt_truth_rtt_ns(const struct pt_truth *t, uint16_t seq);
