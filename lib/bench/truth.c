@@ -76,9 +76,16 @@ void pt_truth_reset(struct pt_truth *t)
 	memset(t->skel->bss, 0, sizeof(*t->skel->bss));
 }
 
+bool pt_truth_times(const struct pt_truth *t, uint16_t seq, uint64_t *left_ns, uint64_t *came_ns)
+{
+	*left_ns = t->skel->bss->left_ns[seq];
+	*came_ns = t->skel->bss->came_ns[seq];
+	return *left_ns && *came_ns > *left_ns;
+}
+
 int64_t pt_truth_rtt_ns(const struct pt_truth *t, uint16_t seq)
 {
-	uint64_t left = t->skel->bss->left_ns[seq], came = t->skel->bss->came_ns[seq];
+	uint64_t left, came;
 
-	return left && came > left ? (int64_t)(came - left) : -1;
+	return pt_truth_times(t, seq, &left, &came) ? (int64_t)(came - left) : -1;
 }
