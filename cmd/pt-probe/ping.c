@@ -140,7 +140,8 @@ static void on_signal(void *ctx, int signo)
 static struct pt_slots make_slots(const struct ping *p)
 {
 	int64_t period_ns = p->o->interval_ns, burst = BURST_BYTES / (p->o->size + HEADERS);
-	int64_t slot_ns = period_ns / p->n * (burst < 1 ? 1 : burst < BURST ? burst : BURST);
+	int64_t each_ns = period_ns / (p->n ? p->n : 1); // there is one, which analyzers do not see
+	int64_t slot_ns = each_ns * (burst < 1 ? 1 : burst < BURST ? burst : BURST);
 	if (slot_ns > BURST_NS)
 		slot_ns = BURST_NS;
 	return pt_slots_make(p->n, period_ns, period_ns,

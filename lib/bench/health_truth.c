@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/parse.h"
 #include "bench/proc.h"
 #include "bench/rig.h"
 #include "bench/truth.h"
@@ -65,17 +66,30 @@ static void finish(void *ctx)
 	pt_truth_free(g->truth);
 }
 
+// The digits behind a key, its point left out: microseconds of "time=0.046 ms".
+static bool read_digits(const char *line, const char *key, uint64_t *out)
+{
+	char digits[24];
+	size_t n = 0;
+	const char *at = strstr(line, key);
+	if (!at)
+		return false;
+	for (at += strlen(key); n < sizeof(digits) - 1 && strchr("0123456789.", *at) && *at; at++)
+		if (*at != '.')
+			digits[n++] = *at;
+	digits[n] = '\0';
+	return pt_parse_u64(digits, 0, UINT32_MAX, out) == 0;
+}
+
 // "64 bytes from 198.18.0.1: seq=1 ttl=64 time=0.046 ms", against the truth.
 static void judge_line(const struct stage *g, const char *line, struct pt_series *errors)
 {
-	const char *seq = strstr(line, " seq="), *time = strstr(line, " time=");
-	if (!seq || !time)
+	uint64_t seq, told_us;
+	if (!read_digits(line, " seq=", &seq) || !read_digits(line, " time=", &told_us))
 		return;
-	uint16_t n = (uint16_t)(strtoul(seq + 5, NULL, 10) - 1);
-	int64_t told_ns = (int64_t)(strtod(time + 6, NULL) * 1e6 + 0.5);
-	int64_t true_ns = pt_truth_rtt_ns(g->truth, n);
+	int64_t true_ns = pt_truth_rtt_ns(g->truth, (uint16_t)(seq - 1)); // people count from 1
 	if (true_ns >= 0)
-		pt_series_add(errors, llabs(told_ns - true_ns));
+		pt_series_add(errors, llabs((int64_t)told_us * PT_NS_PER_US - true_ns));
 }
 
 static int measure(struct stage *g, int64_t *p99, struct pt_err *err)
