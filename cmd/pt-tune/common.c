@@ -74,6 +74,9 @@ int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case TUNE_OPT_HERE:
 		o->here = true;
 		return 0;
+	case TUNE_OPT_TEXTFILE:
+		o->textfile = arg;
+		return 0;
 	case TUNE_OPT_STATE:
 		o->state = arg;
 		return 0;

@@ -39,6 +39,7 @@ enum {
 	TUNE_OPT_NO_CONFIRM,
 	TUNE_OPT_RUNTIME_ONLY,
 	TUNE_OPT_FORCE,
+	TUNE_OPT_TEXTFILE,
 };
 
 #define TUNE_MAX_GLOBS 32
@@ -49,7 +50,7 @@ struct tune_opts {
 	unsigned n_only, n_skip;
 	int64_t window_ns;
 	bool man, here, bpf;
-	const char *state;
+	const char *state, *textfile;
 	const char *probe[TUNE_MAX_GLOBS], *allow[TUNE_MAX_GLOBS]; // ids alone
 	unsigned n_probe, n_allow;
 	int64_t timeout_ns, extend_ns, settle_ns; // 0: not given
@@ -96,6 +97,8 @@ int tune_confirm(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_rollback(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_verify(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_drift(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int tune_reapply(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+extern const struct argp_option tune_drift_options[], tune_reapply_options[];
 int tune_persist(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_unpersist(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_history(struct pt_ctx *ctx, int argc, char **argv, void *opts);

@@ -64,7 +64,7 @@ static int by_rank(const void *a, const void *b)
 
 static bool is_written(const struct pt_item *it)
 {
-	return !pt_qos_is(it->knob->key) &&
+	return strncmp(it->knob->key, PT_QOS_KEY ".", 4) != 0 &&
 		(it->action == PT_TUNE_SET || it->action == PT_TUNE_ADAPT) && it->want;
 }
 

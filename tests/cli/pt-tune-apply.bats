@@ -365,3 +365,36 @@ guards: {probes: ["tcp:nowhere"]}'
 	run pt-tune apply "${at[@]}" --profile nosuch
 	[ "$status" -eq 2 ]
 }
+
+@test "reapply sets what stands of a device, and that alone; drift tells Prometheus" {
+	pt-tune apply --root "$ROOT" --state "$STATE" --only 'nic.rings.rx' --only 'net.ipv4.tcp_fin_timeout' --settle 0 --no-confirm
+	grep -q '^rings.rx 1024 ' "$ROOT/ethtool/eth0"
+	sed -i 's/^rings.rx 1024 /rings.rx 256 /' "$ROOT/ethtool/eth0" # the device came back
+	put proc/sys/net/ipv4/tcp_fin_timeout 60                       # somebody wrote it
+	run pt-tune drift --root "$ROOT" --state "$STATE" --textfile /run/patronus/tune.prom
+	[ "$status" -eq 1 ]
+	grep -qx 'patronus_tune_in_force{key="nic.rings.rx",device="eth0"} 0' "$ROOT/run/patronus/tune.prom"
+	grep -qx 'patronus_tune_drifted 2' "$ROOT/run/patronus/tune.prom"
+	pt-tune reapply --root "$ROOT" --state "$STATE" --if eth1
+	grep -q '^rings.rx 256 ' "$ROOT/ethtool/eth0"
+	pt-tune reapply --root "$ROOT" --state "$STATE" --if eth0
+	grep -q '^rings.rx 1024 ' "$ROOT/ethtool/eth0"
+	[ "$(sysctl_of net.ipv4.tcp_fin_timeout)" = 60 ]
+	pt-tune drift --root "$ROOT" --state "$STATE" --textfile /run/patronus/tune.prom || true
+	grep -qx 'patronus_tune_in_force{key="nic.rings.rx",device="eth0"} 1' "$ROOT/run/patronus/tune.prom"
+	grep -qx 'patronus_tune_in_force{key="net.ipv4.tcp_fin_timeout",device=""} 0' "$ROOT/run/patronus/tune.prom"
+	grep -qx 'patronus_tune_drifted 1' "$ROOT/run/patronus/tune.prom"
+	# and again after it: the reapplied transaction stands, too
+	sed -i 's/^rings.rx 1024 /rings.rx 256 /' "$ROOT/ethtool/eth0"
+	pt-tune reapply --root "$ROOT" --state "$STATE"
+	grep -q '^rings.rx 1024 ' "$ROOT/ethtool/eth0"
+}
+
+@test "reapply leaves what was for one run of the kernel alone, and a relative --textfile is told" {
+	pt-tune apply --root "$ROOT" --state "$STATE" --only 'nic.rings.rx' --settle 0 --no-confirm --runtime-only
+	sed -i 's/^rings.rx 1024 /rings.rx 256 /' "$ROOT/ethtool/eth0"
+	pt-tune reapply --root "$ROOT" --state "$STATE"
+	grep -q '^rings.rx 256 ' "$ROOT/ethtool/eth0"
+	run pt-tune drift --root "$ROOT" --state "$STATE" --textfile x.prom
+	[[ $output == *'--textfile x.prom: needs a whole path'* ]]
+}

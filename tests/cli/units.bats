@@ -50,6 +50,13 @@ values() { # UNIT KEY: the values of a key, one a line
 		done < <(values "$stage" ExecStart; values "$stage" ExecStartPre)
 		[ "$(values "$stage" ExecStart | wc -l)" -eq 1 ]
 	done
+	for line in "$(values drift ExecStart)" "$(values tune@ ExecStart)"; do
+		read -r tool verb option _ <<<"$line"
+		"$PT_BUILD/bin/$tool" --words | grep -qx -- "$verb $option"
+	done
+	# Its directories have owners of their own.
+	for unit in drift tune@; do [ -z "$(values $unit StateDirectory)$(values $unit RuntimeDirectory)" ]; done
+	grep -q 'patronus-tune@%k.service' etc/udev/90-patronus-tune.rules
 	# A maintenance that finds damage, or fails, does not stop the backup.
 	[ "$(values maintain ExecStart)" = 'pt-db maintain' ]
 	[ "$(values backup ExecStart)" = 'pt-db backup' ]
@@ -66,7 +73,7 @@ values() { # UNIT KEY: the values of a key, one a line
 	for key in Wants PropagatesReloadTo; do
 		[ "$(values sdwan "$key" | tr ' ' '\n' | sort)" = "$want" ]
 	done
-	[ "$(printf '%s\n' etc/systemd/*.service | wc -l)" -eq $((${#stages[@]} + 3)) ] # and maintenance, backup
+	[ "$(printf '%s\n' etc/systemd/*.service | wc -l)" -eq $((${#stages[@]} + 5)) ] # and maintenance, backup, drift, a device's settings
 	for stage in "${stages[@]}"; do
 		[ "$(values "$stage" PartOf)" = patronus-sdwan.service ]
 		[[ " $(values "$stage" After) " == *" patronus-sdwan.service "* ]]

@@ -95,6 +95,14 @@ for i in 0 1 2; do empty "class$i"; done
 # ---- and back ----
 for e in ea eb; do tune $e rollback >/dev/null || not_ok "$e: rollback"; done
 is "what was there is there again" "$(qdiscs)" "$before"
+tune ea apply "${OPTS[@]}" --settle 0 --no-confirm >/dev/null || not_ok "ea: apply"
+shaped=$(tune ea drift -v)
+must on ea tc qdisc del dev wan0 root # as after a restart, or when the device came back
+tune ea drift >/dev/null
+is "a device that lost its shaper has drifted" $? 1
+tune ea reapply >/dev/null || not_ok "ea: reapply"
+is "... and gets it back by reapply" "$(tune ea drift -v)" "$shaped"
+tune ea rollback >/dev/null
 must on ea tc qdisc add dev wan0 root tbf rate 1mbit burst 1540 latency 10ms
 mine=$(on ea tc qdisc show dev wan0)
 tune ea apply "${OPTS[@]}" >"$SCRATCH/out" 2>&1
