@@ -52,8 +52,10 @@ struct pt_meta {
 	__u8 edge[PT_NAME_LEN];
 	__u64 committed_ns; // when user space last changed what packets use
 	__u64 trace_key;    // while `why` asks: skb->cb of the packet that it asks about; else 0
+	__u32 flips;        // of `bank`: rises before and after each, so that it is odd meanwhile
+	__u32 settled;      // `flips` of which no packet knows the bank before any more
 };
-PT_ASSERT_SIZE(pt_meta, 152);
+PT_ASSERT_SIZE(pt_meta, 160);
 
 // How far a traced packet got.
 enum pt_trace_step {

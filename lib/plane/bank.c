@@ -1,29 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "plane/bank.h"
 
-#include <errno.h>
-#include <linux/membarrier.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-
-// A packet reads the bank's number once, within one RCU read-side section. The barrier below is the
-// kernel's synchronize_rcu: afterwards no packet holds a number from before it.
-int pt_bank_wait(struct pt_err *err)
-{
-	const struct timespec long_enough = { .tv_nsec = 50 * PT_NS_PER_MS };
-
-	if (!syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return pt_err_errno(err, -errno, "membarrier");
-	// No such call with nohz_full: a packet takes microseconds, so this is ample.
-	(void)nanosleep(&long_enough, NULL);
-	return 0;
-}
+#include "plane/settle.h"
 
 static size_t groups(const struct pt_plane *p)
 {
@@ -37,7 +17,7 @@ static uint32_t active(const struct pt_plane *p, uint32_t which)
 
 int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err)
 {
-	int ret = pt_bank_wait(err);
+	int ret = pt_settle_spare(p, err);
 
 	if (!ret)
 		*out = (struct pt_bank){ .plane = p, .flip = flip };
@@ -126,10 +106,8 @@ struct pt_trie pt_bank_trie(const struct pt_bank *b)
 
 void pt_bank_commit(struct pt_bank *b)
 {
-	struct pt_meta *meta = b->plane->meta;
-
 	pt_plane_changing(b->plane);
-	__atomic_store_n(&meta->bank, meta->bank ^ b->flip, __ATOMIC_RELEASE);
+	pt_settle_flip(b->plane, b->flip);
 	pt_plane_changed(b->plane);
 }
 

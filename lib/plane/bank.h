@@ -15,11 +15,9 @@ struct pt_bank {
 	uint32_t flip;          // set of PT_BANK_*: what a commit makes active
 };
 
-// Returns when every packet that was on its way has left: some milliseconds.
-int pt_bank_wait(struct pt_err *err);
-// Waits until no packet uses the spare banks. They hold anything: groups are cleared or copied from
-// the active ones first, and what classifies is filled as a whole. A batch that is never committed
-// changes nothing.
+// Waits until no packet uses the spare banks, if need be (plane/settle.h). They hold anything:
+// groups are cleared or copied from the active ones first, and what classifies is filled as a
+// whole. A batch that is never committed changes nothing.
 int pt_bank_begin(struct pt_plane *p, uint32_t flip, struct pt_bank *out, struct pt_err *err);
 // False when the site or the policy is out of range.
 const struct pt_group *pt_bank_group(const struct pt_bank *b, uint32_t site, uint32_t policy);

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "net/ours.h"
-#include "plane/bank.h"
+#include "plane/settle.h"
 
 static bool is_auto(const struct pt_path *path)
 {
@@ -186,7 +186,7 @@ int pt_nexthop_retract(struct pt_plane *p, const struct pt_hop *next, struct pt_
 		__atomic_fetch_and(&now->flags, ~lost, __ATOMIC_RELEASE);
 		any = true;
 	}
-	return any ? pt_bank_wait(err) : 0;
+	return any ? pt_settle_wait(err) : 0;
 }
 
 void pt_nexthop_store(struct pt_hop *to, const struct pt_hop *hop)

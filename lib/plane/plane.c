@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "plane/load.h"
+#include "plane/settle.h"
 
 #define NOT_MAPPED     ((size_t)-1)
 #define MAPPED(member) offsetof(struct pt_plane, member)
@@ -182,6 +183,7 @@ void pt_plane_free(struct pt_plane *p)
 {
 	if (!p)
 		return;
+	pt_settle_done(p);
 	for (int i = 0; i < PT_MAP_COUNT; i++) {
 		const struct map_row *row = &map_rows[i];
 

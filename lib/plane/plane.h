@@ -62,6 +62,7 @@ struct pt_plane {
 	struct pt_first *first;
 	struct pt_hop *hop;        // meta->path_cap
 	struct pt_volume *traffic; // by PT_TRAFFIC_KEY
+	struct pt_settle *settle;  // plane/settle.h's
 };
 
 // Checks type, key and value size of every map, the ABI and the boot before anything is believed.
