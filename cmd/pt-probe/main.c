@@ -80,6 +80,16 @@ static const struct pt_verb verbs[] = {
 		.doc = "Time DNS queries over UDP, and check the answers",
 	},
 	{
+		.name = "once",
+		.run = probe_once,
+		.options = probe_watch_options,
+		.parse = probe_watch_parse,
+		.args = "[PATH...]",
+		.max_args = -1,
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_NETNS | PT_NEED_JSON,
+		.doc = "Measure the paths of this edge once: are all in their SLA?",
+	},
+	{
 		.name = "watch",
 		.run = probe_watch,
 		.options = probe_watch_options,

@@ -65,6 +65,7 @@ int probe_ping_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_ping(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int probe_reflect_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+int probe_once(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int probe_watch_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int probe_watch(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 

@@ -79,11 +79,8 @@ static void on_news(void *ctx, const struct pt_service_news *news)
 	pt_service_count(&a->tally, news);
 }
 
-static void on_timer(void *ctx, uint64_t expirations)
+static void ask(struct aim *a)
 {
-	struct aim *a = ctx;
-
-	(void)expirations;
 	a->asked = true;
 	if (a->service)
 		(void)pt_service_ask(a->service, on_news, a); // false: the last is still open
@@ -91,6 +88,18 @@ static void on_timer(void *ctx, uint64_t expirations)
 		return;
 	pt_stream_send(a->stream);
 	pt_hub_flush(a->targets->hub);
+}
+
+static void on_timer(void *ctx, uint64_t expirations)
+{
+	(void)expirations;
+	ask(ctx);
+}
+
+void pt_targets_ask(struct pt_targets *t)
+{
+	for (uint32_t i = 0; i < t->path.n_targets; i++)
+		ask(&t->aims[i]);
 }
 
 // ---- telling ----
@@ -182,6 +191,8 @@ bool pt_targets_settled(const struct pt_targets *t)
 {
 	for (uint32_t i = 0; i < t->path.n_targets; i++) {
 		const struct aim *a = &t->aims[i];
+		if (a->stream)
+			pt_stream_expire(a->stream, pt_mono_now());
 		if ((a->service || a->stream) && !a->asked)
 			return false;
 		if (a->service && pt_service_busy(a->service))
@@ -281,7 +292,7 @@ static int make(struct pt_targets *t, uint32_t i, const struct pt_targets_opts *
 	if (code == -ENOMEM)
 		return code;
 	if (!code)
-		return start(a);
+		return o->by_hand ? 0 : start(a);
 	(void)snprintf(a->why, sizeof(a->why), "%.255s", why.msg);
 	return 0;
 }

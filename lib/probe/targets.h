@@ -16,6 +16,7 @@ struct pt_targets_opts {
 	struct pt_hub *hub;
 	struct pt_http *http; // NULL: HTTP targets do not answer, and `no_http` is why
 	const char *no_http;
+	bool by_hand; // asked by pt_targets_ask alone, not at their own pace
 };
 
 // Never fails for what a target says: one that cannot be asked does not answer, and tells why.
@@ -32,5 +33,6 @@ void pt_targets_reach(struct pt_targets *t, int64_t window_ms, struct pt_reach *
 // Figures of the first target that answers, or of the first: the path's own where no reflector
 // measures it. Call it before pt_targets_reach. Borrows t.
 void pt_targets_health(struct pt_targets *t, int64_t window_ms, struct pt_health *out);
+void pt_targets_ask(struct pt_targets *t); // each once
 // Every target has been asked at least once, and nothing is on its way.
 bool pt_targets_settled(const struct pt_targets *t);
