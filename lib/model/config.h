@@ -33,6 +33,8 @@ struct pt_config {
 		int64_t probe_timeout_ms;
 		bool persist_to_db;
 		int64_t db_persist_interval;
+		int64_t budget_pps, budget_bps, budget_percent; // PT_NULL: no limit
+		int64_t cpu;                                    // PT_NULL: any
 	} health;
 
 	struct {

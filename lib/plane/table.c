@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "model/budget.h"
 #include "plane/bank.h"
 #include "plane/block.h"
 #include "plane/dest.h"
@@ -208,7 +209,6 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	hop.ssid = (uint16_t)path->ssid;
 	hop.threshold = (uint32_t)s->cfg->failover.detection_threshold;
 	hop.up_count = (uint32_t)s->cfg->failover.up_count;
-	hop.interval_ns = (uint64_t)pt_config_probe_ns(s->cfg);
 	hop.timeout_ns = (uint64_t)(s->cfg->health.probe_timeout_ms * PT_NS_PER_MS);
 	*out = hop;
 }
@@ -227,6 +227,7 @@ static int make_hop(struct pt_table *t, uint32_t at, struct pt_hop *hops, struct
 		return ret;
 	hop = &hops[t->path[at]];
 	pt_table_hop(t->setup, path, hop);
+	hop->interval_ns = (uint64_t)t->probe_ns;
 	hop->site = INDEX_OF(t, site, sites, path->dest);
 	hop->uplink = INDEX_OF(t, uplink, uplinks, path->uplink);
 	hop->flags |= pt_mode_flags(t->setup, path);
@@ -244,8 +245,11 @@ static int put_hops(struct pt_table *t, struct pt_err *err)
 	struct pt_plane *p = t->plane;
 	pt_autoarena arena = {};
 	struct pt_hop *hops = pt_arena_alloc(&arena, p->meta->path_cap * sizeof(*hops));
+	struct pt_budget budget;
 	int ret = pt_onward_init(&t->onward, t->setup, err);
 
+	pt_budget_make(t->setup->cfg, net, t->setup->self, &budget);
+	t->probe_ns = budget.period_ns;
 	for (uint32_t i = 0; i < net->n_paths && !ret; i++)
 		if (is_self(t->setup, net->paths[i].source))
 			ret = make_hop(t, i, hops, err);

@@ -17,6 +17,7 @@ struct pt_table {
 	uint32_t *set;                  // by position there: a destination as if it were a site
 	struct pt_onward onward;
 	uint32_t *old_policy; // index that the policy of this position had before
+	int64_t probe_ns;     // between two probes of a path
 	uint32_t *like;       // first policy with the same preference of uplinks
 };
 
@@ -38,5 +39,6 @@ uint32_t pt_table_mtu(const struct pt_path *path, const struct pt_link *link);
 // How many chunks and forks the prefixes take in one bank.
 int pt_table_need(const struct pt_setup *s, struct pt_trie *need, struct pt_err *err);
 
-// Where this path leaves: device, next hops, watchdog. Without a device ifindex is 0.
+// Where this path leaves: device, next hops, watchdog but its interval. Without a device ifindex is
+// 0.
 void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct pt_hop *out);

@@ -54,6 +54,19 @@ int pt_realtime_enter(struct pt_err *err)
 	return pt_err_errno(err, code, "no real-time scheduling (CAP_SYS_NICE)");
 }
 
+int pt_cpu_keep(int cpu, struct pt_err *err)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (cpu < 0 || i == cpu)
+			CPU_SET(i, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return 0;
+	int code = -errno;
+	return pt_err_errno(err, code, "cannot keep to processor %d", cpu);
+}
+
 int pt_fd_limit_raise(uint64_t n, struct pt_err *err)
 {
 	struct rlimit l;

@@ -30,5 +30,9 @@ void pt_clock_watch_update(struct pt_clock_watch *w, struct pt_mono now);
 // on time on a busy machine. -EPERM and err say what is missing: run on without.
 int pt_realtime_enter(struct pt_err *err);
 
+// Keeps the process to one processor; -1: to none in particular. -EINVAL: there is no such one, or
+// it is not ours.
+int pt_cpu_keep(int cpu, struct pt_err *err);
+
 // Room for `n` descriptors beside a few of our own: the soft limit up to the hard one. -EMFILE.
 int pt_fd_limit_raise(uint64_t n, struct pt_err *err);

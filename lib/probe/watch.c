@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "model/budget.h"
 #include "model/config.h"
 #include "model/network.h"
 #include "probe/schedule.h"
@@ -36,6 +37,7 @@ struct watched {
 struct plan {
 	struct watched *paths;
 	uint32_t n;
+	int64_t wanted_ns;                                  // period without health.budget_*
 	int64_t period_ns, check_ns, timeout_ns, export_ns; // export_ns 0: no statistics
 	bool parallel;                                      // else one path after the other
 };
@@ -46,6 +48,7 @@ struct pt_watch {
 	struct pt_hub hub;
 	struct plan plan;
 	struct pt_http *http; // of targets; NULL until one asks for it
+	int cpu;              // that we keep to; -1: any
 	struct pt_schedule probes, reports;
 	struct pt_turns turns;
 	struct pt_timer *export;
@@ -181,8 +184,9 @@ static void export_stats(void *ctx, uint64_t expirations)
 	pt_hist_merge(&late, &w->probes.late);
 	pt_hub_counters(&w->hub, &sockets);
 	foreign = sum.foreign + w->hub.foreign;
-	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths",
-		(int)w->plan.n, "period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US), "sent",
+	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths",
+		(int)w->plan.n, "period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US),
+		"wanted_period_us", (json_int_t)(w->plan.wanted_ns / PT_NS_PER_US), "sent",
 		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
 		(json_int_t)foreign, "sockets_opened", (json_int_t)sockets.opened, "overflown",
 		(json_int_t)sockets.overflown, "missed", (json_int_t)missed, "cpu_us",
@@ -291,9 +295,37 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 	return watch_targets(w, p, c, new, err);
 }
 
+// Told once, not at every reload.
+static void read_budget(struct pt_watch *w, const struct pt_config *c, const struct pt_network *n,
+	const struct pt_site *self, struct plan *out)
+{
+	struct pt_budget b;
+	pt_autobuf text = { 0 };
+
+	pt_budget_make(c, n, self, &b);
+	out->wanted_ns = b.wanted_ns;
+	out->period_ns = b.period_ns;
+	if (!b.cap || (w->plan.wanted_ns == b.wanted_ns && w->plan.period_ns == b.period_ns))
+		return;
+	pt_budget_explain(&b, c, &text);
+	pt_log(PT_LOG_WARN, "%s", text.data);
+}
+
+// One line where the kernel does not let us. Without the key the service manager's choice stands.
+static void choose_cpu(struct pt_watch *w, const struct pt_config *c)
+{
+	struct pt_err err = { 0 };
+	int cpu = c->health.cpu == PT_NULL ? -1 : (int)c->health.cpu;
+
+	if (cpu == w->cpu)
+		return;
+	if (pt_cpu_keep(cpu, &err))
+		pt_log(PT_LOG_WARN, "health.cpu: %s", err.msg);
+	w->cpu = cpu;
+}
+
 static void read_intervals(const struct pt_config *c, struct plan *out)
 {
-	out->period_ns = pt_config_probe_ns(c);
 	out->check_ns = pt_config_check_ms(c) * PT_NS_PER_MS;
 	out->timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS;
 	out->parallel = c->failover.parallel_checks;
@@ -307,6 +339,8 @@ static int make_plan(struct pt_watch *w, const struct pt_config *c, const struct
 	struct plan plan = { 0 };
 	int code = 0;
 	read_intervals(c, &plan);
+	read_budget(w, c, n, self, &plan);
+	choose_cpu(w, c);
 	plan.paths = calloc(n->n_paths + 1, sizeof(*plan.paths));
 	if (!plan.paths)
 		return pt_err_set(err, -ENOMEM, "out of memory");
@@ -411,6 +445,7 @@ int pt_watch_new(const struct pt_watch_opts *o, struct pt_loop *loop, struct pt_
 	w->loop = loop;
 	pt_hub_init(&w->hub, loop);
 	w->hub.patient = true;
+	w->cpu = -1;
 	int code = load(w, err);
 	if (!code)
 		code = start(w, err);
