@@ -97,10 +97,13 @@ static bool try_tlvs(const char *bytes, size_t len, char *why, size_t n)
 static bool try_icmp(int family, const char *bytes, size_t len, char *why, size_t n)
 {
 	struct pt_icmp_echo echo;
+	uint16_t seq;
 	pt_autofree uint8_t *again = malloc(len + 1);
 
 	if (!again)
 		return fail(why, n, "out of memory");
+	if (!pt_icmp_echo_seq(bytes, len, &seq) && len < PT_ICMP_HEADER_LEN)
+		return fail(why, n, "ICMP: a sequence number out of nowhere");
 	if (pt_icmp_echo_read(family, bytes, len, &echo))
 		return true;
 	if (echo.payload_len != len - PT_ICMP_HEADER_LEN)

@@ -118,15 +118,26 @@ static bool as_offset(const char *bytes, size_t len)
 	return ok && !seen.wrong && seen.records <= 1;
 }
 
+// The kernel takes 18 ms to close a spool's reader (inotify): one input in 32 is tried as a spool.
+static bool is_for_spools(const char *bytes, size_t len)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)bytes[i]) * 16777619u;
+	return hash >> 27 == 0;
+}
+
 static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 {
 	struct seen stream = { 0 }, spool = { 0 };
 	uint64_t lines = len && bytes[len - 1] != '\n';
+	bool spools = is_for_spools(bytes, len);
 
 	for (size_t i = 0; i < len; i++)
 		lines += bytes[i] == '\n';
-	if (!as_stream(bytes, len, &stream) || !as_spool(bytes, len, &spool) ||
-		!as_offset(bytes, len))
+	if (!as_stream(bytes, len, &stream) ||
+		(spools && (!as_spool(bytes, len, &spool) || !as_offset(bytes, len))))
 		(void)snprintf(why, n, "not read");
 	else if (stream.wrong || spool.wrong)
 		(void)snprintf(why, n, "a record or a complaint is not sound");
@@ -134,7 +145,7 @@ static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 		(void)snprintf(why, n, "%llu records and %llu bad lines of %llu lines",
 			(unsigned long long)stream.records, (unsigned long long)stream.bad,
 			(unsigned long long)lines);
-	else if (len && bytes[len - 1] == '\n' &&
+	else if (spools && len && bytes[len - 1] == '\n' &&
 		(stream.hash != spool.hash || stream.records != spool.records))
 		(void)snprintf(why, n, "a spool gives other records than a stream");
 	else
