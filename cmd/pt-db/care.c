@@ -309,8 +309,10 @@ static int prune_one(struct pt_ctx *ctx, struct pt_sql *db, const struct pt_conf
 
 	if (!code && ctx->dry_run)
 		return pt_retain_count(db, r, *before, n, &ctx->err);
-	while (!code && step.more)
+	while (!code && step.more) {
 		code = pt_retain_delete(db, config, r, *before, &step, &ctx->err);
+		pt_pace_rest(db);
+	}
 	*n = step.rows;
 	return code;
 }

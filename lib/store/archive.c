@@ -188,6 +188,7 @@ static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64
 		if (!code && n)
 			code = pt_rollup_unmark(db, table, err);
 		code = pt_pace_end(&pace, db, PT_UPKEEP_HOLD_US, code, &again, err);
+		pt_pace_rest(db);
 	} while (!code && (again || n == limit));
 	if (pace.longest_us > out->longest_us)
 		out->longest_us = pace.longest_us;

@@ -68,7 +68,9 @@ static int write_shortly(const struct pt_maintain *m, const char *sql, struct pt
 	} while (try_again(code, &tries));
 	if (code)
 		return code;
-	return pt_pace_end(pace, m->db, HOLD_US, pt_sql_exec(m->db, sql, err), again, err);
+	code = pt_pace_end(pace, m->db, HOLD_US, pt_sql_exec(m->db, sql, err), again, err);
+	pt_pace_rest(m->db);
+	return code;
 }
 
 struct checkpoint {
@@ -98,6 +100,7 @@ static int upkeep(const struct pt_maintain *m, struct pt_maintain_report *out, s
 			&left, NULL); // only to show how far it is
 	while (more && (!code || try_again(code, &tries))) {
 		code = pt_upkeep_step(u, &more, err);
+		pt_pace_rest(m->db);
 		pt_upkeep_counts(u, &c);
 		tell(m, (int64_t)c.rolled_up, left);
 	}

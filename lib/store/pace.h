@@ -22,3 +22,6 @@ int pt_pace_begin(
 // now, and the next try gets further.
 int pt_pace_end(struct pt_pace *pace, struct pt_sql *db, int64_t hold_us, int code, bool *again,
 	struct pt_err *err);
+// Between two of them: the lock stays free for as long as it was held. SQLite's waiters only look
+// now and then, and would find it taken each time.
+void pt_pace_rest(const struct pt_sql *db);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Work in short holds of the write lock: what takes too long is undone and cut, never carried on.
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "store/pace.h"
 #include "store_fixture.h"
 
@@ -124,8 +126,67 @@ static void the_disk_is_waited_for_again(void)
 	T_EQ(pt_sql_end(a, 0, &err), 0);
 }
 
+enum { WORK_MS = 1500, HOLD_MS = 15, PATIENCE_MS = 400 };
+
+// Holds the lock again and again until the time is over, as maintenance does.
+static void keep_busy(bool rest)
+{
+	struct pt_mono end = pt_mono_add(pt_mono_now(), WORK_MS * PT_NS_PER_MS);
+	struct pt_pace pace = { .n = 1, .min = 1, .max = 1 };
+	pt_autosql db = NULL;
+	bool again;
+
+	fixture_config.database.busy_timeout_ms = 5000;
+	if (pt_store_open(fixture_path, PT_SQL_WRITE, &fixture_config, &db, &err))
+		_exit(2);
+	while (pt_mono_diff(end, pt_mono_now()) > 0) {
+		if (pt_pace_begin(&pace, db, INT64_MAX, &err))
+			continue;
+		while (pt_sql_held_us(db) < HOLD_MS * 1000)
+			(void)pt_sql_exec(db, "UPDATE t SET x = 'a' WHERE id = 1", NULL);
+		(void)pt_pace_end(&pace, db, INT64_MAX, 0, &again, &err);
+		if (rest)
+			pt_pace_rest(db);
+	}
+	_exit(0);
+}
+
+// Another writer beside that: how often it found no turn in its time.
+static unsigned times_locked(bool rest, unsigned *tries)
+{
+	pt_autosql db = with_rows(1);
+	unsigned locked = 0;
+	int status = -1;
+
+	pt_sql_free(pt_take(&db));
+	pid_t pid = fork();
+	if (pid == 0)
+		keep_busy(rest);
+	fixture_config.database.busy_timeout_ms = PATIENCE_MS;
+	T_EQ(pt_store_open(fixture_path, PT_SQL_WRITE, &fixture_config, &db, &err), 0);
+	for (*tries = 0; waitpid(pid, &status, WNOHANG) == 0; (*tries)++) {
+		locked += pt_sql_exec(db, "INSERT INTO t (x) VALUES ('b')", &err) == -EBUSY;
+		pt_pace_rest(db); // or it would itself be the one who lets nobody in
+	}
+	T_EQ(status, 0);
+	return locked;
+}
+
+static void others_find_their_turn(void)
+{
+	unsigned tries, without, locked = times_locked(true, &tries);
+
+	printf("# %u tries of another writer, %u in vain\n", tries, locked);
+	T_OK(tries > 10);
+	T_OK(locked * 10 <= tries);
+	locked = times_locked(false, &without);
+	printf("# without a rest: %u tries, %u in vain\n", without, locked);
+	T_OK(without < tries);
+}
+
 T_MAIN({ "what takes too long is undone and halved, the lock is free in between",
 	       too_long_is_undone_and_halved },
 	{ "it comes through in the end", it_comes_through_in_the_end },
 	{ "quick work grows to its maximum", quick_work_grows },
+	{ "others find their turn in between", others_find_their_turn },
 	{ "afterwards commits wait for the disk as before", the_disk_is_waited_for_again })
