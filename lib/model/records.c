@@ -359,6 +359,43 @@ static const struct pt_field switch_fields[] = {
 };
 const struct pt_schema pt_switch_schema = SCHEMA(switch, switch_fields);
 
+static const char *const session_state_names[] = {
+	[PT_SESSION_ADMIN_DOWN] = "admin-down",
+	[PT_SESSION_DOWN] = "down",
+	[PT_SESSION_INIT] = "init",
+	[PT_SESSION_UP] = "up",
+	NULL,
+};
+#define SESSION_STATE(key_, text)                                                                \
+	{                                                                                        \
+		.key = #key_, .kind = PT_KIND_ENUM, PT_FIELD_AT(struct pt_session_change, key_), \
+		.names = session_state_names, .flags = PT_FIELD_REQUIRED, .doc = (text)          \
+	}
+static const struct pt_field session_fields[] = {
+	{ .key = "path",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_session_change, path),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Path id" },
+	TEXT(session_change, protocol, "Of the session: bfd"),
+	SESSION_STATE(from, "State before"),
+	SESSION_STATE(to, "State now"),
+	TEXT(session_change, diag, "Why, in the words of RFC 5880 section 4.1"),
+	SESSION_STATE(remote, "State of the far end as it was heard last"),
+	TEXT(session_change, remote_diag, "Why, as the far end says"),
+	FIGURE(session_change, local_id, UINT32_MAX, NULL, "Our discriminator"),
+	FIGURE(session_change, remote_id, UINT32_MAX, NULL,
+		"The far end's; null where it is not known"),
+	FIGURE(session_change, detect_us, INT64_MAX, "us",
+		"Detection time; null where the far end is not heard"),
+};
+const struct pt_schema pt_session_change_schema = {
+	.name = "session",
+	.size = sizeof(struct pt_session_change),
+	.fields = session_fields,
+	.n = PT_ARRAY_LEN(session_fields),
+};
+
 static const struct pt_field traffic_fields[] = {
 	{ .key = "path",
 		.kind = PT_KIND_STR,

@@ -107,6 +107,25 @@ struct pt_switch {
 	uint32_t n_probes;
 };
 
+// As RFC 5880 section 4.1 counts them.
+enum pt_session_state {
+	PT_SESSION_ADMIN_DOWN,
+	PT_SESSION_DOWN,
+	PT_SESSION_INIT,
+	PT_SESSION_UP,
+};
+
+struct pt_session_change {
+	const char *path;
+	const char *protocol; // "bfd"
+	int from, to;         // enum pt_session_state
+	const char *diag;     // why, as we tell the far end
+	int remote;           // enum pt_session_state, as the far end told last
+	const char *remote_diag;
+	int64_t local_id, remote_id; // discriminators
+	int64_t detect_us;
+};
+
 struct pt_traffic {
 	const char *path, *policy; // policy NULL: all
 	int64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
@@ -124,5 +143,5 @@ struct pt_passive {
 };
 
 extern const struct pt_schema pt_health_schema, pt_service_schema, pt_reach_schema,
-	pt_transition_schema, pt_decision_schema, pt_switch_schema, pt_traffic_schema,
-	pt_passive_schema;
+	pt_transition_schema, pt_decision_schema, pt_switch_schema, pt_session_change_schema,
+	pt_traffic_schema, pt_passive_schema;

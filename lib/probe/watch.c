@@ -10,6 +10,7 @@
 #include "model/budget.h"
 #include "model/config.h"
 #include "model/network.h"
+#include "probe/bfd_paths.h"
 #include "probe/schedule.h"
 #include "probe/stream.h"
 #include "probe/targets.h"
@@ -30,22 +31,25 @@ struct watched {
 	struct pt_stream *stream;
 	struct pt_targets *targets; // NULL: it has none
 	struct pt_mono window_start;
-	int fault; // why the last probe could not leave, as it was told
+	int fault;              // why the last probe could not leave, as it was told
+	uint32_t every, passed; // rounds to a probe, and since the last one
 };
 
 // What a reload replaces as a whole.
 struct plan {
 	struct watched *paths;
 	uint32_t n;
-	int64_t wanted_ns;                                  // period without health.budget_*
-	int64_t period_ns, check_ns, timeout_ns, export_ns; // export_ns 0: no statistics
-	bool parallel;                                      // else one path after the other
+	int64_t wanted_ns;             // period without health.budget_*
+	int64_t period_ns, quality_ns; // between probes, and between those that quality needs
+	int64_t check_ns, timeout_ns, export_ns; // export_ns 0: no statistics
+	bool parallel;                           // else one path after the other
 };
 
 struct pt_watch {
 	struct pt_watch_opts o;
 	struct pt_loop *loop;
 	struct pt_hub hub;
+	struct pt_bfd_paths *bfd;
 	struct plan plan;
 	struct pt_http *http; // of targets; NULL until one asks for it
 	int cpu;              // that we keep to; -1: any
@@ -68,8 +72,10 @@ static void send_probe(struct pt_watch *w, struct watched *p)
 		pt_log(PT_LOG_WARN, "path %s: probes leave again", p->id);
 		p->fault = 0;
 	}
+	if (p->passed++ % p->every)
+		return; // another session tells whether it lives
 	pt_stream_send(p->stream);
-	if (w->unprobed && --w->unprobed == 0)
+	if (p->passed == 1 && w->unprobed && --w->unprobed == 0)
 		w->ready = true;
 }
 
@@ -148,6 +154,11 @@ static void report_targets(struct pt_watch *w, struct watched *p, int64_t window
 	write_record(w, "reach", pt_json_write(&pt_reach_schema, &r));
 }
 
+static void on_session(void *ctx, json_t *body)
+{
+	write_record(ctx, "session", body);
+}
+
 static void report_path(void *ctx, uint32_t item)
 {
 	struct pt_watch *w = ctx;
@@ -192,6 +203,8 @@ static void export_stats(void *ctx, uint64_t expirations)
 		(json_int_t)sockets.overflown, "missed", (json_int_t)missed, "cpu_us",
 		(json_int_t)pt_cpu_us(), "wakeup_late_us", pt_hist_summary(&late));
 	if (body)
+		(void)json_object_set_new(body, "bfd", pt_bfd_paths_stats(w->bfd)); // no memory
+	if (body)
 		write_record(w, "stats", body);
 }
 
@@ -215,13 +228,15 @@ static void plan_done(struct plan *p)
 static struct pt_stream_opts stream_opts(
 	const struct pt_path *p, const struct pt_config *c, int64_t period_ns)
 {
+	bool icmp = p->quality == PT_QUALITY_ICMP;
+
 	return (struct pt_stream_opts){
 		.target = p->target,
 		.port = (uint16_t)p->port,
 		.device = p->device,
 		.dscp = (uint8_t)p->dscp,
 		.ttl = STAMP_TTL,
-		.probe = PT_PROBE_STAMP,
+		.probe = icmp ? PT_PROBE_ICMP : PT_PROBE_STAMP,
 		.ssid = (uint16_t)p->ssid,
 		.payload = PT_STAMP_LEN,
 		.counts_every = period_ns < COUNTED_NS ? COUNTS_EVERY : 1,
@@ -232,8 +247,8 @@ static struct pt_stream_opts stream_opts(
 
 static bool same_stream(const struct pt_stream_opts *a, const struct pt_stream_opts *b)
 {
-	return pt_addr_eq(&a->target, &b->target) && a->port == b->port && a->dscp == b->dscp &&
-		strcmp(a->device, b->device) == 0 && a->ssid == b->ssid &&
+	return a->probe == b->probe && pt_addr_eq(&a->target, &b->target) && a->port == b->port &&
+		a->dscp == b->dscp && strcmp(a->device, b->device) == 0 && a->ssid == b->ssid &&
 		a->timeout_ns == b->timeout_ns && a->period_ns == b->period_ns;
 }
 
@@ -277,13 +292,23 @@ static int watch_targets(struct pt_watch *w, const struct pt_path *p, const stru
 	return pt_targets_new(&o, &out->targets, err);
 }
 
+// Where BFD tells whether a path lives, probes are for its quality alone.
+static uint32_t rounds(const struct pt_path *p, const struct plan *plan)
+{
+	int64_t n = plan->quality_ns / plan->period_ns;
+	return p->liveness == PT_LIVENESS_BFD && n > 1 ? (uint32_t)n : 1;
+}
+
 static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_path *p,
 	const struct pt_config *c, struct pt_err *err)
 {
-	struct pt_stream_opts o = stream_opts(p, c, plan->period_ns);
+	uint32_t every = rounds(p, plan);
+	struct pt_stream_opts o = stream_opts(p, c, plan->period_ns * every);
 	struct watched *new = &plan->paths[plan->n];
 	struct pt_err why = { 0 };
-	*new = (struct watched){ .watch = w, .id = strdup(p->id), .window_start = pt_mono_now() };
+	*new = (struct watched){
+		.watch = w, .id = strdup(p->id), .window_start = pt_mono_now(), .every = every
+	};
 	if (!new->id)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	new->stream = take_stream(&w->plan, p->id, &o, new);
@@ -327,9 +352,15 @@ static void choose_cpu(struct pt_watch *w, const struct pt_config *c)
 static void read_intervals(const struct pt_config *c, struct plan *out)
 {
 	out->check_ns = pt_config_check_ms(c) * PT_NS_PER_MS;
+	out->quality_ns = out->check_ns / c->health.probes_per_check;
 	out->timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS;
 	out->parallel = c->failover.parallel_checks;
 	out->export_ns = c->metrics.enabled ? c->metrics.export_interval_secs * PT_NS_PER_S : 0;
+}
+
+static bool is_measured(const struct pt_path *p, const struct pt_site *self)
+{
+	return p->quality != PT_QUALITY_NONE && strcmp(p->source, self->id) == 0;
 }
 
 // From here on the old plan is taken apart: only memory can fail.
@@ -345,7 +376,7 @@ static int make_plan(struct pt_watch *w, const struct pt_config *c, const struct
 	if (!plan.paths)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; !code && i < n->n_paths; i++)
-		if (strcmp(n->paths[i].source, self->id) == 0)
+		if (is_measured(&n->paths[i], self))
 			code = watch_path(w, &plan, &n->paths[i], c, err);
 	for (uint32_t i = 0; i < w->plan.n; i++)
 		if (w->plan.paths[i].stream) // else it lives on in the new plan
@@ -375,6 +406,7 @@ static int load(struct pt_watch *w, struct pt_err *err)
 		if (strcmp(n.paths[i].source, self->id) == 0) {
 			mine++;
 			fds += 1 + pt_targets_fds(&n.paths[i]);
+			fds += n.paths[i].liveness == PT_LIVENESS_BFD ? PT_BFD_PATH_FDS : 0;
 		}
 	code = pt_fd_limit_raise(fds, err);
 	if (code)
@@ -382,7 +414,8 @@ static int load(struct pt_watch *w, struct pt_err *err)
 	if (!mine)
 		pt_log(PT_LOG_WARN, "%s: no path starts at site %s: nothing to measure",
 			w->o.network, self->id);
-	return make_plan(w, &c, &n, self, err);
+	code = make_plan(w, &c, &n, self, err);
+	return code ? code : pt_bfd_paths_load(w->bfd, &c, &n, self, err);
 }
 
 // ---- life ----
@@ -446,7 +479,11 @@ int pt_watch_new(const struct pt_watch_opts *o, struct pt_loop *loop, struct pt_
 	pt_hub_init(&w->hub, loop);
 	w->hub.patient = true;
 	w->cpu = -1;
-	int code = load(w, err);
+	int code = pt_bfd_paths_new(loop, on_session, w, &w->bfd);
+	if (code)
+		(void)pt_err_errno(err, code, "cannot start the BFD sessions");
+	if (!code)
+		code = load(w, err);
 	if (!code)
 		code = start(w, err);
 	if (code) {
@@ -477,6 +514,7 @@ void pt_watch_free(struct pt_watch *w)
 	if (!w)
 		return;
 	stop(w);
+	pt_bfd_paths_free(w->bfd);
 	plan_done(&w->plan);
 	pt_http_free(w->http);
 	pt_hub_done(&w->hub);

@@ -123,6 +123,23 @@ static void transition(void)
 	GOLDEN("transition", transition, &t);
 }
 
+static void session(void)
+{
+	struct pt_session_change c = {
+		.path = "west-east-fiber",
+		.protocol = "bfd",
+		.from = PT_SESSION_UP,
+		.to = PT_SESSION_DOWN,
+		.diag = "neighbor signaled session down",
+		.remote = PT_SESSION_ADMIN_DOWN,
+		.remote_diag = "administratively down",
+		.local_id = 4294967295,
+		.remote_id = PT_NULL,
+		.detect_us = 30000,
+	};
+	GOLDEN("session", session_change, &c);
+}
+
 static void decision(void)
 {
 	static const char *const paths[] = { "west-east-cable", "west-east-lte" };
@@ -271,6 +288,7 @@ static void common_fields_pass(void)
 }
 
 T_MAIN({ "health", health }, { "health where nothing answered", health_unknown },
-	{ "transition", transition }, { "decision", decision }, { "switch", switch_record },
-	{ "traffic", traffic }, { "passive", passive }, { "bodies that are refused", refuses },
+	{ "transition", transition }, { "session", session }, { "decision", decision },
+	{ "switch", switch_record }, { "traffic", traffic }, { "passive", passive },
+	{ "bodies that are refused", refuses },
 	{ "common and unknown fields pass", common_fields_pass })
