@@ -46,7 +46,7 @@ static __always_inline void pt_clock_wind(const struct pt_slot *s, __u64 delay_n
 	__u32 key = s->path;
 	struct pt_clock *clock = bpf_map_lookup_elem(&pt_clock, &key);
 
-	if (!clock || !(s->hop->flags & PT_HOP_CLOCKED))
+	if (!clock || !(s->hop->flags & PT_HOP_CLOCKED) || s->hop->bfd_port)
 		return;
 	pt_live.want[s->path & (PT_MAX_PATH - 1)] = 0;
 	if (clock->program != pt_generation) {

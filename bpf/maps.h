@@ -35,6 +35,7 @@ PT_MAP(pt_hop, ARRAY, 2, __u32, struct pt_hop, PT_MMAP);
 PT_MAP(pt_watch, ARRAY, 2, __u32, struct pt_watch);
 PT_MAP(pt_trace, ARRAY, 1, __u32, struct pt_trace);
 PT_MAP(pt_clock, ARRAY, 2, __u32, struct pt_clock);
+PT_MAP(pt_bfd, ARRAY, 2, __u32, struct pt_bfd_slot);
 PT_MAP(pt_peer, HASH, 16, struct pt_peer_key, __u32);
 PT_MAP(pt_dest, ARRAY, 2, __u32, struct pt_dest, PT_MMAP);
 PT_MAP(pt_chunk, ARRAY, 2, __u32, struct pt_chunk, PT_MMAP);

@@ -274,7 +274,8 @@ struct pt_hop {
 	__u32 up_count;  // replies in a row that make it up again
 	__u16 ssid;      // of the probe session, RFC 8972
 	__u16 family;    // of the probe target: AF_INET, AF_INET6, 0 unwatched
-	__u32 pad;
+	__u16 bfd_port;  // a BFD session there tells whether the path lives; 0: our probes do
+	__u16 pad;
 	__u64 interval_ns;
 	__u64 timeout_ns;
 	__u16 port;        // the reflector's
@@ -336,6 +337,25 @@ struct pt_watch {
 };
 PT_ASSERT_SIZE(pt_watch, 152 + 16 * PT_RING);
 
+// pt_bfd[path]: what the packets of both ends said. All of it changes under the lock of
+// pt_watch[path]. Written by the kernel only.
+struct pt_bfd_slot {
+	struct bpf_timer timer;
+	__u32 program;      // as in pt_watch
+	__u32 mine, theirs; // discriminators in our newest packet; mine 0: no session, or AdminDown
+	__u32 used_rx_us;   // our Required Min RX Interval, as far as the far end knows it
+	__u32 run;          // packets in a row while up
+	__u8 local, remote; // enum pt_bfd_state, in the newest packet of each end
+	__u8 up;            // both have said so
+	__u8 pad;
+	__u64 heard_ns;  // newest packet that counts; 0 none of this session
+	__u64 detect_ns; // for how long the far end may be silent
+	__u64 due_ns;    // when it is overdue; 0: nothing is expected
+	__u64 armed_ns;  // what the timer is set to; 0: none runs
+	__u64 accepted;
+};
+PT_ASSERT_SIZE(pt_bfd_slot, 80);
+
 #define PT_CLOCK_PORT 61862 // that traffic's probes come from: no reflector, no ephemeral port
 #define PT_CLOCK_MARK 0x50544000u           // and the path: marks a clone on its way to the device
 #define PT_CLOCK_MASK (~(PT_MAX_PATH - 1u)) // what of the mark is not the path
@@ -355,9 +375,10 @@ PT_ASSERT_SIZE(pt_clock, 48);
 // pt_peer: where requests come from that the kernel answers -> __u32 path.
 struct pt_peer_key {
 	__u32 ifindex;
-	__u32 family;
+	__u32 family;  // and PT_PEER_BFD: who has a BFD session with us
 	__u8 addr[16]; // IPv4 in the first four bytes
 };
+#define PT_PEER_BFD 0x10000u
 PT_ASSERT_SIZE(pt_peer_key, 24);
 
 // pt_session: probe session -> __u32 path.
@@ -488,6 +509,10 @@ enum pt_direction { PT_TX, PT_RX, PT_DIRECTIONS };
 	X(REPLY_STAMP, "reply_stamp", "replies rejected: wrong timestamp, or a replay")          \
 	X(PASSIVE_FULL, "passive_full",                                                          \
 		"packets of followed flows not counted: no room for another path and policy")    \
+	X(BFD_SENT, "bfd_sent", "BFD packets sent")                                              \
+	X(BFD_OK, "bfd_accepted", "BFD packets accepted")                                        \
+	X(BFD_REFUSED, "bfd_refused",                                                            \
+		"BFD packets that change nothing: unsound, or of no session of ours")            \
 	X(EVENT_LOST, "event_lost", "events that found the ring full")                           \
 	X(TIMER_FAILED, "timer_failed", "watchdogs that could not be armed")
 
@@ -508,6 +533,14 @@ enum pt_event_kind {
 	PT_EVENT_COUNT,
 };
 
+// What a verdict rests on.
+enum pt_cause {
+	PT_CAUSE_PROBES,
+	PT_CAUSE_BFD_SILENCE, // nothing was heard for the detection time, or no session came up
+	PT_CAUSE_BFD_WORD,    // one end said that the session is down, or up
+	PT_CAUSE_COUNT,
+};
+
 struct pt_event {
 	__u32 kind; // enum pt_event_kind
 	__u32 path;
@@ -518,7 +551,7 @@ struct pt_event {
 	__u64 rttvar_ns;
 	__u32 newest;
 	__u32 answered;
-	__u32 to; // first packet: the path taken instead
-	__u32 pad;
+	__u32 to;    // first packet: the path taken instead
+	__u32 cause; // enum pt_cause
 };
 PT_ASSERT_SIZE(pt_event, 64);

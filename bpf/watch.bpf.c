@@ -11,6 +11,7 @@
 #include "bpf/passive.h"
 #include "bpf/watchdog.h"
 #include "bpf/clock.h"
+#include "bpf/bfd.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -61,6 +62,10 @@ static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_le
 	if (skb->ingress_ifindex || pt_parse(skb, l2_len, &p) != PT_PARSE_OK ||
 		p.l4_proto != IPPROTO_UDP || !p.has_port || !pt_port_watched(p.dport))
 		return TC_ACT_UNSPEC;
+	if (pt_is_bfd_port(p.dport)) {
+		pt_bfd_out(skb, l2_len, &p);
+		return TC_ACT_UNSPEC;
+	}
 	if (bpf_skb_load_bytes(
 		    skb, l2_len + p.l4_offset + sizeof(struct udphdr), &probe, sizeof(probe)))
 		return TC_ACT_UNSPEC;
@@ -143,7 +148,9 @@ static __always_inline int pt_watch_in(struct __sk_buff *skb, const __u32 l2_len
 		if (p.dport == PT_CLOCK_PORT && outcome != PT_STAT_REPLY_SESSION)
 			return TC_ACT_SHOT;
 	} else if (probe && pt_port_watched(p.dport)) {
-		if (p.sport == PT_CLOCK_PORT)
+		if (pt_is_bfd_port(p.dport))
+			pt_bfd_in(skb, l2_len, &p);
+		else if (p.sport == PT_CLOCK_PORT)
 			return pt_reflect(skb, l2_len, &p);
 	} else if (parsed != PT_PARSE_NOT_IP) {
 		pt_count_rx(skb, l2_len); // of users; the far end's probes are as little as ours

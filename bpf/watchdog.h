@@ -22,6 +22,7 @@ struct pt_slot {
 
 struct pt_verdict {
 	enum pt_event_kind kind;
+	enum pt_cause cause;
 	__u32 path;
 	__u64 detected_ns, last_reply_ns, srtt_ns, rttvar_ns;
 	__u32 newest, answered;
@@ -65,6 +66,7 @@ static __always_inline void pt_witness(
 	const struct pt_watch *watch = s->watch;
 
 	out->kind = kind;
+	out->cause = PT_CAUSE_PROBES;
 	out->path = s->path;
 	out->detected_ns = now;
 	out->last_reply_ns = watch->last_reply_ns;
@@ -100,6 +102,7 @@ static __always_inline void pt_announce(const struct pt_verdict *verdict)
 	}
 	__builtin_memset(event, 0, sizeof(*event));
 	event->kind = verdict->kind;
+	event->cause = verdict->cause;
 	event->path = verdict->path;
 	event->last_reply_ns = verdict->last_reply_ns;
 	event->detected_ns = verdict->detected_ns;
@@ -303,7 +306,7 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 			? watch->ring[PT_SLOT(due)].sent_ns & ~PT_PROBE_ANSWERED
 			: 0;
 	}
-	if (refuted || (pt_is_down(s) && watch->run >= s->hop->up_count)) {
+	if (!s->hop->bfd_port && (refuted || (pt_is_down(s) && watch->run >= s->hop->up_count))) {
 		pt_judge(s, 0, now, refuted ? PT_EVENT_LATE : PT_EVENT_UP, verdict);
 		*news = 1;
 	}

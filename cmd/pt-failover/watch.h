@@ -99,7 +99,7 @@ void watch_on_renew(void *ctx, uint64_t expirations);
 
 // After anything that may have moved traffic: tells what moved.
 void watch_look(struct watch *w, const char *cause);
-void watch_gather_fall(struct watch *w, const struct pt_event *event);
+void watch_gather_fall(struct watch *w, const struct pt_event *event, const char *cause);
 void watch_gather_packet(struct watch *w, const struct pt_event *event);
 void watch_gather_path(struct watch *w, uint32_t path);
 // What still waits is told as it is.

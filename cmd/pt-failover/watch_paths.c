@@ -51,13 +51,27 @@ static int64_t silence_us(const struct pt_event *event)
 	return (int64_t)(event->detected_ns - event->last_reply_ns) / PT_NS_PER_US;
 }
 
+// What a verdict is called in records.
+static const char *cause_of(const struct pt_event *event, const char *of_probes)
+{
+	switch (event->cause) {
+	case PT_CAUSE_BFD_SILENCE:
+		return "bfd-timeout";
+	case PT_CAUSE_BFD_WORD:
+		return event->kind == PT_EVENT_DOWN ? "bfd-down" : "bfd-up";
+	default:
+		return of_probes;
+	}
+}
+
 static void on_down(struct watch *w, const struct pt_event *event)
 {
 	watch_hold_fall(w, event->path, (int64_t)event->detected_ns);
 	// As the event says, not as it is now: both may have passed before we read of either.
 	if (w->guard[event->path].status != PT_STATUS_MAINTENANCE)
-		become(w, event->path, PT_STATUS_DOWN, "timeout", silence_us(event));
-	watch_gather_fall(w, event);
+		become(w, event->path, PT_STATUS_DOWN, cause_of(event, "timeout"),
+			silence_us(event));
+	watch_gather_fall(w, event, cause_of(event, "timeout"));
 }
 
 static void on_up(struct watch *w, const struct pt_event *event)
@@ -65,7 +79,7 @@ static void on_up(struct watch *w, const struct pt_event *event)
 	if (w->guard[event->path].status == PT_STATUS_UNKNOWN)
 		w->guard[event->path].status = PT_STATUS_DOWN; // the kernel had it down before us
 	if (!(pt_state_why(w->plane, event->path) & PT_BLOCK_HARD))
-		become(w, event->path, PT_STATUS_UP, "reply", silence_us(event));
+		become(w, event->path, PT_STATUS_UP, cause_of(event, "reply"), silence_us(event));
 	watch_hold(w, event->path, (int64_t)event->detected_ns);
 }
 
@@ -82,7 +96,7 @@ static void on_first_reply(struct watch *w, const struct pt_event *event)
 
 	if (g->status != PT_STATUS_UNKNOWN || w->plane->live->down[event->path])
 		return; // known since, or dead from the start and not yet up
-	become(w, event->path, PT_STATUS_UP, "reply", PT_NULL);
+	become(w, event->path, PT_STATUS_UP, cause_of(event, "reply"), PT_NULL);
 }
 
 void watch_on_event(void *ctx, const struct pt_event *event)

@@ -158,7 +158,7 @@ void watch_gather_path(struct watch *w, uint32_t path)
 }
 
 // Paths that fall together are one switch; anything else that still waits is told before.
-void watch_gather_fall(struct watch *w, const struct pt_event *event)
+void watch_gather_fall(struct watch *w, const struct pt_event *event, const char *cause)
 {
 	struct gathering *n = &w->now;
 	struct pt_state s;
@@ -168,7 +168,7 @@ void watch_gather_fall(struct watch *w, const struct pt_event *event)
 			(int64_t)event->detected_ns - n->detected_ns > GATHER_NS))
 		watch_gather_end(w);
 	if (!n->open) {
-		begin(w, "timeout");
+		begin(w, cause);
 		n->last_reply_ns = none_if_0(event->last_reply_ns);
 		n->detected_ns = (int64_t)event->detected_ns;
 		n->committed_ns = (int64_t)event->committed_ns;

@@ -279,7 +279,9 @@ static const struct pt_field transition_fields[] = {
 		.doc = "Path id" },
 	STATUS(transition, from, "State before"),
 	STATUS(transition, to, "State now"),
-	TEXT(transition, cause, "What decided, such as timeout, reply, late, carrier, manual"),
+	TEXT(transition, cause,
+		"What decided, such as timeout, reply, late, bfd-timeout, bfd-down, bfd-up, "
+		"carrier, manual"),
 	FIGURE(transition, silence_us, INT64_MAX, "us", "Time since the newest accepted reply"),
 };
 const struct pt_schema pt_transition_schema = SCHEMA(transition, transition_fields);
@@ -343,7 +345,8 @@ static const struct pt_field switch_fields[] = {
 	COUNT(switch, sites, "Sites whose first choice moved"),
 	TEXT(switch, from, "First affected group's path before"),
 	TEXT(switch, to, "Its path now; null where none is left"),
-	TEXT(switch, cause, "What decided, such as timeout, carrier, manual"),
+	TEXT(switch, cause,
+		"What decided, such as timeout, bfd-timeout, bfd-down, carrier, manual"),
 	FIGURE(switch, last_reply_ns, INT64_MAX, "ns", "Newest accepted reply"),
 	FIGURE(switch, detected_ns, INT64_MAX, "ns", "When the kernel judged"),
 	FIGURE(switch, committed_ns, INT64_MAX, "ns", "When the verdict stood for every packet"),

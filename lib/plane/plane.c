@@ -50,6 +50,8 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		true },
 	[PT_MAP_CLOCK] = { "pt_clock", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_clock), NOT_MAPPED,
 		true },
+	[PT_MAP_BFD] = { "pt_bfd", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_bfd_slot), NOT_MAPPED,
+		true },
 	[PT_MAP_PEER] = { "pt_peer", BPF_MAP_TYPE_HASH, sizeof(struct pt_peer_key), 4, NOT_MAPPED,
 		false },
 	[PT_MAP_DEST] = { "pt_dest", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_dest), MAPPED(dest),

@@ -20,9 +20,22 @@ static struct pt_peer_key peer_of(const struct pt_hop *hop)
 	return key;
 }
 
+static struct pt_peer_key bfd_peer_of(const struct pt_hop *hop)
+{
+	struct pt_peer_key key = peer_of(hop);
+
+	key.family |= PT_PEER_BFD;
+	return key;
+}
+
 static const struct pt_hop *hop_of(const struct pt_plane *p, uint32_t path)
 {
 	return &p->hop[path < p->meta->path_cap ? path : 0];
+}
+
+static void watch_port(struct pt_plane *p, uint16_t port)
+{
+	p->port->bits[port >> 3] |= (__u8)(1u << (port & 7));
 }
 
 // One call for each map: one for each path would be the longest part of a reload.
@@ -33,8 +46,10 @@ int pt_session_put(struct pt_table *t, struct pt_err *err)
 	pt_autoarena arena = {};
 	struct pt_session_key *sessions = pt_arena_alloc(&arena, most * sizeof(*sessions));
 	struct pt_peer_key *peers = pt_arena_alloc(&arena, most * sizeof(*peers));
+	struct pt_peer_key *bfd = pt_arena_alloc(&arena, most * sizeof(*bfd));
 	uint32_t *paths = pt_arena_alloc(&arena, most * sizeof(*paths));
-	uint32_t n = 0, count;
+	uint32_t *bfd_paths = pt_arena_alloc(&arena, most * sizeof(*bfd_paths));
+	uint32_t n = 0, n_bfd = 0, count;
 	int ret;
 
 	for (uint32_t i = 0; i < t->setup->net->n_paths; i++) {
@@ -42,9 +57,15 @@ int pt_session_put(struct pt_table *t, struct pt_err *err)
 
 		if (!t->path[i] || !hop->family)
 			continue;
-		p->port->bits[hop->port >> 3] |= (__u8)(1u << (hop->port & 7));
+		watch_port(p, hop->port);
+		if (hop->bfd_port)
+			watch_port(p, hop->bfd_port);
 		if (!hop->ifindex)
 			continue;
+		if (hop->bfd_port) {
+			bfd[n_bfd] = bfd_peer_of(hop);
+			bfd_paths[n_bfd++] = t->path[i];
+		}
 		sessions[n] = session_of(hop);
 		peers[n] = peer_of(hop);
 		paths[n++] = t->path[i];
@@ -57,6 +78,9 @@ int pt_session_put(struct pt_table *t, struct pt_err *err)
 		return pt_err_errno(err, ret, "pt_session");
 	count = n;
 	ret = bpf_map_update_batch(p->fd[PT_MAP_PEER], peers, paths, &count, NULL);
+	count = n_bfd;
+	if (!ret && n_bfd)
+		ret = bpf_map_update_batch(p->fd[PT_MAP_PEER], bfd, bfd_paths, &count, NULL);
 	return ret ? pt_err_errno(err, ret, "pt_peer") : 0;
 }
 
@@ -77,9 +101,11 @@ static bool session_is_stale(const struct pt_plane *p, const void *key, uint32_t
 
 static bool peer_is_stale(const struct pt_plane *p, const void *key, uint32_t path)
 {
-	const struct pt_peer_key want = peer_of(hop_of(p, path));
+	const struct pt_hop *hop = hop_of(p, path);
+	const struct pt_peer_key want = peer_of(hop), bfd = bfd_peer_of(hop);
 
-	return memcmp(key, &want, sizeof(want)) != 0;
+	return memcmp(key, &want, sizeof(want)) != 0 &&
+		(!hop->bfd_port || memcmp(key, &bfd, sizeof(bfd)) != 0);
 }
 
 static int retire(struct pt_plane *p, const struct kind *k, struct pt_err *err)

@@ -23,6 +23,7 @@
 #include "plane/shared.h"
 #include "plane/way.h"
 #include "plane/state.h"
+#include "wire/bfd_layout.h"
 
 _Static_assert(PT_MAX_SITES <= PT_MAX_SITE && PT_MAX_UPLINKS <= PT_MAX_UPLINK &&
 		PT_MAX_PATHS <= PT_MAX_PATH && PT_MAX_POLICIES <= PT_MAX_POLICY,
@@ -208,6 +209,10 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	hop.port = (uint16_t)path->port;
 	hop.ssid = (uint16_t)path->ssid;
 	hop.threshold = (uint32_t)s->cfg->failover.detection_threshold;
+	if (path->liveness == PT_LIVENESS_BFD) {
+		hop.threshold = 0; // no number of lost probes makes it down
+		hop.bfd_port = path->bfd.multihop ? PT_BFD_PORT_HOPS : PT_BFD_PORT;
+	}
 	hop.up_count = (uint32_t)s->cfg->failover.up_count;
 	hop.timeout_ns = (uint64_t)(s->cfg->health.probe_timeout_ms * PT_NS_PER_MS);
 	*out = hop;
@@ -462,6 +467,7 @@ static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 {
 	static const struct pt_watch unwatched;
 	static const struct pt_clock unclocked;
+	static const struct pt_bfd_slot sessionless;
 	int ret;
 
 	p->hop[path] = (struct pt_hop){};
@@ -472,6 +478,8 @@ static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 	ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
 	if (!ret)
 		ret = bpf_map_update_elem(p->fd[PT_MAP_CLOCK], &path, &unclocked, BPF_ANY);
+	if (!ret)
+		ret = bpf_map_update_elem(p->fd[PT_MAP_BFD], &path, &sessionless, BPF_ANY);
 	return ret ? pt_err_errno(err, ret, "path %u", path) : 0;
 }
 

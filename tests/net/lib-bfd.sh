@@ -28,7 +28,7 @@ bird_config() { # MS NUMBER...
 bird_start() { # MS NUMBER...
 	bird_config "$@" >"$SCRATCH/bird.conf"
 	spawn_on eb bird chrt -f 10 bird -f -c "$SCRATCH/bird.conf" -s "$SCRATCH/bird.ctl"
-	wait_until 5 test -S "$SCRATCH/bird.ctl" || bail "bird: $(cat "$SCRATCH/bird.err")"
+	wait_until 10 test -S "$SCRATCH/bird.ctl" || bail "bird: $(cat "$SCRATCH/bird.err")"
 }
 bird_run() { birdc -s "$SCRATCH/bird.ctl" "$@"; }
 bird_says() { bird_run show bfd sessions | awk -v a="$1" '$1 == a { print tolower($3) }'; }
