@@ -56,8 +56,8 @@ static int pt_bfd_expire(void *map, __u32 *key, struct pt_bfd_slot *value)
 		return 0;
 	c.now = bpf_ktime_get_ns();
 	bpf_spin_lock(&c.s.watch->lock);
-	due = c.b->due_ns;
-	if (due && due <= c.now && c.s.hop->bfd_port) {
+	due = c.s.hop->bfd_port ? c.b->due_ns : 0; // a reload may have ended it
+	if (due && due <= c.now) {
 		pt_bfd_judge(&c, 1, PT_CAUSE_BFD_SILENCE);
 		due = 0;
 	}
