@@ -36,7 +36,8 @@ watch_start() {
 # A HUP before it listens would end it.
 listens() { ((0x$(sed -n 's/^SigBlk:\s*//p' "/proc/${PIDS[failover-a]}/status") & 1)); }
 # How often what packets use has changed.
-epoch() { bpftool -j map lookup pinned "$(pin_dir a)/pt_meta" key 0 0 0 0 | jq .formatted.value.epoch; }
+epoch() { bpftool -j map lookup pinned "$(pin_dir a)/pt_meta" key 0 0 0 0 |
+	jq '[.formatted.value | .. | objects | .epoch // empty] | first'; }
 load() { # NUMBER
 	cp "$SCRATCH/network.$1" "$NET.new"
 	mv "$NET.new" "$NET"
