@@ -371,6 +371,7 @@ guards: {probes: ["tcp:nowhere"]}'
 	grep -q '^rings.rx 1024 ' "$ROOT/ethtool/eth0"
 	sed -i 's/^rings.rx 1024 /rings.rx 256 /' "$ROOT/ethtool/eth0" # the device came back
 	put proc/sys/net/ipv4/tcp_fin_timeout 60                       # somebody wrote it
+	mkdir -p "$ROOT/run/patronus"
 	run pt-tune drift --root "$ROOT" --state "$STATE" --textfile /run/patronus/tune.prom
 	[ "$status" -eq 1 ]
 	grep -qx 'patronus_tune_in_force{key="nic.rings.rx",device="eth0"} 0' "$ROOT/run/patronus/tune.prom"
