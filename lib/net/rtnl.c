@@ -161,41 +161,56 @@ int pt_rtnl_flush(struct pt_rtnl *n, struct pt_err *err)
 	return ret ? pt_err_set(err, ret, "%s", n->err.msg) : 0;
 }
 
-// 1 while there is more, 0 at the end, -errno. An interrupted dump (changed meanwhile) is no error:
+// What is read from the answers to one question.
+struct dump {
+	uint32_t seq;
+	mnl_cb_t fn; // NULL once it wants no more
+	void *ctx;
+	int ret; // its error
+};
+
+// 1 while there is more, 0 at the end, -errno. All of it is read, even if nobody wants it any more:
+// the kernel takes no other question before. An interrupted dump (changed meanwhile) is no error:
 // whoever watches looks again. mnl_cb_run would stop there and never see the end.
-static int hand_over(const struct pt_rtnl *n, size_t len, uint32_t seq, mnl_cb_t fn, void *ctx)
+static int hand_over(const struct pt_rtnl *n, size_t len, struct dump *d)
 {
 	const struct nlmsghdr *nlh = (const void *)n->in;
-	int left = (int)len;
+	int left = (int)len, wants;
 
 	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 
-		if (nlh->nlmsg_seq != seq)
+		if (nlh->nlmsg_seq != d->seq)
 			continue;
 		if (nlh->nlmsg_type == NLMSG_DONE)
 			return 0;
 		if (nlh->nlmsg_type == NLMSG_ERROR)
 			return e->error;
-		if (fn(nlh, ctx) <= MNL_CB_STOP)
-			return 0;
+		if (!d->fn)
+			continue;
+		errno = 0;
+		wants = d->fn(nlh, d->ctx);
+		if (wants <= MNL_CB_STOP)
+			d->fn = NULL;
+		if (wants < MNL_CB_STOP)
+			d->ret = errno ? -errno : -EIO;
 	}
 	return 1;
 }
 
 int pt_rtnl_dump(struct pt_rtnl *n, uint16_t type, pt_rtnl_put_fn *put, mnl_cb_t fn, void *ctx)
 {
+	struct dump d = { .fn = fn, .ctx = ctx };
 	struct nlmsghdr *nlh;
-	uint32_t seq;
 	ssize_t len;
 	int ret = 1;
 
 	send_gathered(n); // what was asked for before shows
-	seq = n->seq++;
+	d.seq = n->seq++;
 	nlh = mnl_nlmsg_put_header(n->in);
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = seq;
+	nlh->nlmsg_seq = d.seq;
 	put(ctx, nlh);
 	if (mnl_socket_sendto(n->sock, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
@@ -204,7 +219,7 @@ int pt_rtnl_dump(struct pt_rtnl *n, uint16_t type, pt_rtnl_put_fn *put, mnl_cb_t
 		if (len < 0 && errno != EINTR)
 			return -errno;
 		if (len > 0)
-			ret = hand_over(n, (size_t)len, seq, fn, ctx);
+			ret = hand_over(n, (size_t)len, &d);
 	}
-	return ret;
+	return ret ? ret : d.ret;
 }

@@ -23,6 +23,7 @@ void pt_rtnl_end(struct pt_rtnl *n, const struct nlmsghdr *nlh, const char *what
 // where it has some; the requests after it were carried out nevertheless.
 int pt_rtnl_flush(struct pt_rtnl *n, struct pt_err *err);
 
-// A dump: put fills the request. fn gets each message; -errno.
+// A dump: put fills the request. fn gets each message until it says MNL_CB_STOP or, with errno set,
+// MNL_CB_ERROR; -errno, of fn, too.
 typedef void pt_rtnl_put_fn(void *ctx, struct nlmsghdr *nlh);
 int pt_rtnl_dump(struct pt_rtnl *n, uint16_t type, pt_rtnl_put_fn *put, mnl_cb_t fn, void *ctx);

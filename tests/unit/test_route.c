@@ -268,12 +268,74 @@ static void test_monitor(void)
 	pt_route_monitor_free(m);
 }
 
+#define MANY 2000 // routes: more than one piece of an answer holds
+
+static void put_many(bool there)
+{
+	struct pt_route r = { .protocol = PT_NET_PROTOCOL,
+		.dst = prefix("11.0.0.0/24"),
+		.ifindex = v0,
+		.table = PT_NET_TABLE + 9 };
+
+	for (unsigned i = 0; i < MANY; i++) {
+		r.dst.addr.bytes[1] = (uint8_t)(i >> 8);
+		r.dst.addr.bytes[2] = (uint8_t)i;
+		if (there)
+			pt_route_put(rtnl, &r);
+		else
+			pt_route_delete(rtnl, &r);
+	}
+	T_EQ(pt_rtnl_flush(rtnl, &err), 0);
+}
+
+static void ask_all(void *ctx, struct nlmsghdr *nlh)
+{
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+
+	(void)ctx;
+	rtm->rtm_family = AF_INET;
+}
+
+struct reader {
+	uint32_t n, enough;
+	int ret, error;
+};
+
+static int count(const struct nlmsghdr *nlh, void *ctx)
+{
+	struct reader *r = ctx;
+
+	(void)nlh;
+	if (++r->n < r->enough)
+		return MNL_CB_OK;
+	errno = r->error;
+	return r->ret;
+}
+
+// What a reader cannot keep is an error of the whole, and the socket goes on to serve.
+static void test_reader_fails(void)
+{
+	struct reader fails = { .enough = 5, .ret = MNL_CB_ERROR, .error = ENOMEM };
+	struct reader stops = { .enough = 7, .ret = MNL_CB_STOP }, all = { .enough = UINT32_MAX };
+
+	NEED_NAMESPACE();
+	put_many(true);
+	T_EQ(pt_rtnl_dump(rtnl, RTM_GETROUTE, ask_all, count, &fails), -ENOMEM);
+	T_EQ(fails.n, 5);
+	T_EQ(pt_rtnl_dump(rtnl, RTM_GETROUTE, ask_all, count, &stops), 0);
+	T_EQ(stops.n, 7);
+	T_EQ(pt_rtnl_dump(rtnl, RTM_GETROUTE, ask_all, count, &all), 0);
+	T_OK(all.n >= MANY);
+	put_many(false);
+}
+
 static const struct t_case cases[] = {
 	{ "puts, reads and deletes routes, with and without a next hop", test_routes },
 	{ "the first error is told in the kernel's words, the rest is done", test_error },
 	{ "puts, reads and deletes rules", test_rules },
 	{ "a thousand routes follow one nexthop object", test_nexthop },
 	{ "hears of routes, rules and nexthops", test_monitor },
+	{ "a reader that fails is told, and all of its answer is read", test_reader_fails },
 };
 
 int main(void)
