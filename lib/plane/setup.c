@@ -138,12 +138,42 @@ static int sizes_of(const struct pt_setup *s, struct pt_sizes *out, struct pt_er
 	return ret;
 }
 
-static int fill_tables(
-	struct pt_plane *p, const struct pt_setup *s, bool groups, struct pt_err *err)
+static bool is_path_device(const struct pt_setup *s, const char *device)
+{
+	for (uint32_t i = 0; i < s->net->n_paths; i++)
+		if (is_self(s, s->net->paths[i].source) && s->net->paths[i].device &&
+			!strcmp(s->net->paths[i].device, device))
+			return true;
+	return false;
+}
+
+static int put_watch(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+	struct pt_err *err)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < s->links->n_link && !ret; i++) {
+		const struct pt_link *link = &s->links->link[i];
+
+		if (!is_path_device(s, link->name))
+			continue;
+		ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_IN, s->hook, err);
+		if (!ret)
+			ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_OUT, s->hook, err);
+	}
+	return ret;
+}
+
+// A device is watched before the tables name it: a clone of a user's packet that is to become a
+// probe must find the program there that makes it one.
+static int fill_tables(struct pt_plane *p, const struct pt_setup *s,
+	const struct pt_programs *progs, bool groups, struct pt_err *err)
 {
 	struct pt_table t;
 	int ret = pt_table_init(&t, s, p, err);
 
+	if (!ret)
+		ret = put_watch(p, s, progs, err);
 	if (!ret)
 		ret = pt_table_paths(&t, err);
 	if (!ret)
@@ -162,15 +192,6 @@ bool pt_setup_is_lan(const struct pt_setup *s, const char *device)
 	return false;
 }
 
-static bool is_path_device(const struct pt_setup *s, const char *device)
-{
-	for (uint32_t i = 0; i < s->net->n_paths; i++)
-		if (is_self(s, s->net->paths[i].source) && s->net->paths[i].device &&
-			!strcmp(s->net->paths[i].device, device))
-			return true;
-	return false;
-}
-
 static bool still_wanted(void *ctx, const struct pt_hook_key *key, const struct pt_hook *hook)
 {
 	const struct pt_setup *s = ctx;
@@ -185,24 +206,19 @@ static bool still_wanted(void *ctx, const struct pt_hook_key *key, const struct 
 	return is_path_device(s, link->name) && (key->dir != PT_HOOK_ONWARD || s->self->transit);
 }
 
-static int put_hooks(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+static int put_steer(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
 	uint32_t *devices, struct pt_err *err)
 {
 	struct pt_setup copy = *s;
 	int ret = 0;
 
 	*devices = 0;
-	// Watching comes first: no packet is steered before its path can be judged.
 	for (uint32_t i = 0; i < s->links->n_link && !ret; i++) {
 		const struct pt_link *link = &s->links->link[i];
 		bool lan = pt_setup_is_lan(s, link->name), path = is_path_device(s, link->name);
 
 		*devices += lan || path;
-		if (path)
-			ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_IN, s->hook, err);
-		if (path && !ret)
-			ret = pt_hook_attach(p, progs, link, PT_HOOK_WATCH_OUT, s->hook, err);
-		if (path && s->self->transit && !ret)
+		if (path && s->self->transit)
 			ret = pt_hook_attach(p, progs, link, PT_HOOK_ONWARD, s->hook, err);
 		if (lan && !ret)
 			ret = pt_hook_attach(p, progs, link, PT_HOOK_STEER, s->hook, err);
@@ -304,10 +320,10 @@ static int attach_locked(
 		ret = pt_load_xdp(dir, &sizes, &progs, err);
 	}
 	if (!ret)
-		ret = fill_tables(p, s, true, err);
+		ret = fill_tables(p, s, &progs, true, err);
 	if (!ret) { // before any packet gets a mark
 		put_ways(p, s, &out->routes);
-		ret = put_hooks(p, s, &progs, &out->devices, err);
+		ret = put_steer(p, s, &progs, &out->devices, err);
 	}
 	if (!ret) {
 		sign_meta(p, s, generation);
@@ -405,9 +421,9 @@ int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, const struct 
 	int ret = pt_pin_lock_wait(p->dir, PT_PIN_LOCK_WRITE, LOCK_WAIT_MS, &lock, err);
 
 	if (!ret)
-		ret = fill_tables(p, s, groups, err);
+		ret = fill_tables(p, s, progs, groups, err);
 	if (!ret)
-		ret = put_hooks(p, s, progs, &devices, err);
+		ret = put_steer(p, s, progs, &devices, err);
 	if (!ret)
 		sign_meta(p, s, p->meta->generation);
 	return ret;
