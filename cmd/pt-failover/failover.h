@@ -39,6 +39,7 @@ const char *pt_pin_dir(const struct pt_ctx *ctx);
 // NULL: nothing is kept, for the plane is not the one that attach makes at boot.
 const char *pt_state_dir(const struct pt_ctx *ctx);
 
+int failover_apply(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_attach(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_detach(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int failover_status(struct pt_ctx *ctx, int argc, char **argv, void *opts);

@@ -26,6 +26,12 @@ static const struct pt_verb verbs[] = {
 		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_PIN | PT_NEED_NETNS |
 			PT_NEED_ROOT | PT_NEED_RECORDS | PT_NEED_STATE,
 		.doc = "Follow events, devices and decisions; write records" },
+	{ .name = "apply",
+		.run = failover_apply,
+		.args = "",
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_PIN | PT_NEED_NETNS |
+			PT_NEED_ROOT | PT_NEED_DRY_RUN | PT_NEED_STATE,
+		.doc = "Make the data plane hold what the files say; nothing where it does" },
 	{ .name = "status",
 		.run = failover_status,
 		.options = status_options,

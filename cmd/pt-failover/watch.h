@@ -4,6 +4,7 @@
 // watch_switch.c tells switches, watch_devices.c follows devices, watch_ways.c keeps the kernel's
 // routes, watch_passive.c tells what users' flows told, watch_records.c reads and writes.
 #pragma once
+#include "base/hist.h"
 #include "base/loop.h"
 #include "base/record.h"
 #include "failover.h"
@@ -55,6 +56,9 @@ struct watch {
 	struct pt_record_reader *reader; // NULL: no decisions come in
 	struct guard *guard;             // path_cap
 	struct gathering now;
+	// Of all switches that the kernel's verdicts made: silence until the verdict, from there
+	// until packets could go elsewhere, and silence until one did.
+	struct pt_hist detection_us, switch_ns, outage_us;
 	struct pt_order *orders; // of the records being read
 	uint32_t n_orders;
 	bool history;                                   // what is read was decided before we came

@@ -221,6 +221,9 @@ static void tell_stats(struct watch *w)
 			counters, pt_stat_docs[i].key, json_integer((json_int_t)stat[i]));
 	body = json_object();
 	(void)json_object_set_new(body, "counters", counters);
+	(void)json_object_set_new(body, "detection_us", pt_hist_summary(&w->detection_us));
+	(void)json_object_set_new(body, "switch_ns", pt_hist_summary(&w->switch_ns));
+	(void)json_object_set_new(body, "outage_us", pt_hist_summary(&w->outage_us));
 	on_write(w, pt_record_write(w->out, "stats", body, &err), &err);
 }
 

@@ -22,6 +22,24 @@ static int64_t none_if_0(uint64_t ns)
 
 // ---- the record ----
 
+// A time that came out negative was stamped by another processor at the same moment.
+static void add_time(struct pt_hist *h, int64_t from_ns, int64_t to_ns, int64_t unit_ns)
+{
+	if (from_ns != PT_NULL && to_ns != PT_NULL)
+		pt_hist_add(h, to_ns > from_ns ? (uint64_t)((to_ns - from_ns) / unit_ns) : 0);
+}
+
+static void remember(struct watch *w)
+{
+	const struct gathering *n = &w->now;
+
+	if (n->detected_ns == PT_NULL)
+		return;
+	add_time(&w->detection_us, n->last_reply_ns, n->detected_ns, PT_NS_PER_US);
+	add_time(&w->switch_ns, n->detected_ns, n->committed_ns, 1);
+	add_time(&w->outage_us, n->last_reply_ns, n->first_packet_ns, PT_NS_PER_US);
+}
+
 static void tell(struct watch *w)
 {
 	struct gathering *n = &w->now;
@@ -51,6 +69,7 @@ static void tell(struct watch *w)
 		s.probes = pt_probes_of(&n->box, &arena, &s.n_probes);
 	n->open = false;
 	n->n_paths = 0;
+	remember(w);
 	watch_tell(w, "switch", &pt_switch_schema, &s);
 }
 

@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/inotify.h>
@@ -127,6 +128,38 @@ int pt_pin_other(const char *dir, char out[PT_PIN_PATH])
 	return ret ? -ENOENT : 0;
 }
 
+static int lock_path(const char *dir, enum pt_pin_lock which, char out[PT_PIN_PATH])
+{
+	return pt_pin_path(dir, which == PT_PIN_LOCK_WATCH ? PT_PIN_LINKS : ".", out);
+}
+
+int pt_pin_lock_owner(const char *dir, enum pt_pin_lock which, pid_t *out)
+{
+	char path[PT_PIN_PATH], line[160];
+	struct stat st;
+	int pid, ret = -ESRCH;
+	unsigned major, minor;
+	unsigned long inode;
+
+	if (lock_path(dir, which, path) || stat(path, &st) < 0)
+		return -ESRCH;
+	FILE *f = fopen("/proc/locks", "re");
+	while (f && ret && fgets(line, sizeof(line), f)) {
+		const char *at = strstr(line, "FLOCK");
+		if (at &&
+			sscanf(at, "FLOCK ADVISORY WRITE %d %x:%x:%lu", &pid, &major, &minor,
+				&inode) == 4 &&
+			pid > 0 && inode == st.st_ino && major == gnu_dev_major(st.st_dev) &&
+			minor == gnu_dev_minor(st.st_dev)) {
+			*out = pid;
+			ret = 0;
+		}
+	}
+	if (f)
+		(void)fclose(f); // only read
+	return ret;
+}
+
 int pt_pin_lock(const char *dir, enum pt_pin_lock which, int *fd, struct pt_err *err)
 {
 	static const char *const why[] = {
@@ -136,7 +169,7 @@ int pt_pin_lock(const char *dir, enum pt_pin_lock which, int *fd, struct pt_err 
 	char path[PT_PIN_PATH];
 	pt_autofd lock = -1;
 
-	if (pt_pin_path(dir, which == PT_PIN_LOCK_WATCH ? PT_PIN_LINKS : ".", path))
+	if (lock_path(dir, which, path))
 		return pt_err_set(err, -ENAMETOOLONG, "%s: name too long", dir);
 	lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock < 0)

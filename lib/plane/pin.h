@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 #define PT_PIN_LINKS "links"
@@ -31,6 +33,8 @@ int pt_pin_lock(const char *dir, enum pt_pin_lock which, int *fd, struct pt_err 
 // As above, but waits up to wait_ms.
 int pt_pin_lock_wait(
 	const char *dir, enum pt_pin_lock which, int wait_ms, int *fd, struct pt_err *err);
+// The process that holds it. -ESRCH: nobody that we can see.
+int pt_pin_lock_owner(const char *dir, enum pt_pin_lock which, pid_t *out);
 // Removes every pin of ours, then dir and its parent if that is empty. Foreign files stay and make
 // it fail. Missing is fine.
 int pt_pin_remove(const char *dir, struct pt_err *err);

@@ -117,4 +117,29 @@ reap failover-a
 check "a reader that goes ends watch, though nothing is written" bash -c \
 	'timeout 5 "$@" </dev/null | head -c 0; exit "${PIPESTATUS[0]}"' - \
 	"$BIN/pt-failover" watch $(edge_opts a) $(files_of a)
+
+# apply: the same through one verb, which changes nothing the second time.
+# shellcheck disable=SC2046 # words
+apply() { "$BIN/pt-failover" apply $(edge_opts a) $(state_opts a) $(files_of a) "$@" 2>"$SCRATCH/apply.err"; }
+at() { status a '[(.paths[] | [.path, .device, .next_hop, .mode, .mark, .status, .since_ns]), .groups] | tostring'; }
+edge_is_attached() { [[ -n $(pgrep -f "pt-failover watch.*$(pin_dir a)") ]]; }
+edge_is_attached || service_start a failover
+check "apply: watch holds the files" wait_until 10 apply --quiet
+like "apply: nothing to do" "$(apply)" '^unchanged a: '
+lines_before=$(lines failover-a)
+like "apply: nor again" "$(apply)" '^unchanged a: '
+is "apply: watch was not even asked" "$(lines failover-a)" "$lines_before"
+sed -i 's/detection_threshold: .*/detection_threshold: 7/' "$CONFIG"
+like "apply: a new setting, not yet" "$(apply --dry-run)" '^would attach a'
+like "apply: takes effect by watch" "$(apply)" '^updated a: .* by pt-failover watch'
+like "apply: and is there" "$(apply)" '^unchanged a: '
+sed -i 's/detection_threshold: 7/detection_threshold: 0/' "$CONFIG"
+apply
+is "apply: a bad file is refused" $? 2
+sed -i 's/detection_threshold: 0/detection_threshold: 5/' "$CONFIG"
+reap failover-a
+like "apply: without watch as attach does" "$(apply)" '^updated a: '
+before=$(at)
+like "apply: unchanged, without watch" "$(apply)" '^unchanged a: '
+is "apply: paths and groups stay" "$(at)" "$before"
 done_testing

@@ -7,6 +7,8 @@
 # shellcheck source=tests/net/lib-edge.sh
 . "$(dirname "$0")/lib-edge.sh"
 edges_up
+printf 'metrics:\n  export_interval_secs: 1\n' >>"$SCRATCH/a/config.yaml"
+signal failover-a HUP
 stream_start
 hold 0.3
 
@@ -68,6 +70,14 @@ like "in words" "$("$BIN/pt-failover" events --from "$SCRATCH/a/spool/failover")
 drawn=$("$BIN/pt-failover" events --draw --from "$SCRATCH/a/spool/failover")
 like "and drawn" "$drawn" 'last reply -+ [0-9.]+ m?s -+> verdict -+ [0-9.]+ (ns|us) -+> commit -+ [0-9.]+ (us|ms) -+> first packet -+ [0-9.]+ ms -+> first reply'
 like "with the probes" "$drawn" 'probes \.+x+'
+# As histograms: two cuts, the second without a packet; the way back was no verdict.
+stats() { records a failover | jq -s "[.[] | select(.type == \"stats\")] | last | $1"; }
+counted() { [[ $(stats '"\(.detection_us.count) \(.switch_ns.count) \(.outage_us.count)"') = '"2 2 1"' ]]; }
+check "histograms count the switches" wait_until 5 counted
+between "detection, the sum of both, us" "$(stats .detection_us.sum)" 40000 120000
+between "verdict to commit, the sum of both, ns" "$(stats .switch_ns.sum)" 100 200000
+between "outage, us" "$(stats .outage_us.sum)" 20000 90000
+is "buckets add up" "$(stats '[.detection_us.buckets[][1]] | add')" 2
 spawn again "$BIN/pt-failover" status --pin-dir "$(pin_dir a)" --watch 1
 twice() { (($(grep -c '^PATH' "$SCRATCH/again.out") >= 2)); }
 check "status is shown again and again" wait_until 5 twice
