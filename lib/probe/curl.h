@@ -30,6 +30,7 @@
 
 struct pt_curl {
 	void *library;
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name to declare
 #define X(name) __typeof__(&curl_##name) name;
 	PT_CURL_FUNCTIONS(X)
 #undef X

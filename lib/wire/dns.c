@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/parse.h"
+
 #define HEADER_LEN 12u
 #define NAME_LEN   255u // on the wire, RFC 1035 section 2.3.4
 #define LABEL_LEN  63u
@@ -64,16 +66,14 @@ static void put16(uint8_t *p, unsigned v)
 
 int pt_dns_type_parse(const char *s, uint16_t *out)
 {
-	unsigned number = 0;
-	int used = 0;
+	uint32_t number;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcasecmp(types[i].name, s) == 0) {
 			*out = types[i].type;
 			return 0;
 		}
-	if (strncasecmp(s, "TYPE", 4) != 0 || sscanf(s + 4, "%5u%n", &number, &used) != 1 ||
-		s[4 + used] || s[4] < '0' || s[4] > '9' || !number || number > UINT16_MAX)
+	if (strncasecmp(s, "TYPE", 4) != 0 || pt_parse_u32(s + 4, 1, UINT16_MAX, &number))
 		return -EINVAL;
 	*out = (uint16_t)number;
 	return 0;
