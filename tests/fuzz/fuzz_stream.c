@@ -70,15 +70,23 @@ static bool as_stream(const char *bytes, size_t len, struct seen *out)
 		read_all(fd, NULL, NULL, out);
 }
 
+static char spool_name[] = "/dev/shm/pt-fuzz-XXXXXX";
+
+static void remove_spool(void)
+{
+	(void)rmdir(spool_name);
+}
+
 // One directory for all: only what is in it differs.
 static int spool_dir(const char **path)
 {
-	static char name[] = "/dev/shm/pt-fuzz-XXXXXX";
 	static int fd = -1;
 
-	if (fd < 0 && mkdtemp(name))
-		fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*path = name;
+	if (fd < 0 && mkdtemp(spool_name)) {
+		fd = open(spool_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)atexit(remove_spool); // left behind otherwise, and no more
+	}
+	*path = spool_name;
 	return fd;
 }
 

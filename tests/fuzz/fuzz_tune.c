@@ -74,17 +74,28 @@ static bool try_expr(const char *bytes, size_t len, char *why, size_t n)
 	return ret ? one_line(&err, "expression", why, n) : true;
 }
 
+static char state_name[] = "/dev/shm/pt-fuzz-XXXXXX";
+static struct pt_tx_state kept = PT_TX_STATE_NONE;
+
+static void remove_state(void)
+{
+	(void)unlinkat(kept.dir_fd, "tx/t/journal", 0);
+	(void)unlinkat(kept.dir_fd, "tx/t", AT_REMOVEDIR);
+	(void)unlinkat(kept.dir_fd, "tx", AT_REMOVEDIR);
+	(void)unlinkat(kept.dir_fd, "lock", 0);
+	(void)rmdir(state_name);
+}
+
 // STATE/tx/t/journal, made once; the bytes change.
 static int journal(struct pt_tx_state *state)
 {
-	static char dir[] = "/dev/shm/pt-fuzz-XXXXXX";
 	static int fd = -1;
-	static struct pt_tx_state kept = PT_TX_STATE_NONE;
 	struct pt_host host = PT_HOST_NONE;
 	struct pt_err err = { 0 };
 
-	if (fd < 0 && mkdtemp(dir) && !pt_host_open("tests/fuzz/corpus", &host, &err) &&
-		!pt_tx_state_open(&host, dir, &kept, &err)) {
+	if (fd < 0 && mkdtemp(state_name) && !pt_host_open("tests/fuzz/corpus", &host, &err) &&
+		!pt_tx_state_open(&host, state_name, &kept, &err)) {
+		(void)atexit(remove_state); // left behind otherwise, and no more
 		(void)mkdirat(kept.dir_fd, "tx", 0700);
 		(void)mkdirat(kept.dir_fd, "tx/t", 0700);
 		fd = openat(kept.dir_fd, "tx/t/journal", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
