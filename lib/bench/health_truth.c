@@ -75,8 +75,10 @@ static bool read_digits(const char *line, const char *key, uint64_t *out)
 	if (!at)
 		return false;
 	for (at += strlen(key); n < sizeof(digits) - 1 && strchr("0123456789.", *at) && *at; at++)
-		if (*at != '.')
+		if (*at != '.' && (n || *at != '0')) // a zero in front would be octal
 			digits[n++] = *at;
+	if (!n)
+		digits[n++] = '0';
 	digits[n] = '\0';
 	return pt_parse_u64(digits, 0, UINT32_MAX, out) == 0;
 }
