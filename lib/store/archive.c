@@ -171,7 +171,7 @@ static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64
 	pt_autostmt s = NULL;
 
 	(void)snprintf(sql, sizeof(sql),
-		"DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE timestamp < ?1 AND id <= ?3 "
+		"DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE timestamp < ?1 AND +id <= ?3 "
 		"LIMIT ?2)",
 		table, table);
 	int code = pt_stmt_get(db, sql, &s, NULL, err);

@@ -70,6 +70,8 @@ int pt_retain_count(struct pt_sql *db, const struct pt_retain_rule *r, int64_t b
 	return pt_sql_i64(db, sql, n, err);
 }
 
+// By the index of the time alone (+id): by id, the last step would read the whole table to find
+// that no more are due, with the lock held.
 static int delete_rows(struct pt_sql *db, const struct pt_retain_rule *r, int64_t before,
 	int64_t limit, int64_t last_id, struct pt_err *err)
 {
@@ -84,7 +86,8 @@ static int delete_rows(struct pt_sql *db, const struct pt_retain_rule *r, int64_
 			r->table, r->table);
 	else
 		(void)snprintf(sql, sizeof(sql),
-			"DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE timestamp < ?1 AND id "
+			"DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE timestamp < ?1 AND "
+			"+id "
 			"<= ?3 LIMIT ?2)",
 			r->table, r->table);
 	int code = pt_stmt_get(db, sql, &s, NULL, err);

@@ -27,7 +27,7 @@ int pt_retain_count(struct pt_sql *db, const struct pt_retain_rule *r, int64_t b
 	struct pt_err *err);
 // Deletes some of them in one short transaction; more: there may be others. Raw rows that a rollup
 // has not taken yet stay while there are rollups.
-#define PT_RETAIN_HOLD_US 20000
+#define PT_RETAIN_HOLD_US 10000 // and the commit after it
 #define PT_RETAIN_PACE                         \
 	{                                      \
 		.n = 64, .min = 8, .max = 4096 \
