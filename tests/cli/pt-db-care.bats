@@ -213,16 +213,6 @@ days() { # N
 	[ "${#lines[@]}" -eq 1 ] # nothing to do, nothing copied
 }
 
-@test "what goes is found by its time, whatever the statistics say" {
-	days 400
-	sql ANALYZE
-	for f in lib/store/retain.c lib/store/archive.c; do grep -q 'AND +id ' "$f"; done
-	q="DELETE FROM sdwan_path_health WHERE id IN (SELECT id FROM sdwan_path_health WHERE timestamp < 5 AND +id <= 9600 LIMIT 8)"
-	plan=$(sql "EXPLAIN QUERY PLAN $q")
-	echo "$plan"
-	[[ $plan == *"idx_path_health_time (timestamp<?)"* && $plan != *"rowid<"* ]]
-}
-
 @test "prune does what it said it would, and rolled up rows alone go" {
 	days 40
 	printf 'metrics:\n  retention_seconds: 2592000\n' >"$config" # 30 days: raw rows 2.5 days
