@@ -74,6 +74,7 @@ with() { # bird|frr
 	local cut_ns
 	"$1_start" 100 0 1
 	[[ -n ${PIDS[probe-a]:-} ]] || service_start a probe
+	check "$1: its session is up" wait_until 20 far_is "$1" 10.9.0.1 up # until then nothing is judged
 	check "$1: paths are up" wait_until 20 all_up a
 	check "$1: and used" wait_until 15 uses a a-fibre
 	sever fibre
