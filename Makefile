@@ -132,8 +132,7 @@ demo: tests
 INSTALLED := $(foreach p,$(PAGES),$p:share/man/man$(subst .,,$(suffix $p))/$(notdir $p)) \
              $(foreach t,$(TOOLS),completions/patronus.bash:share/bash-completion/completions/$t) \
              $(foreach u,$(wildcard etc/systemd/*),$u:lib/systemd/system/$(notdir $u)) \
-             $(foreach u,$(wildcard etc/sysusers.d/* etc/tmpfiles.d/*),$u:$(patsubst etc/%,lib/%,$u)) \
-             $(foreach u,$(wildcard etc/udev/*.rules),$u:lib/udev/rules.d/$(notdir $u)) \
+             $(foreach u,$(wildcard etc/sysusers.d/* etc/tmpfiles.d/* etc/udev/rules.d/*),$u:$(patsubst etc/%,lib/%,$u)) \
              $(foreach e,$(wildcard etc/*.yaml etc/*.nft etc/profiles/*),$e:$(patsubst etc/%,share/doc/patronus/%,$e))
 install: all
 	install -d $(DESTDIR)$(prefix)/bin

@@ -56,7 +56,7 @@ values() { # UNIT KEY: the values of a key, one a line
 	done
 	# Its directories have owners of their own.
 	for unit in drift tune@; do [ -z "$(values $unit StateDirectory)$(values $unit RuntimeDirectory)" ]; done
-	grep -q 'patronus-tune@%k.service' etc/udev/90-patronus-tune.rules
+	grep -q 'patronus-tune@%k.service' etc/udev/rules.d/90-patronus-tune.rules
 	# A maintenance that finds damage, or fails, does not stop the backup.
 	[ "$(values maintain ExecStart)" = 'pt-db maintain' ]
 	[ "$(values backup ExecStart)" = 'pt-db backup' ]

@@ -50,7 +50,7 @@ before=$(qdiscs)
 idle=$(p99 idle)
 fill bulk -P 4
 full() { (($(relay_get "wan0:$1" tx) > 8000)); } # beyond slow start
-wait_until 10 full ab && wait_until 10 full ba || bail "nothing passes"
+for way in ab ba; do wait_until 10 full $way || bail "nothing passes $way"; done
 unshaped=$(p99 unshaped)
 empty bulk
 for e in ea eb; do
@@ -60,7 +60,7 @@ for e in ea eb; do
 done
 fill bulk -P 4
 filled() { (($(sent "$1" 20) > 5000000)); }
-wait_until 10 filled ea && wait_until 10 filled eb || bail "nothing is sent"
+for e in ea eb; do wait_until 10 filled $e || bail "$e sends nothing"; done
 shaped=$(p99 shaped)
 empty bulk
 note "p99 of a probe: idle $idle us, filled $unshaped us, filled and shaped $shaped us"
