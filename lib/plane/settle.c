@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -72,6 +73,9 @@ static void *settle(void *ctx)
 
 static void start(struct pt_plane *p)
 {
+	sigset_t all, old;
+	int ret;
+
 	if (p->settle && !__atomic_load_n(&p->settle->over, __ATOMIC_ACQUIRE))
 		return; // it sees this flip, too
 	pt_settle_done(p);
@@ -79,7 +83,12 @@ static void start(struct pt_plane *p)
 	if (!p->settle)
 		return;
 	p->settle->meta = p->meta;
-	if (!pthread_create(&p->settle->thread, NULL, settle, p->settle))
+	// Signals are the caller's, who may have blocked none yet.
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
+	ret = pthread_create(&p->settle->thread, NULL, settle, p->settle);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!ret)
 		return;
 	free(p->settle);
 	p->settle = NULL;
