@@ -154,6 +154,7 @@ edges_up() { # [WRITE_CONFIG-WORDS...]
 	done
 	for s in a b; do
 		wait_until 10 all_up $s || bail "edge $s: paths do not come up: $(status $s)"
+		wait_until 5 looping "failover-$s" # else what it finds is not what it saw happen
 	done
 }
 

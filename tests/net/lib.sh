@@ -118,6 +118,9 @@ reap() {
 	wait "$pid" 2>/dev/null
 }
 
+# Waits for events: its beginning, which may take a second, is behind it.
+looping() { grep -q ep_poll "/proc/${PIDS[$1]}/wchan"; }
+
 listening() { on "$1" ss -Hltn "sport = :$2" | grep -q .; } # NODE TCP-PORT
 
 # A condition that must last (a cut, a silence), as opposed to waiting for something.
