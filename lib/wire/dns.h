@@ -8,7 +8,7 @@
 #define PT_DNS_PORT       53
 #define PT_DNS_QUERY_MAX  (12 + 255 + 4)
 #define PT_DNS_NAME_MAX   1025 // text of a name: each of its 255 bytes may be written as \DDD
-#define PT_DNS_ANSWER_MAX 8    // answers that are kept
+#define PT_DNS_ANSWER_MAX 32   // answers that are kept: 512 bytes, which we take, hold no more
 #define PT_DNS_TEXT_MAX   256  // bytes of an answer as text; what is longer is cut
 
 enum pt_dns_type {

@@ -92,6 +92,26 @@ static void kinds(void)
 	T_EQ(r.answer[4].type, 65);
 }
 
+// As many addresses as a message of 512 bytes holds.
+static void many(void)
+{
+	static const char head[] = "\x12\x34\x81\x80\0\1\0\x1e\0\0\0\0" EXAMPLE "\0\1\0\1";
+	uint8_t bytes[512];
+	size_t len = sizeof(head) - 1;
+	struct pt_dns_reply r;
+
+	memcpy(bytes, head, len);
+	for (uint8_t i = 1; i <= 30; i++, len += 16) {
+		memcpy(bytes + len, "\xc0\x0c\0\1\0\1\0\0\0\1\0\4\xc0\0\2", 15);
+		bytes[len + 15] = i;
+	}
+	T_OK(len <= sizeof(bytes));
+	T_EQ(answer(bytes, len, &r), 0);
+	T_EQ(r.n, 30);
+	T_EQ(r.n_kept, 30);
+	T_STR(r.answer[29].text, "192.0.2.30");
+}
+
 static void lies(void)
 {
 	static const struct {
@@ -165,5 +185,5 @@ static void words(void)
 }
 
 T_MAIN({ "queries are RFC 1035's", queries }, { "answers, compressed names", replies },
-	{ "each type as text", kinds }, { "what lies is refused", lies },
-	{ "types and codes by their names", words })
+	{ "each type as text", kinds }, { "thirty answers", many },
+	{ "what lies is refused", lies }, { "types and codes by their names", words })
