@@ -128,7 +128,7 @@ bool pt_bfd_receive(struct pt_bfd *b, const struct pt_bfd_control *c, struct pt_
 	if (b->polling && c->flags & PT_BFD_FINAL)
 		confirmed(b);
 	enter(b, next, reason(next));
-	return c->flags & PT_BFD_POLL;
+	return c->flags & PT_BFD_POLL && b->state != PT_BFD_ADMIN_DOWN;
 }
 
 int64_t pt_bfd_detect_ns(const struct pt_bfd *b)

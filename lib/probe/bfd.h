@@ -44,7 +44,8 @@ void pt_bfd_tune(struct pt_bfd *b, const struct pt_bfd_params *p);
 // AdminDown, and back from there to Down.
 void pt_bfd_enable(struct pt_bfd *b, bool on);
 
-// A sound packet of this session. True: an answer with the Final bit is due at once.
+// A sound packet of this session. True: an answer with the Final bit is due at once (AdminDown
+// gives none, section 6.8.6).
 bool pt_bfd_receive(struct pt_bfd *b, const struct pt_bfd_control *c, struct pt_mono now);
 // The session's state after a packet of the far end, section 6.8.6.
 enum pt_bfd_state pt_bfd_next_state(enum pt_bfd_state local, enum pt_bfd_state received);

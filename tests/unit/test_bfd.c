@@ -116,6 +116,8 @@ static void transitions(void)
 		(void)pt_bfd_receive(&b, &c, (struct pt_mono){ 1 });
 		T_EQ(b.state, rows[i].next);
 		T_EQ(b.diag, rows[i].diag == 255 ? PT_BFD_DIAG_PATH : rows[i].diag);
+		c.flags = PT_BFD_POLL;
+		T_EQ(pt_bfd_receive(&b, &c, (struct pt_mono){ 2 }), rows[i].local != A);
 	}
 }
 
