@@ -157,7 +157,8 @@ static int start_ticks(struct ping *p, bool polled)
 	if (p->n > MANY && polled) {
 		if (!p->o->count)
 			return 0;
-		if (__builtin_mul_overflow(p->o->count, p->o->interval_ns, &sending_ns))
+		if (__builtin_mul_overflow(p->o->count, p->o->interval_ns, &sending_ns) ||
+			sending_ns > INT64_MAX / 2) // there is a start to add
 			sending_ns = INT64_MAX / 2;
 		tick_ns = TICK_NS;
 	}
