@@ -13,6 +13,8 @@
 #include "bpf/clock.h"
 #include "bpf/bfd.h"
 
+#define PT_VLAN_ID 0xfff // of the tag
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 static __always_inline int pt_port_watched(__u16 port)
@@ -49,6 +51,13 @@ static __always_inline __u32 pt_session_of(
 	return path ? *path : 0;
 }
 
+// Of a VLAN device above this one, where it passes, too, and which may be another path's. What has
+// a priority alone (VLAN 0) is this device's own.
+static __always_inline int pt_is_tagged(const struct __sk_buff *skb)
+{
+	return skb->vlan_present && skb->vlan_tci & PT_VLAN_ID;
+}
+
 static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_len)
 {
 	struct pt_stamp_request probe;
@@ -59,7 +68,7 @@ static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_le
 
 	if ((skb->mark & PT_CLOCK_MASK) == PT_CLOCK_MARK)
 		return pt_clone_out(skb, l2_len);
-	if (skb->ingress_ifindex || pt_parse(skb, l2_len, &p) != PT_PARSE_OK ||
+	if (skb->ingress_ifindex || pt_is_tagged(skb) || pt_parse(skb, l2_len, &p) != PT_PARSE_OK ||
 		p.l4_proto != IPPROTO_UDP || !p.has_port || !pt_port_watched(p.dport))
 		return TC_ACT_UNSPEC;
 	if (pt_is_bfd_port(p.dport)) {
@@ -136,11 +145,15 @@ static __always_inline enum pt_stat pt_reply(
 static __always_inline int pt_watch_in(struct __sk_buff *skb, const __u32 l2_len)
 {
 	struct pt_packet p = {};
-	enum pt_parse parsed = pt_parse_pull(skb, l2_len, &p);
-	int probe = parsed == PT_PARSE_OK && p.l4_proto == IPPROTO_UDP && p.has_port &&
-		p.sport != p.dport;
+	enum pt_parse parsed;
 	enum pt_stat outcome;
+	int probe;
 
+	if (pt_is_tagged(skb))
+		return TC_ACT_UNSPEC;
+	parsed = pt_parse_pull(skb, l2_len, &p);
+	probe = parsed == PT_PARSE_OK && p.l4_proto == IPPROTO_UDP && p.has_port &&
+		p.sport != p.dport;
 	if (probe && pt_port_watched(p.sport)) {
 		outcome = pt_reply(skb, l2_len, &p);
 		pt_tally(outcome);
