@@ -138,8 +138,9 @@ static void judge(struct pt_service *s)
 		pt_service_fail(s, "the server says %lld", (long long)f->status);
 	else if (body && (!page->len || !memmem(page->data, page->len, body, strlen(body))))
 		pt_service_fail(s, "'%.64s' is not in the page", body);
-	else if (s->o.http.cert_days && f->cert_days != PT_NULL &&
-		f->cert_days < s->o.http.cert_days)
+	else if (s->o.http.cert_days && f->cert_days == PT_NULL)
+		pt_service_fail(s, "no certificate was shown");
+	else if (s->o.http.cert_days && f->cert_days < s->o.http.cert_days)
 		pt_service_fail(s, "the certificate expires in %lld days", (long long)f->cert_days);
 }
 

@@ -77,6 +77,7 @@ wrong "an unknown issuer" 'unable to get local issuer certificate' http --addres
 measure http --insecure --address 10.9.0.2 https://www.test:8443/hello
 is "--insecure takes them" "$? $(got '[.status, .cert_days] | @csv')" "0 200,-2"
 wrong "soon expired" 'expires in 19 days' http --cert-days 25 --ca "$CA" --address 10.9.0.2 https://www.test/hello
+wrong "no certificate at all" 'no certificate was shown' http --cert-days 1 http://10.9.0.2/hello
 wrong "another status" 'says 404' http http://10.9.0.2/gone
 measure http --status 200,400-404 http://10.9.0.2/gone
 is "--status takes it" "$? $(got .status)" "0 404"
