@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/parse.h"
 
 #define BPFFS_ROOT "/sys/fs/bpf"
 
@@ -135,23 +136,21 @@ static int lock_path(const char *dir, enum pt_pin_lock which, char out[PT_PIN_PA
 
 int pt_pin_lock_owner(const char *dir, enum pt_pin_lock which, pid_t *out)
 {
-	char path[PT_PIN_PATH], line[160];
+	char path[PT_PIN_PATH], line[160], pid[16], file[48], ours[48];
 	struct stat st;
-	int pid, ret = -ESRCH;
-	unsigned major, minor;
-	unsigned long inode;
+	uint32_t owner;
+	int ret = -ESRCH;
 
 	if (lock_path(dir, which, path) || stat(path, &st) < 0)
 		return -ESRCH;
+	(void)snprintf(ours, sizeof(ours), "%02x:%02x:%lu", gnu_dev_major(st.st_dev),
+		gnu_dev_minor(st.st_dev), (unsigned long)st.st_ino);
 	FILE *f = fopen("/proc/locks", "re");
 	while (f && ret && fgets(line, sizeof(line), f)) {
 		const char *at = strstr(line, "FLOCK");
-		if (at &&
-			sscanf(at, "FLOCK ADVISORY WRITE %d %x:%x:%lu", &pid, &major, &minor,
-				&inode) == 4 &&
-			pid > 0 && inode == st.st_ino && major == gnu_dev_major(st.st_dev) &&
-			minor == gnu_dev_minor(st.st_dev)) {
-			*out = pid;
+		if (at && sscanf(at, "FLOCK ADVISORY WRITE %15s %47s", pid, file) == 2 &&
+			strcmp(file, ours) == 0 && pt_parse_u32(pid, 1, INT32_MAX, &owner) == 0) {
+			*out = (pid_t)owner;
 			ret = 0;
 		}
 	}
