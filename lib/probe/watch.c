@@ -274,6 +274,7 @@ static int watch_targets(struct pt_watch *w, const struct pt_path *p, const stru
 {
 	struct pt_targets_opts o = { .path = p, .config = c, .hub = &w->hub };
 	struct pt_err why = { 0 };
+
 	if (!p->n_targets)
 		return 0;
 	for (uint32_t i = 0; i < p->n_targets && !w->http; i++)
@@ -296,6 +297,7 @@ static int watch_targets(struct pt_watch *w, const struct pt_path *p, const stru
 static uint32_t rounds(const struct pt_path *p, const struct plan *plan)
 {
 	int64_t n = plan->quality_ns / plan->period_ns;
+
 	return p->liveness == PT_LIVENESS_BFD && n > 1 ? (uint32_t)n : 1;
 }
 
@@ -306,11 +308,13 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 	struct pt_stream_opts o = stream_opts(p, c, plan->period_ns * every);
 	struct watched *new = &plan->paths[plan->n];
 	struct pt_err why = { 0 };
-	*new = (struct watched){
-		.watch = w, .id = strdup(p->id), .window_start = pt_mono_now(), .every = every
-	};
-	if (!new->id)
+	char *id = strdup(p->id);
+
+	if (!id)
 		return pt_err_set(err, -ENOMEM, "out of memory");
+	*new = (struct watched){
+		.watch = w, .id = id, .window_start = pt_mono_now(), .every = every
+	};
 	new->stream = take_stream(&w->plan, p->id, &o, new);
 	plan->n++;
 	int code = new->stream ? 0 : pt_stream_new(&o, &w->hub, &new->stream, &why);
