@@ -32,21 +32,24 @@ int pt_db_fresh(
 
 int pt_db_bench(const struct pt_db_opts *o, struct pt_db_report *out, struct pt_err *err)
 {
-	pt_autoarena arena = { 0 };
-	struct pt_config config;
+	struct pt_config config = *o->config;
 	struct pt_db_opts mine = *o;
-	char dir[PT_DB_PATH_LEN / 2];
+	char dir[PT_DB_PATH_LEN / 2], history[PT_DB_PATH_LEN];
 
 	(void)snprintf(dir, sizeof(dir), "%s/pt-bench-db-XXXXXX", o->dir);
 	if (!mkdtemp(dir))
 		return pt_err_errno(err, -errno, "%s", dir);
+	(void)snprintf(history, sizeof(history), "%s/history.db", dir);
 	mine.dir = dir;
-	int code = pt_config_load(NULL, &arena, &config, err);
+	if (!o->history)
+		mine.history = history;
 	config.health.db_persist_interval = 1; // a row a record
-	if (!code)
-		code = pt_db_ingest_bench(&mine, &config, out->ingest, err);
+	int code = pt_db_ingest_bench(&mine, &config, out->ingest, err);
 	if (!code)
 		code = pt_db_history_bench(&mine, &config, out->history, err);
+	if (!code)
+		code = pt_db_readers_bench(&mine, &config, out->readers, err);
+	pt_db_remove(history);
 	(void)rmdir(dir);
 	return code;
 }

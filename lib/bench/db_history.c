@@ -42,7 +42,7 @@ static const struct pt_bench_metric metrics[PT_DB_HISTORY_METRICS] = {
 struct history {
 	const struct pt_db_opts *o;
 	struct pt_config config;
-	char path[PT_DB_PATH_LEN];
+	const char *path;
 	int64_t newest; // seconds
 	struct pt_sql *db;
 	unsigned turn;
@@ -274,7 +274,7 @@ static int raw_once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
 int pt_db_history_bench(const struct pt_db_opts *o, const struct pt_config *c,
 	struct pt_bench_result *out, struct pt_err *err)
 {
-	struct history h = { .o = o, .config = *c };
+	struct history h = { .o = o, .config = *c, .path = o->history };
 	const struct pt_bench_plan plan = {
 		.workload = "db",
 		.metrics = metrics,
@@ -287,13 +287,7 @@ int pt_db_history_bench(const struct pt_db_opts *o, const struct pt_config *c,
 	};
 
 	h.config.metrics.retention_seconds = RAW_SHARE * SPAN_SECS;
-	if (o->history)
-		(void)snprintf(h.path, sizeof(h.path), "%s", o->history);
-	else
-		(void)snprintf(h.path, sizeof(h.path), "%s/history.db", o->dir);
 	int code = pt_bench_run(&plan, out, err);
 	finish(&h);
-	if (!o->history)
-		pt_db_remove(h.path);
 	return code;
 }

@@ -32,3 +32,6 @@ int pt_db_ingest_bench(const struct pt_db_opts *o, const struct pt_config *c,
 	struct pt_bench_result *out, struct pt_err *err);
 int pt_db_history_bench(const struct pt_db_opts *o, const struct pt_config *c,
 	struct pt_bench_result *out, struct pt_err *err);
+// Over the history, which is there.
+int pt_db_readers_bench(const struct pt_db_opts *o, const struct pt_config *c,
+	struct pt_bench_result *out, struct pt_err *err);
