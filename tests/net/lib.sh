@@ -118,8 +118,9 @@ reap() {
 	wait "$pid" 2>/dev/null
 }
 
-# Waits for events: its beginning, which may take a second, is behind it.
-looping() { grep -q ep_poll "/proc/${PIDS[$1]}/wchan"; }
+# Waits for events: its beginning, which may take a second, is behind it. Where that is in the kernel
+# depends on what the compiler has inlined.
+looping() { grep -qE 'ep_poll|epoll_wait' "/proc/${PIDS[$1]}/wchan"; }
 
 listening() { on "$1" ss -Hltn "sport = :$2" | grep -q .; } # NODE TCP-PORT
 
