@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (MIT OR GPL-2.0)
 // tc egress and ingress of a device: when did echo request n leave by it, and when did its answer
 // come? A clock beside pt-probe's, of the very same packets. For benchmarks and tests.
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -18,11 +19,13 @@ struct echo {
 	__be16 check, id, seq;
 };
 
+const volatile bool by_host; // its low 16 bits, instead of the sequence number
+
 volatile __u64 left_ns[SEQS];
 volatile __u64 came_ns[SEQS]; // the first answer
 
-// The sequence number, or -1: no echo of this type.
-static __always_inline int sequence(struct __sk_buff *skb, __u8 type)
+// Which one it is, or -1: no echo of this type.
+static __always_inline int number(struct __sk_buff *skb, __u8 type)
 {
 	struct iphdr ip;
 	struct echo icmp;
@@ -33,13 +36,15 @@ static __always_inline int sequence(struct __sk_buff *skb, __u8 type)
 		bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(ip), &icmp, sizeof(icmp)) ||
 		icmp.type != type)
 		return -1;
+	if (by_host)
+		return bpf_ntohl(type == ECHO ? ip.daddr : ip.saddr) & (SEQS - 1);
 	return bpf_ntohs(icmp.seq);
 }
 
 SEC("tc")
 int truth_out(struct __sk_buff *skb)
 {
-	int seq = sequence(skb, ECHO);
+	int seq = number(skb, ECHO);
 
 	if (seq >= 0)
 		left_ns[seq & (SEQS - 1)] = bpf_ktime_get_ns();
@@ -50,7 +55,7 @@ SEC("tc")
 int truth_in(struct __sk_buff *skb)
 {
 	__u64 now = bpf_ktime_get_ns();
-	int seq = sequence(skb, ECHO_REPLY);
+	int seq = number(skb, ECHO_REPLY);
 
 	if (seq >= 0 && !came_ns[seq & (SEQS - 1)])
 		came_ns[seq & (SEQS - 1)] = now;

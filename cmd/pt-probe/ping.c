@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "probe/ahead.h"
 
 #define TICK_NS      (20 * PT_NS_PER_MS)  // between two looks for overdue probes, at least
 #define TICK_MOST_NS (100 * PT_NS_PER_MS) // and at most
@@ -103,6 +104,16 @@ static void send_one(void *ctx, uint32_t item)
 		t->fault = 0;
 }
 
+static void soon(void *ctx, uint32_t item, unsigned stage)
+{
+	struct ping *p = ctx;
+	const struct target *t = &p->targets[item];
+	if (!stage)
+		pt_ahead_fetch(t);
+	else
+		pt_stream_soon(t->stream, stage - 1);
+}
+
 static void flush(void *ctx)
 {
 	struct ping *p = ctx;
@@ -168,7 +179,9 @@ static int start_ticks(struct ping *p, bool polled)
 
 static int start_schedule(struct ping *p)
 {
-	static const struct pt_schedule_ops ops = { .item = send_one, .batch = flush };
+	static const struct pt_schedule_ops ops = {
+		.item = send_one, .batch = flush, .soon = soon
+	};
 	struct pt_slots slots = make_slots(p);
 	bool polled = p->o->interval_ns / slots.count <= (p->n > MANY ? BURST_NS : POLL_NS);
 	int code = pt_hub_poll(&p->hub, polled);

@@ -310,7 +310,9 @@ int pt_health_bench(
 	};
 	if (!code)
 		code = pt_health_stamp(&stamp, out, err);
-	const struct pt_health_truth truth = { .nodes = &b.nodes, .tool = b.probe_tool, .o = o };
+	const struct pt_health_truth truth = {
+		.nodes = &b.nodes, .tool = b.probe_tool, .hosts = pt_buf_str(&b.hosts), .o = o
+	};
 	if (!code)
 		code = pt_health_truth(&truth, out, err);
 	pt_nodes_down(&b.nodes);

@@ -15,6 +15,7 @@ enum pt_health_metric {
 	PT_HEALTH_MEMORY,       // of a path beyond a hundred
 	PT_HEALTH_ERROR,        // of round trips, beside the clock of bench/truth.h
 	PT_HEALTH_ERROR_LOADED, // the same with all processors busy
+	PT_HEALTH_ERROR_BURST,  // of probes to all hosts, which leave in bursts
 	PT_HEALTH_METRICS
 };
 

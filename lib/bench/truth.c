@@ -37,7 +37,7 @@ static int attach(int prog, uint32_t ifindex, bool ingress, int *link)
 	return code && code != -EEXIST ? code : bpf_tc_attach(&hook, &opts);
 }
 
-int pt_truth_new(uint32_t ifindex, struct pt_truth **out, struct pt_err *err)
+int pt_truth_new(uint32_t ifindex, bool by_host, struct pt_truth **out, struct pt_err *err)
 {
 	struct pt_truth *t = calloc(1, sizeof(*t));
 
@@ -45,8 +45,12 @@ int pt_truth_new(uint32_t ifindex, struct pt_truth **out, struct pt_err *err)
 		return pt_err_errno(err, -ENOMEM, "clock");
 	t->out = t->in = -1;
 	libbpf_set_print(NULL); // what matters of it is in the error
-	t->skel = truth_bpf__open_and_load();
+	t->skel = truth_bpf__open();
 	int code = t->skel ? 0 : errno ? -errno : -EINVAL;
+	if (!code) {
+		t->skel->rodata->by_host = by_host;
+		code = truth_bpf__load(t->skel);
+	}
 	if (!code)
 		code = attach(bpf_program__fd(t->skel->progs.truth_out), ifindex, false, &t->out);
 	if (!code)
@@ -76,16 +80,16 @@ void pt_truth_reset(struct pt_truth *t)
 	memset(t->skel->bss, 0, sizeof(*t->skel->bss));
 }
 
-bool pt_truth_times(const struct pt_truth *t, uint16_t seq, uint64_t *left_ns, uint64_t *came_ns)
+bool pt_truth_times(const struct pt_truth *t, uint16_t number, uint64_t *left_ns, uint64_t *came_ns)
 {
-	*left_ns = t->skel->bss->left_ns[seq];
-	*came_ns = t->skel->bss->came_ns[seq];
+	*left_ns = t->skel->bss->left_ns[number];
+	*came_ns = t->skel->bss->came_ns[number];
 	return *left_ns && *came_ns > *left_ns;
 }
 
-int64_t pt_truth_rtt_ns(const struct pt_truth *t, uint16_t seq)
+int64_t pt_truth_rtt_ns(const struct pt_truth *t, uint16_t number)
 {
 	uint64_t left, came;
 
-	return pt_truth_times(t, seq, &left, &came) ? (int64_t)(came - left) : -1;
+	return pt_truth_times(t, number, &left, &came) ? (int64_t)(came - left) : -1;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "probe/ahead.h"
 #include "probe/kstamp.h"
 #include "probe/stream.h"
 #include "wire/stamp_auth.h"
@@ -90,6 +91,22 @@ static struct pt_stream *find(
 	return s;
 }
 
+// Fetches the memory that on_packet will need, pointer by pointer.
+static void on_soon(void *ctx, struct pt_port *port, const struct pt_port_packet *p, unsigned stage)
+{
+	struct pt_hub *h = ctx;
+	uint16_t ssid = 0;
+	if (!h->n_buckets)
+		return;
+	if (pt_port_kind(port) == PT_PORT_UDP)
+		(void)pt_stamp_ssid(p->data, p->len, &ssid); // of another mode: in vain
+	struct pt_stream **at = bucket_of(h, &p->peer, ssid);
+	if (!stage)
+		pt_ahead_fetch(at);
+	else if (*at)
+		pt_stream_soon(*at, stage - 1);
+}
+
 static void on_packet(void *ctx, struct pt_port *port, const struct pt_port_packet *p)
 {
 	struct pt_hub *h = ctx;
@@ -108,6 +125,7 @@ static void on_refused(void *ctx, struct pt_port *port, const struct pt_port_pac
 }
 
 static const struct pt_port_ops port_ops = {
+	.soon = on_soon,
 	.packet = on_packet,
 	.refused = on_refused,
 	.stamped = pt_stream_stamped,

@@ -9,13 +9,16 @@
 #include "base/clock.h"
 
 #define RX_FLAGS (SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE)
-#define TX_FLAGS                                                                              \
-	(SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | \
-		SOF_TIMESTAMPING_OPT_TSONLY)
+#define ASKED_FLAGS \
+	(SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY)
+#define TX_FLAGS (ASKED_FLAGS | SOF_TIMESTAMPING_TX_SOFTWARE)
+
+_Static_assert(PT_KSTAMP_ASK == SOF_TIMESTAMPING_TX_SOFTWARE, "linux/net_tstamp.h");
 
 bool pt_kstamp_set(int fd, unsigned which)
 {
-	int flags = (which & PT_KSTAMP_RX ? RX_FLAGS : 0) | (which & PT_KSTAMP_TX ? TX_FLAGS : 0);
+	int flags = (which & PT_KSTAMP_RX ? RX_FLAGS : 0) | (which & PT_KSTAMP_TX ? TX_FLAGS : 0) |
+		(which & PT_KSTAMP_ASKED ? ASKED_FLAGS : 0);
 	return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags)) == 0;
 }
 

@@ -10,26 +10,22 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "probe/ahead.h"
+#include "probe/departures.h"
 #include "probe/kstamp.h"
 #include "probe/port_io.h"
 #include "probe/port_open.h"
 
-#define KEYS       256  // packets that left and may still be stamped
 #define DRAIN_MOST 4096 // packets a call; a flood must not hold us
-
-// Who sent the packet that the kernel knows by this number.
-struct key {
-	void *owner;
-	uint32_t number, tag;
-};
 
 struct queued {
 	struct pt_port_dest to;
 	struct iovec iov;
 	void *owner;
 	uint32_t tag;
+	bool asks; // when it left
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[2 * CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
 };
@@ -44,6 +40,7 @@ struct pt_port {
 	int fd;    // -1: none
 	int fault; // why not
 	bool raw, rx_kernel, tx_kernel;
+	bool asks; // for stamps, packet by packet; else each has one
 	bool listening, draining, flushing;
 	unsigned ifindex; // of the device when the socket was bound to it
 	uint16_t id;      // of ICMP over a raw socket
@@ -55,8 +52,7 @@ struct pt_port {
 	struct mmsghdr out[PT_PORT_BATCH];
 	uint8_t *composed; // PT_PORT_BATCH packets
 	size_t largest;    // bytes of one
-	uint32_t next_key;
-	struct key keys[KEYS];
+	struct pt_departures left;
 
 	struct pt_inbox in, err;
 };
@@ -75,8 +71,13 @@ void pt_port_dest_set(
 
 static void set_stamps(struct pt_port *p)
 {
-	p->next_key = 0; // the kernel counts from 0 when the option turns on
-	p->rx_kernel = p->tx_kernel = pt_kstamp_set(p->fd, PT_KSTAMP_RX | PT_KSTAMP_TX);
+	// Of datagram sockets of ICMPv6 kernels before 5.18 leave control messages out.
+	bool deaf = p->o.kind == PT_PORT_ICMP && p->o.family == AF_INET6 && !p->raw;
+	unsigned how = deaf ? PT_KSTAMP_TX : PT_KSTAMP_ASKED;
+
+	pt_departures_reset(&p->left, deaf);
+	p->asks = !deaf;
+	p->rx_kernel = p->tx_kernel = pt_kstamp_set(p->fd, PT_KSTAMP_RX | how);
 	if (!p->tx_kernel)
 		p->rx_kernel = pt_kstamp_set(p->fd, PT_KSTAMP_RX);
 }
@@ -87,9 +88,7 @@ static void on_error_message(struct pt_port *p, struct msghdr *m, size_t len)
 	if (!pt_port_error_read(m, &e))
 		return;
 	if (e.stamp) {
-		struct key *k = &p->keys[e.key % KEYS];
-		if (k->owner && k->number == e.key)
-			p->ops->stamped(k->owner, k->tag, e.kernel_ns);
+		pt_departures_stamp(&p->left, e.key, e.kernel_ns, p->ops->stamped);
 		return;
 	}
 	struct pt_port_packet packet = {
@@ -99,7 +98,7 @@ static void on_error_message(struct pt_port *p, struct msghdr *m, size_t len)
 	p->ops->refused(p->ctx, p, &packet);
 }
 
-void pt_port_stamps(struct pt_port *p)
+static void read_errors(struct pt_port *p)
 {
 	int n = PT_PORT_BATCH;
 	for (unsigned left = DRAIN_MOST; p->fd >= 0 && n == PT_PORT_BATCH && left;
@@ -110,14 +109,19 @@ void pt_port_stamps(struct pt_port *p)
 	}
 }
 
+void pt_port_stamps(struct pt_port *p)
+{
+	if (p->o.icmp_errors || pt_departures_awaited(&p->left))
+		read_errors(p);
+}
+
 // After a failed send it is unknown whether the kernel has counted the packet: count anew.
 static void restart_keys(struct pt_port *p)
 {
 	if (!p->tx_kernel)
 		return;
 	(void)pt_kstamp_set(p->fd, PT_KSTAMP_RX);
-	pt_port_stamps(p);
-	memset(p->keys, 0, sizeof(p->keys));
+	read_errors(p);
 	set_stamps(p);
 }
 
@@ -127,6 +131,8 @@ static void on_ready(void *ctx, int fd, uint32_t events)
 {
 	struct pt_port *p = ctx;
 	(void)fd;
+	if (events & EPOLLERR)
+		read_errors(p); // also those that nobody waits for any more
 	(void)pt_port_drain(p); // what is left makes it ready again
 	if (events & EPOLLERR && p->fd >= 0)
 		pt_port_clear_fault(p->fd);
@@ -140,7 +146,7 @@ static void close_socket(struct pt_port *p)
 		(void)pt_loop_fd_del(p->loop, p->fd); // it was added
 	close(p->fd);
 	p->fd = -1;
-	memset(p->keys, 0, sizeof(p->keys));
+	pt_departures_reset(&p->left, false);
 }
 
 int pt_port_open(struct pt_port *p, struct pt_err *err)
@@ -154,6 +160,7 @@ int pt_port_open(struct pt_port *p, struct pt_err *err)
 		return code;
 	p->ifindex = p->o.device ? if_nametoindex(p->o.device) : 0;
 	p->fd = pt_take_fd(&fd);
+	p->in.nameless = p->raw && p->o.family == AF_INET;
 	p->dropped = 0;
 	p->n.opened++;
 	set_stamps(p);
@@ -204,26 +211,44 @@ int pt_port_queue(
 	*m = (struct msghdr){
 		.msg_name = &q->to.to, .msg_namelen = to->len, .msg_iov = &q->iov, .msg_iovlen = 1
 	};
-	if (!to->dscp)
-		return 0;
-	int tos = to->dscp << 2;
-	bool v6 = p->o.family == AF_INET6;
-	m->msg_control = &q->control;
-	m->msg_controllen = sizeof(q->control);
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(tos)),
-		.cmsg_level = v6 ? SOL_IPV6 : SOL_IP,
-		.cmsg_type = v6 ? IPV6_TCLASS : IP_TOS };
-	memcpy(CMSG_DATA(c), &tos, sizeof(tos));
 	return 0;
+}
+
+static size_t put_control(struct queued *q, size_t at, int level, int type, int value)
+{
+	struct cmsghdr c = {
+		.cmsg_len = CMSG_LEN(sizeof(value)), .cmsg_level = level, .cmsg_type = type
+	};
+
+	memcpy(q->control.bytes + at, &c, sizeof(c));
+	memcpy(q->control.bytes + at + CMSG_LEN(0), &value, sizeof(value));
+	return at + CMSG_SPACE(sizeof(value));
+}
+
+static void ask_for_stamps(struct pt_port *p)
+{
+	bool v6 = p->o.family == AF_INET6;
+
+	pt_departures_begin(&p->left);
+	for (unsigned i = 0; i < p->n_queued; i++) {
+		struct queued *q = &p->queue[i];
+		struct msghdr *m = &p->out[i].msg_hdr;
+		size_t len = 0;
+		q->asks = p->tx_kernel && pt_departures_asks(&p->left, i, p->n_queued);
+		if (q->to.dscp)
+			len = put_control(q, len, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_TCLASS : IP_TOS,
+				q->to.dscp << 2);
+		if (q->asks && p->asks)
+			len = put_control(q, len, SOL_SOCKET, SO_TIMESTAMPING, PT_KSTAMP_ASK);
+		m->msg_control = len ? &q->control : NULL;
+		m->msg_controllen = len;
+	}
 }
 
 static void note_sent(struct pt_port *p, unsigned from, unsigned n)
 {
-	for (unsigned i = from; p->tx_kernel && i < from + n; i++) {
-		uint32_t key = p->next_key++;
-		p->keys[key % KEYS] = (struct key){ p->queue[i].owner, key, p->queue[i].tag };
-	}
+	for (unsigned i = from; p->tx_kernel && i < from + n; i++)
+		pt_departures_left(&p->left, p->queue[i].owner, p->queue[i].tag, p->queue[i].asks);
 }
 
 bool pt_port_flush(struct pt_port *p)
@@ -233,6 +258,7 @@ bool pt_port_flush(struct pt_port *p)
 	if (p->flushing || !p->n_queued)
 		return false;
 	p->flushing = true;
+	ask_for_stamps(p);
 	while (at < p->n_queued && p->fd >= 0) {
 		int sent = sendmmsg(p->fd, p->out + at, p->n_queued - at, MSG_DONTWAIT);
 		if (sent > 0) {
@@ -257,20 +283,24 @@ bool pt_port_flush(struct pt_port *p)
 void pt_port_forget(struct pt_port *p, const void *owner)
 {
 	(void)pt_port_flush(p);
-	for (unsigned i = 0; i < KEYS; i++)
-		if (p->keys[i].owner == owner)
-			p->keys[i].owner = NULL;
+	pt_departures_forget(&p->left, owner);
 }
 
 // ---- what arrives ----
 
-static void on_message(struct pt_port *p, const struct mmsghdr *mm, struct pt_port_packet *packet)
+// The packets of one system call that are for us.
+struct arrived {
+	struct pt_port *port;
+	struct pt_port_packet packet[PT_PORT_BATCH];
+};
+
+static bool read_message(struct pt_port *p, const struct mmsghdr *mm, struct pt_port_packet *packet)
 {
 	struct msghdr m = mm->msg_hdr;
 	uint32_t dropped = p->dropped;
 	if (m.msg_flags & MSG_TRUNC) {
 		p->n.truncated++;
-		return;
+		return false;
 	}
 	packet->data = m.msg_iov->iov_base;
 	packet->len = mm->msg_len;
@@ -278,8 +308,38 @@ static void on_message(struct pt_port *p, const struct mmsghdr *mm, struct pt_po
 	pt_port_control_read(&m, packet, &dropped);
 	p->n.overflown += dropped - p->dropped;
 	p->dropped = dropped;
-	if (p->o.kind != PT_PORT_ICMP || pt_port_icmp_strip(p->raw, p->o.family, p->id, packet))
-		p->ops->packet(p->ctx, p, packet);
+	return p->o.kind != PT_PORT_ICMP || pt_port_icmp_strip(p->raw, p->o.family, p->id, packet);
+}
+
+static void on_soon(void *ctx, unsigned i, unsigned stage)
+{
+	struct arrived *a = ctx;
+	a->port->ops->soon(a->port->ctx, a->port, &a->packet[i], stage);
+}
+
+static void on_turn(void *ctx, unsigned i)
+{
+	struct arrived *a = ctx;
+	if (a->port->fd >= 0) // else an earlier one closed it
+		a->port->ops->packet(a->port->ctx, a->port, &a->packet[i]);
+}
+
+// Reads a batch and hands it on. Messages read, or less.
+static int take_batch(struct pt_port *p)
+{
+	static const struct pt_ahead_ops ops = { .soon = on_soon, .turn = on_turn };
+	struct arrived a; // large: only what arrived is set
+	a.port = p;
+	unsigned ours = 0;
+	int n = pt_inbox_read(&p->in, p->fd, 0);
+	struct pt_mono at = pt_mono_now();
+	int64_t real_ns = pt_wall_ns();
+	for (int i = 0; i < n; i++) {
+		a.packet[ours] = (struct pt_port_packet){ .at = at, .real_ns = real_ns };
+		ours += read_message(p, &p->in.msg[i], &a.packet[ours]);
+	}
+	pt_ahead_run(ours, &ops, &a);
+	return n;
 }
 
 bool pt_port_drain(struct pt_port *p)
@@ -291,10 +351,7 @@ bool pt_port_drain(struct pt_port *p)
 	p->draining = true;
 	pt_port_stamps(p);
 	while (p->fd >= 0 && n == PT_PORT_BATCH && left) {
-		n = pt_inbox_read(&p->in, p->fd, 0);
-		struct pt_port_packet packet = { .at = pt_mono_now(), .real_ns = pt_wall_ns() };
-		for (int i = 0; i < n && p->fd >= 0; i++)
-			on_message(p, &p->in.msg[i], &packet);
+		n = take_batch(p);
 		left -= PT_PORT_BATCH;
 	}
 	p->draining = false;

@@ -65,6 +65,9 @@ struct pt_port;
 
 // Answers that come back from a port. `owner` and `tag` are those of pt_port_queue.
 struct pt_port_ops {
+	// The packet's turn comes soon: fetch what it will need (probe/ahead.h).
+	void (*soon)(
+		void *ctx, struct pt_port *port, const struct pt_port_packet *p, unsigned stage);
 	void (*packet)(void *ctx, struct pt_port *port, const struct pt_port_packet *p);
 	void (*refused)(void *ctx, struct pt_port *port, const struct pt_port_packet *p);
 	void (*stamped)(void *owner, uint32_t tag, int64_t kernel_ns); // when it left

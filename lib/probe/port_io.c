@@ -16,9 +16,12 @@
 
 int pt_inbox_room(struct pt_inbox *b, unsigned n, size_t size)
 {
+	const bool nameless = b->nameless;
+
 	if (b->n >= n && b->size >= size)
 		return 0;
 	pt_inbox_done(b);
+	b->nameless = nameless;
 	b->n = n;
 	b->size = size;
 	b->msg = calloc(n, sizeof(*b->msg));
@@ -44,8 +47,8 @@ int pt_inbox_read(struct pt_inbox *b, int fd, int flags)
 	for (unsigned i = 0; i < b->n; i++) {
 		b->iov[i] = (struct iovec){ .iov_base = b->bytes + i * b->size,
 			.iov_len = b->size };
-		b->msg[i].msg_hdr = (struct msghdr){ .msg_name = &b->peer[i],
-			.msg_namelen = sizeof(b->peer[i]),
+		b->msg[i].msg_hdr = (struct msghdr){ .msg_name = b->nameless ? NULL : &b->peer[i],
+			.msg_namelen = b->nameless ? 0 : sizeof(b->peer[i]),
 			.msg_iov = &b->iov[i],
 			.msg_iovlen = 1,
 			.msg_control = &b->control[i],
@@ -92,6 +95,11 @@ bool pt_port_icmp_strip(bool raw, int family, uint16_t id, struct pt_port_packet
 	int skip = raw && family == AF_INET ? pt_ip4_header_len(p->data, p->len) : 0;
 	if (skip < 0 || p->len < (size_t)skip + PT_ICMP_HEADER_LEN)
 		return false;
+	if (skip) { // RFC 791: what the kernel would tell for more than it costs to look
+		p->ttl = p->data[8];
+		p->peer = (struct pt_addr){ .family = AF_INET };
+		memcpy(p->peer.bytes, p->data + 12, 4);
+	}
 	p->data += skip;
 	p->len -= (size_t)skip;
 	memcpy(&got, p->data + 4, sizeof(got)); // RFC 792: type, code, checksum, identifier

@@ -17,7 +17,8 @@ struct pt_inbox_control {
 
 struct pt_inbox {
 	unsigned n;
-	size_t size; // of one buffer
+	size_t size;   // of one buffer
+	bool nameless; // the packets themselves say whom they are from
 	struct mmsghdr *msg;
 	struct iovec *iov;
 	struct pt_inbox_control *control;
@@ -39,7 +40,8 @@ int pt_inbox_read(struct pt_inbox *b, int fd, int flags);
 void pt_port_peer(const struct msghdr *m, struct pt_port_packet *out);
 // Stamp and TTL; *dropped is the kernel's count where it tells.
 void pt_port_control_read(struct msghdr *m, struct pt_port_packet *out, uint32_t *dropped);
-// From the IP header, if there is one, to the ICMP header. False: not an answer to us.
+// From the IP header, if there is one, which tells peer and TTL, to the ICMP header. False: not an
+// answer to us.
 bool pt_port_icmp_strip(bool raw, int family, uint16_t id, struct pt_port_packet *p);
 
 // The kernel's extended error out of a message of the error queue, and whom it is from. False: none

@@ -56,7 +56,7 @@ static int set_options(int fd, bool raw, const struct pt_port_opts *o)
 		int family, level, name, value;
 	} options[] = {
 		{ AF_INET, SOL_IP, IP_TTL, o->ttl },
-		{ AF_INET, SOL_IP, IP_RECVTTL, 1 },
+		{ AF_INET, SOL_IP, IP_RECVTTL, !raw }, // else the IP header is there
 		{ AF_INET, SOL_IP, IP_MTU_DISCOVER,
 			o->small ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT },
 		{ AF_INET, SOL_IP, IP_RECVERR, o->icmp_errors },

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "probe/ahead.h"
+
 struct pt_slots pt_slots_make(uint32_t items, int64_t period_ns, int64_t spread_ns, int64_t slot_ns)
 {
 	if (spread_ns > period_ns || spread_ns < 0)
@@ -40,11 +42,30 @@ static void skip_missed(struct pt_schedule *s, int64_t since_start_ns)
 	s->missed += periods * s->slots.items;
 }
 
+// The k-th item of the slot at turn.
+static uint32_t item_of(const struct pt_schedule *s, unsigned k)
+{
+	return (uint32_t)(s->next % s->slots.count) + k * s->slots.count;
+}
+
+static void announce(void *ctx, unsigned k, unsigned stage)
+{
+	struct pt_schedule *s = ctx;
+	s->ops->soon(s->ctx, item_of(s, k), stage);
+}
+
+static void turn(void *ctx, unsigned k)
+{
+	struct pt_schedule *s = ctx;
+	s->ops->item(s->ctx, item_of(s, k));
+}
+
 static void run_slot(struct pt_schedule *s)
 {
-	for (uint32_t i = (uint32_t)(s->next % s->slots.count); i < s->slots.items;
-		i += s->slots.count)
-		s->ops->item(s->ctx, i);
+	const struct pt_ahead_ops ops = { .soon = s->ops->soon ? announce : NULL, .turn = turn };
+	uint32_t first = item_of(s, 0), count = s->slots.count;
+	if (first < s->slots.items)
+		pt_ahead_run((s->slots.items - first + count - 1) / count, &ops, s);
 	s->next++;
 	s->rounds += s->next % s->slots.count == 0;
 }

@@ -26,6 +26,8 @@ int64_t pt_slots_due_ns(const struct pt_slots *s, uint64_t n);
 struct pt_schedule_ops {
 	void (*item)(void *ctx, uint32_t item);
 	void (*batch)(void *ctx); // after all items of a wake-up; may be NULL
+	// Its turn comes soon: fetch its memory (probe/ahead.h); may be NULL.
+	void (*soon)(void *ctx, uint32_t item, unsigned stage);
 };
 
 struct pt_schedule {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "probe/ahead.h"
 #include "probe/measure.h"
 #include "wire/icmp.h"
 #include "wire/stamp_tlv.h"
@@ -348,6 +349,22 @@ const struct pt_stream_opts *pt_stream_opts(const struct pt_stream *s)
 struct pt_stream_place *pt_stream_place(struct pt_stream *s)
 {
 	return &s->place;
+}
+
+#define LINE 64 // bytes of a cache line, of most processors
+
+void pt_stream_soon(const struct pt_stream *s, unsigned stage)
+{
+	const char *at = (const char *)s;
+	if (!stage) {
+		for (size_t i = 0; i < offsetof(struct pt_stream, target); i += LINE)
+			pt_ahead_fetch(at + i);
+		return;
+	}
+	pt_ahead_fetch(&s->ring[s->track.head]);
+	pt_ahead_fetch(&s->ring[s->track.head ? s->track.head - 1 : 0]);
+	pt_ahead_fetch(s->stats.rtt.octave);
+	pt_ahead_fetch(s->ctx);
 }
 
 // ---- life ----

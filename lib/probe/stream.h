@@ -86,6 +86,9 @@ const struct pt_stream_opts *pt_stream_opts(const struct pt_stream *s);
 
 // ---- for the hub ----
 
+// Fetches its memory: stage 0 what it is made of, 1 what that points to.
+void pt_stream_soon(const struct pt_stream *s, unsigned stage);
+
 // Where it is found.
 struct pt_stream_place {
 	struct pt_stream *next; // in its bucket

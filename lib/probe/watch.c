@@ -10,6 +10,7 @@
 #include "model/budget.h"
 #include "model/config.h"
 #include "model/network.h"
+#include "probe/ahead.h"
 #include "probe/bfd_paths.h"
 #include "probe/schedule.h"
 #include "probe/stream.h"
@@ -92,6 +93,16 @@ static void probe_path(void *ctx, uint32_t item)
 {
 	struct pt_watch *w = ctx;
 	send_probe(w, &w->plan.paths[item]);
+}
+
+static void probe_soon(void *ctx, uint32_t item, unsigned stage)
+{
+	struct pt_watch *w = ctx;
+	const struct watched *p = &w->plan.paths[item];
+	if (!stage)
+		pt_ahead_fetch(p);
+	else
+		pt_stream_soon(p->stream, stage - 1);
 }
 
 static int probe_now(void *ctx, uint32_t item)
@@ -448,7 +459,9 @@ static int start(struct pt_watch *w, struct pt_err *err)
 	struct pt_mono now = pt_mono_add(pt_mono_now(), PT_HUB_WARM_NS);
 	int64_t spread = p->n * REPORT_EACH_NS;
 	static const struct pt_turns_ops turns = { .send = probe_now, .waiting = probe_waiting };
-	static const struct pt_schedule_ops parallel = { .item = probe_path, .batch = flush };
+	static const struct pt_schedule_ops parallel = {
+		.item = probe_path, .batch = flush, .soon = probe_soon
+	};
 	static const struct pt_schedule_ops in_turn = { .item = probe_in_turn };
 	static const struct pt_schedule_ops reports = { .item = report_path };
 	uint32_t starts = p->parallel ? p->n : p->n > 0;

@@ -14,7 +14,8 @@ setup() {
 	pid=$!
 	wait $pid
 	jq -es 'map(.metric) == ["cpu_per_probe", "cpu_beside_bare", "machine_per_probe", "rate",
-			"rate_cpu_per_probe", "stamp_cpu", "stamp_late", "path_memory", "rtt_error_p99", "rtt_error_loaded"]
+			"rate_cpu_per_probe", "stamp_cpu", "stamp_late", "path_memory", "rtt_error_p99", "rtt_error_loaded",
+			"rtt_error_burst"]
 		and all(.type == "bench" and .workload == "health-check" and .target == null)
 		and all(.runs == 1 or .metric == "path_memory")
 		and (map(select(.metric == "cpu_per_probe" or .metric == "rate" or .metric == "stamp_cpu")) | all(.value > 0))' \
@@ -25,7 +26,7 @@ setup() {
 		jq -es 'map(select(.baseline_name == "fping").metric) | length == 4' "$BATS_TEST_TMPDIR/out"
 	fi
 	# Stamps of the kernel, both: with ours of user space the error of a busy processor is larger.
-	jq -es 'map(select(.metric | startswith("rtt_error")).value) | length == 2 and all(. > 0 and . < 100000)' \
+	jq -es 'map(select(.metric | startswith("rtt_error")).value) | length == 3 and all(. > 0 and . < 100000)' \
 		"$BATS_TEST_TMPDIR/out"
 	[[ $(ip netns list) != *"pt-bench-$pid-"* ]]
 	[ -z "$(find /sys/fs/cgroup -maxdepth 3 -name "pt-bench-$pid")" ]

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	sigprocmask(SIG_BLOCK, &end, NULL);
-	if (pt_truth_new(if_nametoindex(argv[1]), &t, &err))
+	if (pt_truth_new(if_nametoindex(argv[1]), false, &t, &err))
 		return tool_fail(argv[1], err.msg);
 	puts("ready");
 	fflush(stdout);
