@@ -9,7 +9,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "state.h"
-#include "tune/qos.h"
+#include "tune/joined.h"
+#include "tune/marking.h"
 
 #define DEFAULT_TIMEOUT (120 * PT_NS_PER_S)
 #define DEFAULT_SETTLE  PT_NS_PER_S
@@ -81,8 +82,12 @@ void tune_tell_left(const struct pt_tx *t)
 			continue;
 		pt_log(PT_LOG_WARN, "%s%s%s: %s; to put it back:", it->device ? it->device : "",
 			it->device ? " " : "", it->key, it->trouble);
-		if (strcmp(it->key, PT_QOS_KEY) == 0 && strncmp(it->before, "default ", 8) == 0)
+		if (strcmp(it->key, "qos") == 0 && strncmp(it->before, "default ", 8) == 0)
 			fprintf(stderr, "\ttc qdisc del dev %s root\n", it->device);
+		else if (strcmp(it->key, "marking") == 0 && strcmp(it->before, "none") == 0)
+			fprintf(stderr, "\tnft delete table inet " PT_MARKING_TABLE "\n");
+		else if (strcmp(it->key, "marking") == 0)
+			fprintf(stderr, "\tmarking: %s\n", it->before);
 		else if (it->device)
 			fprintf(stderr, "\tethtool, %s: %s = %s\n", it->device, it->key,
 				it->before);
@@ -150,12 +155,12 @@ static int check_plan(struct pt_ctx *ctx, const struct tune_opts *o, struct tune
 static const char *read_back(
 	struct pt_arena *a, const struct pt_tx_item *done, const struct pt_item *it)
 {
+	const struct pt_joined *joined = pt_joined_of(done->key);
 	char word[PT_KNOB_VALUE];
 
 	if (strcmp(done->key, it->knob->key) == 0)
 		return done->after;
-	if (!done->after || strcmp(done->key, PT_QOS_KEY) != 0 ||
-		pt_qos_get(done->after, it->knob->key, word) < 0)
+	if (!done->after || !joined || pt_joined_get(joined, done->after, it->knob->key, word) < 0)
 		return NULL;
 	return pt_arena_strdup(a, word);
 }

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "state.h"
 #include "tune/files.h"
-#include "tune/qos.h"
+#include "tune/joined.h"
 
 struct standing {
 	struct pt_item item[PT_TX_MAX];
@@ -63,6 +63,8 @@ static const char *who(struct tune_work *w, const struct pt_item *it)
 	struct pt_sysctl_origin o;
 	struct pt_arena *a = &w->job.arena;
 
+	if (pt_joined_of(it->knob->key) == &pt_joined_marking)
+		return "the ruleset was flushed or loaded anew, or somebody changed the table";
 	if (it->device)
 		return "the link was reset, or another tool owns the device";
 	if (pt_sysctl_origin(&w->job.host, it->knob->key, a, &o) == 0 &&
@@ -187,7 +189,16 @@ const struct argp_option tune_reapply_options[] = {
 	{ 0 },
 };
 
-// Settings of devices: no file keeps them. Those of devices that are not there wait for them.
+// What no file keeps: settings of devices, and marking. Those of devices that are not there wait
+// for them.
+static bool is_again(const struct tune_work *w, const struct pt_item *it, const char *device)
+{
+	if (!it->device)
+		return !pt_knob_is_sysctl(it->knob);
+	return (!device || strcmp(device, it->device) == 0) &&
+		pt_nics_find(&w->job.nics, it->device);
+}
+
 static void plan_again(struct tune_work *w, struct standing *s, const char *device)
 {
 	struct pt_tuning *plan = &w->job.plan;
@@ -195,8 +206,7 @@ static void plan_again(struct tune_work *w, struct standing *s, const char *devi
 	plan->item = s->item;
 	for (unsigned i = 0; i < s->n; i++) {
 		struct pt_item *it = &s->item[i];
-		if (!it->device || !s->lasting[i] || (device && strcmp(it->device, device) != 0) ||
-			!pt_nics_find(&w->job.nics, it->device))
+		if (!s->lasting[i] || !is_again(w, it, device))
 			continue;
 		judge_runtime(w, it);
 		plan->item[plan->n++] = *it;
@@ -229,12 +239,13 @@ int tune_reapply(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
 	const struct tune_opts *o = opts;
 	struct tune_work w;
-	int code = tune_work_open(ctx, o, true, &w);
+	int code = tune_work_open(ctx, o, false, &w);
 	struct standing *s = code ? NULL : pt_arena_alloc(&w.job.arena, sizeof(*s));
 
 	(void)argc;
 	(void)argv;
-	if (!code && collect(ctx, &w, s) < 0)
+	// Devices come in crowds at a start: each waits for its turn.
+	if (!code && (pt_tx_lock(&w.state, true, &ctx->err) < 0 || collect(ctx, &w, s) < 0))
 		code = PT_EXIT_FAIL;
 	if (!code) {
 		plan_again(&w, s, o->device);

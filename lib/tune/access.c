@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "tune/qos.h"
+#include "tune/joined.h"
 
 #define NIC "nic."
 
@@ -47,13 +47,14 @@ static struct pt_knob unbounded(const char *key)
 int pt_access_read(const struct pt_access *a, const char *key, const char *device,
 	char out[PT_KNOB_VALUE], struct pt_err *err)
 {
+	const struct pt_joined *joined = pt_joined_of(key);
 	pt_autobuf text = { 0 };
 	char path[256];
 
 	if (strncmp(key, NIC, sizeof(NIC) - 1) == 0)
 		return read_device(a, key, device, out, err);
-	if (strcmp(key, PT_QOS_KEY) == 0)
-		return pt_qos_read(a->host, device, out, err);
+	if (joined)
+		return joined->read(a->host, device, out, err);
 	int rc = pt_host_sysctl_path(key, path, sizeof(path));
 	if (rc == 0)
 		rc = pt_host_read(a->host, path, &text);
@@ -67,6 +68,7 @@ int pt_access_read(const struct pt_access *a, const char *key, const char *devic
 int pt_access_write(const struct pt_access *a, const char *key, const char *device,
 	const char *value, struct pt_err *err)
 {
+	const struct pt_joined *joined = pt_joined_of(key);
 	char path[256], line[PT_KNOB_VALUE + 1];
 
 	if (strncmp(key, NIC, sizeof(NIC) - 1) == 0) {
@@ -75,8 +77,8 @@ int pt_access_write(const struct pt_access *a, const char *key, const char *devi
 				err, -ENODEV, "%s: no such device", device ? device : "?");
 		return pt_nic_write(a->nics, device, key + sizeof(NIC) - 1, value, err);
 	}
-	if (strcmp(key, PT_QOS_KEY) == 0)
-		return pt_qos_write(a->host, device, value, err);
+	if (joined)
+		return joined->write(a->host, device, value, err);
 	int rc = pt_host_sysctl_path(key, path, sizeof(path));
 	(void)snprintf(line, sizeof(line), "%s\n", value);
 	if (rc == 0)

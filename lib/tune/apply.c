@@ -16,7 +16,7 @@
 
 #include "base/cleanup.h"
 #include "tune/files.h"
-#include "tune/qos.h"
+#include "tune/joined.h"
 #include "tune/watchdog.h"
 
 extern char **environ;
@@ -28,7 +28,7 @@ static const struct {
 	int rank;
 } order[] = {
 	{ "net.ipv4.ip_forward", 0 },
-	{ PT_QOS_KEY, 5 }, // before net.core.default_qdisc, so that it is undone after that
+	{ "qos", 5 }, // before net.core.default_qdisc, so that it is undone after that
 	{ "net.netfilter.nf_conntrack_buckets", 1 },
 	{ "net.ipv4.neigh.default.gc_thresh3", 2 },
 	{ "net.ipv6.neigh.default.gc_thresh3", 2 },
@@ -41,6 +41,7 @@ static const struct {
 	{ "nic.coalesce.", 50 },
 	{ "nic.mtu", 70 },
 	{ "nic.", 60 }, // RPS, XPS
+	{ "marking", 80 },
 	{ "", 10 },
 };
 
@@ -64,7 +65,9 @@ static int by_rank(const void *a, const void *b)
 
 static bool is_written(const struct pt_item *it)
 {
-	return strncmp(it->knob->key, PT_QOS_KEY ".", 4) != 0 &&
+	const struct pt_joined *joined = pt_joined_of(it->knob->key);
+
+	return (!joined || strcmp(joined->key, it->knob->key) == 0) &&
 		(it->action == PT_TUNE_SET || it->action == PT_TUNE_ADAPT) && it->want;
 }
 
@@ -199,7 +202,7 @@ static int add_derived_of(struct snapshot *s, const struct pt_tx_item *it)
 		rc = add_conf(s, "net.ipv6.conf", "forwarding");
 	} else if (strncmp(it->key, "vm.dirty_", 9) == 0) {
 		rc = add_dirty(s);
-	} else if (it->device && !pt_qos_is(it->key)) {
+	} else if (it->device && !pt_joined_of(it->key)) {
 		rc = add_device(s, it->device);
 	}
 	return rc;
@@ -351,46 +354,57 @@ static int apply_list(struct snapshot *s, const struct pt_item **list, unsigned 
 	return PT_APPLY_DONE;
 }
 
-// The knobs of a device's shaper are one setting.
-static int add_shapers(const struct pt_apply *ap, struct pt_arena *a, const struct pt_item **list,
-	unsigned *n, struct pt_err *err)
+struct list {
+	const struct pt_item **item;
+	unsigned n;
+};
+
+static int add_joined(const struct pt_apply *ap, struct pt_arena *a, const struct pt_joined *j,
+	const char *device, struct list *list, struct pt_err *err)
 {
-	for (unsigned i = 0; i < ap->nics->n; i++) {
-		struct pt_item *it = pt_arena_alloc(a, sizeof(*it));
-		int rc = pt_qos_join(ap->plan, ap->nics->nic[i].name, a, it, err);
-		if (rc < 0)
-			return rc;
-		if (rc > 0)
-			list[(*n)++] = it;
+	struct pt_item *it = pt_arena_alloc(a, sizeof(*it));
+	int rc = pt_joined_make(j, ap->plan, device, a, it, err);
+
+	if (rc > 0)
+		list->item[list->n++] = it;
+	return rc < 0 ? rc : 0;
+}
+
+// A setting that stands already is one item (reapply); else its knobs are made one.
+static int make_list(
+	const struct pt_apply *ap, struct pt_arena *a, struct list *list, struct pt_err *err)
+{
+	int rc = 0;
+
+	list->item = pt_arena_alloc(a, (ap->plan->n + ap->nics->n + 2) * sizeof(*list->item));
+	for (unsigned i = 0; i < ap->plan->n; i++) {
+		if (is_written(&ap->plan->item[i]))
+			list->item[list->n++] = &ap->plan->item[i];
 	}
-	return 0;
+	for (unsigned i = 0; rc == 0 && i < ap->nics->n; i++)
+		rc = add_joined(ap, a, &pt_joined_qos, ap->nics->nic[i].name, list, err);
+	return rc < 0 ? rc : add_joined(ap, a, &pt_joined_marking, NULL, list, err);
 }
 
 int pt_apply_run(
 	const struct pt_apply *ap, struct pt_arena *a, struct pt_tx *out, struct pt_err *err)
 {
-	size_t room = ap->plan->n + ap->nics->n;
-	const struct pt_item **list = pt_arena_alloc(a, room * sizeof(*list) + 1);
+	struct list list = { 0 };
 	struct snapshot s = {
 		.ap = ap, .access = { ap->host, ap->nics }, .t = out, .a = a, .err = err
 	};
-	unsigned n = 0;
+	int rc = make_list(ap, a, &list, err);
 
-	for (unsigned i = 0; i < ap->plan->n; i++) {
-		if (is_written(&ap->plan->item[i]))
-			list[n++] = &ap->plan->item[i];
-	}
-	int rc = add_shapers(ap, a, list, &n, err);
 	if (rc < 0)
 		return rc;
-	if (!n)
+	if (!list.n)
 		return PT_APPLY_NOTHING;
-	qsort(list, n, sizeof(*list), by_rank);
+	qsort(list.item, list.n, sizeof(*list.item), by_rank);
 	const struct pt_tx_terms terms = { ap->profile->name, ap->timeout_ms, ap->runtime_only };
 	rc = pt_tx_begin(ap->state, a, &terms, out, err);
 	if (rc < 0)
 		return rc;
-	rc = apply_list(&s, list, n);
+	rc = apply_list(&s, list.item, list.n);
 	if (rc != PT_APPLY_DONE)
 		pt_tx_close(out);
 	return rc;

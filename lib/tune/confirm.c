@@ -13,7 +13,9 @@ static const char head[] = "# Written by pt-tune; `pt-tune unpersist' takes it b
 
 static bool is_kept(const struct pt_tx_item *it)
 {
-	return it->want && !it->device;
+	const struct pt_knob *k = it->want ? pt_knob_find(it->key) : NULL;
+
+	return k && pt_knob_is_sysctl(k);
 }
 
 // Lines of the old file whose keys this transaction does not set stay.

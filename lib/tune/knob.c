@@ -63,6 +63,7 @@ const char *const pt_knob_canon_names[] = {
 	[PT_CANON_PORTS] = "sorted, ranges merged",
 	[PT_CANON_FEATURE] = "on or off",
 	[PT_CANON_RATE] = "down to whole bytes a second",
+	[PT_CANON_DSCP] = "the code point's name, or keep",
 };
 const char *const pt_knob_op_names[] = {
 	[PT_OP_SET] = "set",
@@ -83,7 +84,7 @@ const struct pt_knob *pt_knob_find(const char *key)
 
 bool pt_knob_is_sysctl(const struct pt_knob *k)
 {
-	return k->scope <= PT_SCOPE_HOST;
+	return k->scope <= PT_SCOPE_HOST && strncmp(k->key, "marking", 7) != 0;
 }
 
 static int canonical_number(
@@ -211,6 +212,21 @@ static int canonical_feature(const char *text, char out[PT_KNOB_VALUE], struct p
 	return pt_err_set(err, -EINVAL, "'%.40s' is neither on nor off", text);
 }
 
+static int canonical_dscp(const char *text, char out[PT_KNOB_VALUE], struct pt_err *err)
+{
+	uint8_t dscp;
+
+	if (strcmp(text, "keep") != 0 && pt_parse_dscp(text, &dscp) < 0)
+		return pt_err_set(err, -EINVAL, "'%.40s' is neither a DSCP nor keep", text);
+	if (strcmp(text, "keep") == 0)
+		(void)snprintf(out, PT_KNOB_VALUE, "%s", text);
+	else if (pt_dscp_name(dscp))
+		(void)snprintf(out, PT_KNOB_VALUE, "%s", pt_dscp_name(dscp));
+	else
+		(void)snprintf(out, PT_KNOB_VALUE, "%u", dscp);
+	return 0;
+}
+
 int pt_knob_canonical(
 	const struct pt_knob *k, const char *text, char out[PT_KNOB_VALUE], struct pt_err *err)
 {
@@ -241,6 +257,8 @@ int pt_knob_canonical(
 		return canonical_ports(trimmed, out, err);
 	case PT_CANON_FEATURE:
 		return canonical_feature(trimmed, out, err);
+	case PT_CANON_DSCP:
+		return canonical_dscp(trimmed, out, err);
 	case PT_CANON_WORD:
 		break;
 	}
@@ -257,7 +275,8 @@ unsigned pt_knob_numbers(const struct pt_knob *k, const char *canonical, double 
 		v[0] = strcmp(canonical, "on") == 0;
 		return 1;
 	}
-	if (k->canon == PT_CANON_WORD || k->canon == PT_CANON_PORTS || k->canon == PT_CANON_MASK)
+	if (k->canon == PT_CANON_WORD || k->canon == PT_CANON_PORTS || k->canon == PT_CANON_MASK ||
+		k->canon == PT_CANON_DSCP)
 		return 0;
 	while (n < PT_KNOB_FIELDS && *p) {
 		char *end;

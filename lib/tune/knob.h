@@ -56,6 +56,7 @@ enum pt_knob_canon {
 	PT_CANON_PORTS,   // sorted, merged
 	PT_CANON_FEATURE, // on, off
 	PT_CANON_RATE,    // bit/s of whole bytes
+	PT_CANON_DSCP,    // its name, or keep
 };
 
 enum pt_knob_op {

@@ -81,7 +81,8 @@ static int check_value(struct loader *l, const struct pt_node *n, const struct p
 		return 0;
 	// A word that looks like a number out of range is no expression.
 	if (literal.code == -ERANGE || it->knob->canon == PT_CANON_WORD ||
-		it->knob->canon == PT_CANON_FEATURE || it->knob->canon == PT_CANON_PORTS)
+		it->knob->canon == PT_CANON_FEATURE || it->knob->canon == PT_CANON_PORTS ||
+		it->knob->canon == PT_CANON_DSCP)
 		return fail(l, n, "%s: %s", it->knob->key, literal.msg);
 	for (int i = 0; i < PT_FACT_COUNT; i++)
 		none.value[i] = NAN;

@@ -34,27 +34,15 @@ static const struct {
 // Leaves, best first.
 static const char *const leaves[] = { "cake", "fq_codel", "fq", "sfq", "pfifo" };
 
-static const struct {
-	const char *key, *word;
-} words[] = {
-	{ "qos.rate", "htb" },
-	{ "qos.default", "default" },
-	{ "qos.class.control", "control" },
-	{ "qos.class.data", "data" },
-	{ "qos.class.bulk", "bulk" },
-	{ "qos.quantum", "quantum" },
-	{ "qos.leaf", "leaf" },
+static const struct pt_joined_word words[] = {
+	{ "qos.rate", "htb", NULL },
+	{ "qos.default", "default", NULL },
+	{ "qos.class.control", "control", NULL },
+	{ "qos.class.data", "data", NULL },
+	{ "qos.class.bulk", "bulk", NULL },
+	{ "qos.quantum", "quantum", NULL },
+	{ "qos.leaf", "leaf", NULL },
 };
-
-bool pt_qos_is(const char *key)
-{
-	return strcmp(key, PT_QOS_KEY) == 0 || strncmp(key, PT_QOS_KEY ".", 4) == 0;
-}
-
-bool pt_qos_is_other(const char *text)
-{
-	return strncmp(text, "other ", 6) == 0 || strncmp(text, "part ", 5) == 0;
-}
 
 // ---- text and tree ----
 
@@ -117,30 +105,16 @@ static void tree_text(const struct pt_htb *t, char out[PT_KNOB_VALUE])
 		t->class[2].rate_bps, quantum, t->leaf);
 }
 
-int pt_qos_get(const char *text, const char *key, char out[PT_KNOB_VALUE])
+static void get(const char *text, const char *key, char out[PT_KNOB_VALUE])
 {
-	char copy[PT_KNOB_VALUE], *at = copy, *word;
-
-	(void)snprintf(out, PT_KNOB_VALUE, "none");
-	for (size_t i = 0; i < PT_ARRAY_LEN(words); i++) {
-		if (strcmp(words[i].key, key) != 0)
-			continue;
-		(void)snprintf(copy, sizeof(copy), "%s", text);
-		while (strncmp(text, "htb ", 4) == 0 && (word = strsep(&at, " "))) {
-			const char *value = strsep(&at, " ");
-			if (value && strcmp(word, words[i].word) == 0)
-				(void)snprintf(out, PT_KNOB_VALUE, "%s", value);
-		}
-		return 0;
-	}
-	return -ENOENT;
+	(void)pt_joined_get(&pt_joined_qos, text, key, out); // the key is of the table
 }
 
 static int get_rate(const char *text, const char *key, uint64_t *out, struct pt_err *err)
 {
 	char value[PT_KNOB_VALUE];
 
-	(void)pt_qos_get(text, key, value); // the key is of the table
+	get(text, key, value);
 	if (pt_parse_u64(value, 8, UINT64_MAX / 8, out) < 0)
 		return pt_err_set(err, -EINVAL, "%s: '%s' is no rate", key, value);
 	return 0;
@@ -153,7 +127,7 @@ static int parse_tree(const char *text, struct pt_htb *out, struct pt_err *err)
 
 	*out = shape();
 	int rc = get_rate(text, "qos.rate", &out->rate_bps, err);
-	(void)pt_qos_get(text, "qos.quantum", value);
+	get(text, "qos.quantum", value);
 	if (rc == 0 && strcmp(value, "auto") != 0 && strcmp(value, "none") != 0 &&
 		pt_parse_u64(value, QUANTUM_LEAST, UINT32_MAX, &quantum) < 0)
 		rc = pt_err_set(err, -EINVAL, "qos.quantum: '%s' is neither auto nor bytes", value);
@@ -168,7 +142,7 @@ static int parse_tree(const char *text, struct pt_htb *out, struct pt_err *err)
 		rc = pt_err_set(err, -EINVAL,
 			"qos.class: %" PRIu64 " bit/s together, more than qos.rate: %" PRIu64, sum,
 			out->rate_bps);
-	(void)pt_qos_get(text, "qos.default", value);
+	get(text, "qos.default", value);
 	for (unsigned i = 0; i < PT_HTB_CLASSES; i++) {
 		if (strcmp(value, classes[i].name) == 0)
 			out->fallback = classes[i].minor;
@@ -176,7 +150,7 @@ static int parse_tree(const char *text, struct pt_htb *out, struct pt_err *err)
 	if (rc == 0 && !out->fallback)
 		rc = pt_err_set(
 			err, -EINVAL, "qos.default: '%s' is none of control, data, bulk", value);
-	(void)pt_qos_get(text, "qos.leaf", value);
+	get(text, "qos.leaf", value);
 	(void)snprintf(out->leaf, sizeof(out->leaf), "%.*s", PT_QDISC_KIND - 1, value);
 	return rc;
 }
@@ -209,7 +183,7 @@ static int read_fixture(const struct pt_host *h, const char *device, char out[PT
 	return rc;
 }
 
-int pt_qos_read(
+static int read_qos(
 	const struct pt_host *h, const char *device, char out[PT_KNOB_VALUE], struct pt_err *err)
 {
 	const struct pt_htb want = shape();
@@ -240,13 +214,14 @@ static int write_tree(uint32_t ifindex, const char *text, struct pt_err *err)
 	return rc;
 }
 
-int pt_qos_write(const struct pt_host *h, const char *device, const char *text, struct pt_err *err)
+static int write_qos(
+	const struct pt_host *h, const char *device, const char *text, struct pt_err *err)
 {
 	const struct pt_htb want = shape();
 	uint32_t ifindex = 0;
 	char path[64], line[PT_KNOB_VALUE + 1];
 
-	if (pt_qos_is_other(text))
+	if (pt_joined_is_other(text))
 		return pt_err_set(
 			err, -EEXIST, "%s: somebody else's shaper cannot be built again", device);
 	if (h->root) {
@@ -308,56 +283,24 @@ int pt_qos_leaf(
 
 // ---- the plan ----
 
-static bool same_device(const struct pt_item *it, const char *device)
+static int settle(const char *text, char out[PT_KNOB_VALUE], struct pt_err *err)
 {
-	return it->device && strcmp(it->device, device) == 0;
-}
-
-// What is said later wins.
-static const char *wanted(const struct pt_tuning *plan, const char *device, const char *key)
-{
-	for (unsigned i = plan->n; i-- > 0;) {
-		const struct pt_item *it = &plan->item[i];
-		if (same_device(it, device) && strcmp(it->knob->key, key) == 0 && it->want &&
-			(it->action == PT_TUNE_SET || it->action == PT_TUNE_ADAPT ||
-				it->action == PT_TUNE_SAME))
-			return it->want;
-	}
-	return NULL;
-}
-
-int pt_qos_join(const struct pt_tuning *plan, const char *device, struct pt_arena *a,
-	struct pt_item *out, struct pt_err *err)
-{
-	char text[PT_KNOB_VALUE] = "";
 	struct pt_htb tree;
-	const struct pt_item *first = NULL;
-	size_t len = 0;
-
-	for (unsigned i = 0; i < plan->n; i++) {
-		const struct pt_item *it = &plan->item[i];
-		bool mine = same_device(it, device) && strncmp(it->knob->key, "qos.", 4) == 0;
-		if (mine && !first && it->want &&
-			(it->action == PT_TUNE_SET || it->action == PT_TUNE_ADAPT))
-			first = it;
-	}
-	for (size_t i = 0; first && i < PT_ARRAY_LEN(words) && len < sizeof(text); i++) {
-		const char *value = wanted(plan, device, words[i].key);
-		if (value)
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s",
-				len ? " " : "", words[i].word, value);
-	}
-	if (!first)
-		return 0;
 	int rc = parse_tree(text, &tree, err);
-	if (rc < 0)
-		return pt_err_wrap(err, "%s", device);
-	tree_text(&tree, text);
-	*out = (struct pt_item){ .knob = pt_knob_find(PT_QOS_KEY),
-		.device = first->device,
-		.guide = first->guide,
-		.want = pt_arena_strdup(a, text),
-		.action = PT_TUNE_SET,
-		.rule = first->rule };
-	return 1;
+
+	if (rc == 0)
+		tree_text(&tree, out);
+	return rc;
 }
+
+const struct pt_joined pt_joined_qos = {
+	.key = "qos",
+	.mark = "htb ",
+	.words = words,
+	.n = PT_ARRAY_LEN(words),
+	.per_device = true,
+	.steps = true,
+	.settle = settle,
+	.read = read_qos,
+	.write = write_qos,
+};

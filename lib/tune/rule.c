@@ -116,7 +116,7 @@ static double of_case(const struct pt_case *c, const char *name, bool *known)
 		{ "fixed", c->fixed },
 		{ "queues", c->queues },
 		{ "comment", c->comment },
-		{ "number", c->knob->canon != PT_CANON_WORD },
+		{ "number", c->knob->canon != PT_CANON_WORD && c->knob->canon != PT_CANON_DSCP },
 		{ "sysctl", pt_knob_is_sysctl(c->knob) },
 		{ "cur", c->c[c->field] },
 		{ "rps_mask", exp2(cpus > MASK_CPUS ? MASK_CPUS : cpus) - 1 },

@@ -15,6 +15,7 @@ SHIP(small, "etc/tune/sdwan-small.yaml");
 SHIP(medium, "etc/tune/sdwan-medium.yaml");
 SHIP(large, "etc/tune/sdwan-large.yaml");
 SHIP(qos, "etc/tune/sdwan-qos.yaml");
+SHIP(marking, "etc/tune/sdwan-marking.yaml");
 
 #define ROW(name, symbol)                                            \
 	{                                                            \
@@ -27,5 +28,6 @@ const struct pt_shipped_profile pt_shipped_profiles[] = {
 	ROW("sdwan-medium", medium),
 	ROW("sdwan-large", large),
 	ROW("sdwan-qos", qos),
+	ROW("sdwan-marking", marking),
 	{ 0 },
 };

@@ -85,18 +85,22 @@ static int current_fact(const struct pt_facts *f, const struct pt_knob *k, char 
 	return 0;
 }
 
-static int current_qos(const struct pt_host *h, const struct pt_nic *nic, const struct pt_knob *k,
-	char out[PT_KNOB_VALUE])
+static int current_joined(const struct pt_joined *j, const struct pt_host *h, const char *device,
+	const struct pt_knob *k, char out[PT_KNOB_VALUE])
 {
-	char tree[PT_KNOB_VALUE];
-	int rc = pt_qos_read(h, nic->name, tree, NULL);
+	char text[PT_KNOB_VALUE];
+	int rc = pt_joined_get(j, "", k->key, out); // the guide's knobs are not all words of it
 
-	return rc < 0 ? rc : pt_qos_get(tree, k->key, out);
+	if (rc == 0)
+		rc = j->read(h, device, text, NULL);
+	return rc < 0 ? rc : pt_joined_get(j, text, k->key, out);
 }
 
 int pt_tuning_current(const struct pt_host *h, const struct pt_facts *f, const struct pt_nic *nic,
 	const struct pt_knob *k, char out[PT_KNOB_VALUE])
 {
+	const struct pt_joined *joined = pt_joined_of(k->key);
+
 	if (pt_knob_is_sysctl(k))
 		return current_sysctl(h, k, out);
 	if (strncmp(k->key, NIC, sizeof(NIC) - 1) == 0) {
@@ -107,8 +111,8 @@ int pt_tuning_current(const struct pt_host *h, const struct pt_facts *f, const s
 		(void)snprintf(out, PT_KNOB_VALUE, "%s", s->value);
 		return 0;
 	}
-	if (nic && pt_qos_is(k->key))
-		return current_qos(h, nic, k, out);
+	if (joined && (nic || !joined->per_device))
+		return current_joined(joined, h, nic ? nic->name : NULL, k, out);
 	return current_fact(f, k, out);
 }
 
@@ -211,11 +215,12 @@ static bool is_nic(const struct pt_knob *k)
 
 static bool written_here(const struct pt_knob *k)
 {
+	const struct pt_joined *joined = pt_joined_of(k->key);
 	char word[PT_KNOB_VALUE];
 
 	if (is_nic(k))
 		return strcmp(k->key, "nic.qdisc") != 0;
-	return pt_knob_is_sysctl(k) || pt_qos_get("", k->key, word) == 0;
+	return pt_knob_is_sysctl(k) || (joined && pt_joined_get(joined, "", k->key, word) == 0);
 }
 
 static int settle(struct maker *m, const struct pt_profile_item *from, char value[PT_KNOB_VALUE],
@@ -274,20 +279,21 @@ static double wanted_rate(const struct maker *m, const struct pt_nic *nic)
 static void fill_case(struct maker *m, const struct pt_nic *nic)
 {
 	const struct pt_tuning_ask *ask = m->ask;
-	char tree[PT_KNOB_VALUE];
+	const struct pt_joined *joined = pt_joined_of(m->item->knob->key);
+	char text[PT_KNOB_VALUE];
 
 	pt_case_init(&m->c, m->item->knob, ask->facts);
 	m->c.profile = ask->profile;
 	m->c.host = ask->host;
+	if (joined && (nic || !joined->per_device))
+		m->c.fixed = joined->read(ask->host, nic ? nic->name : NULL, text, NULL) == 0 &&
+			pt_joined_is_other(text);
 	if (!nic)
 		return;
 	m->c.uplink = nic->rate_bps / 1e6;
 	m->c.rate = wanted_rate(m, nic);
-	if (!is_nic(m->item->knob)) {
-		m->c.fixed = pt_qos_read(ask->host, nic->name, tree, NULL) == 0 &&
-			pt_qos_is_other(tree);
+	if (!is_nic(m->item->knob))
 		return;
-	}
 	const struct pt_nic_setting *s = pt_nic_get(nic, m->item->knob->key + sizeof(NIC) - 1);
 	m->c.there = s != NULL;
 	m->c.queues = nic->queues;
@@ -381,10 +387,11 @@ int pt_tuning_make(const struct pt_tuning_ask *ask, struct pt_arena *a, struct p
 	out->item = pt_arena_alloc(a, MAX_ITEMS * sizeof(*out->item));
 	for (size_t i = 0; i < ask->profile->n_items; i++) {
 		const struct pt_profile_item *from = &ask->profile->items[i];
+		const struct pt_joined *joined = pt_joined_of(from->knob->key);
 		int rc;
 		if (!pt_tuning_wanted(ask, from->knob->key))
 			continue;
-		if (is_nic(from->knob) || pt_qos_is(from->knob->key))
+		if (is_nic(from->knob) || (joined && joined->per_device))
 			rc = add_devices(&m, from, err);
 		else
 			rc = add(&m, from, NULL, err);

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "tune/files.h"
-#include "tune/qos.h"
+#include "tune/joined.h"
 #include "tune/tx.h"
 
 static const char foreign[] = "changed by somebody else since";
@@ -27,7 +27,8 @@ static bool is_foreign(const struct pt_tx_item *it, const char *now)
 
 	if (strcmp(now, it->before) == 0)
 		return false;
-	if (!it->after && pt_qos_is(it->key)) // more than one write: broken off between them
+	const struct pt_joined *joined = pt_joined_of(it->key);
+	if (!it->after && joined && joined->steps) // broken off between them
 		return false;
 	return ours && strcmp(now, ours) != 0;
 }

@@ -20,7 +20,7 @@ body='del(.type, .v, .ts, .mono_ns, .boot, .src, .seq)'
 }
 
 @test "lint: our own profiles have nothing to refuse or adapt" {
-	for p in sdwan-base sdwan-small sdwan-medium sdwan-large sdwan-qos; do
+	for p in sdwan-base sdwan-small sdwan-medium sdwan-large sdwan-qos sdwan-marking; do
 		pt-tune lint "$p" --json >"$BATS_TEST_TMPDIR/got"
 		jq -se 'all(.action == "warn" or .action == "skip")' "$BATS_TEST_TMPDIR/got"
 	done
@@ -197,4 +197,55 @@ shaped='htb 95000000 default data control 9500000 data 76000000 bulk 9500000 qua
 	[ "$status" -ne 0 ]
 	[[ $output == *'12000000 bit/s together, more than qos.rate: 8000000'* ]]
 	[ "$(cat "$ROOT/tc/eth0")" = 'default mq' ]
+}
+
+marked='marking nft wireguard keep port 51820 control cs6 probes cs5 icmp keep limit 100'
+
+@test "marking: one setting of seven words; then nothing to do; rollback takes the whole back" {
+	put nft/marking none
+	pt-tune plan --root "$ROOT" --profile sdwan-marking --json >"$BATS_TEST_TMPDIR/got" || [ $? -eq 1 ]
+	jq -se 'length == 7 and all(.action == "set" and .before == "none" and .device == null)' "$BATS_TEST_TMPDIR/got"
+	pt-tune apply --root "$ROOT" --state "$STATE" --profile sdwan-marking --settle 0 --no-confirm --json >"$BATS_TEST_TMPDIR/got"
+	jq -se 'all(.after == .want)' "$BATS_TEST_TMPDIR/got"
+	[ "$(cat "$ROOT/nft/marking")" = "$marked" ]
+	[ ! -e "$ROOT/etc/sysctl.d/zz-patronus.conf" ] # it is no sysctl
+	pt-tune plan --root "$ROOT" --profile sdwan-marking
+	pt-tune verify --root "$ROOT" --state "$STATE"
+	put nft/marking none # the ruleset was flushed, or the machine was started
+	run pt-tune drift --root "$ROOT" --state "$STATE"
+	[ "$status" -eq 1 ]
+	[[ $output == *"flushed or loaded anew"* ]]
+	pt-tune reapply --root "$ROOT" --state "$STATE" --if eth0
+	[ "$(cat "$ROOT/nft/marking")" = "$marked" ]
+	pt-tune rollback --root "$ROOT" --state "$STATE"
+	pt-tune rollback --root "$ROOT" --state "$STATE"
+	[ "$(cat "$ROOT/nft/marking")" = none ]
+}
+
+@test "marking: bulk in EF, a foreign table, a word that is no DSCP, a flood" {
+	put nft/marking none
+	while IFS='|' read -r text rule; do
+		profile "marking: {$text}"
+		run pt-tune plan --root "$ROOT" --profile "$P"
+		echo "$text -> $status $output"
+		[[ $output == *"$rule"* ]]
+		[[ $rule == MARK-LIMIT || $status -eq 3 ]]
+	done <<-'END'
+		wireguard: ef|MARK-EF
+		wireguard: 46|MARK-EF
+		backend: iptables-append|MARK-RULES
+		backend: tc|MARK-BACKEND
+		icmp: cs5, icmp_limit: 100000|MARK-LIMIT
+	END
+	profile 'marking: {probes: gold}'
+	run pt-tune plan --root "$ROOT" --profile "$P"
+	[ "$status" -eq 2 ]
+	[[ $output == *"p.yaml:3:19: marking.probes: 'gold' is neither a DSCP nor keep"* ]]
+	put nft/marking 'other 1234abcd'
+	run pt-tune apply --root "$ROOT" --state "$STATE" --profile sdwan-marking --no-confirm
+	[ "$status" -eq 3 ]
+	[[ $output == *MARK-FOREIGN* ]]
+	[ "$(cat "$ROOT/nft/marking")" = 'other 1234abcd' ]
+	rm "$ROOT/nft/marking" # a kernel without nftables
+	pt-tune plan --root "$ROOT" --profile sdwan-marking -v | grep -q '^S *marking.probes'
 }
