@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// pt-tune check, diagnose: statements about the host, each with its evidence and a cure.
+// pt-tune check: statements about the host, each with its evidence and a cure.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ const struct argp_option tune_check_options[] = {
 	{ 0 },
 };
 
-static const struct pt_column columns[] = {
+const struct pt_column tune_finding_columns[] = {
 	{ .key = "good", .heading = "GOOD" },
 	{ .key = "id", .heading = "ID" },
 	{ .key = "list", .heading = "LIST" },
@@ -31,7 +31,7 @@ static const struct pt_column columns[] = {
 	{ .key = NULL },
 };
 
-static enum pt_scale scale_of(const struct pt_facts *f, const char *scale)
+enum pt_scale tune_scale_of(const struct pt_facts *f, const char *scale)
 {
 	const char *p = tune_scale_profile(f, scale);
 	bool told = scale && strcmp(scale, "auto") != 0;
@@ -61,17 +61,9 @@ static void put_evidence(struct pt_emit *e, const struct pt_finding *f, const st
 	pt_emit_str(e, b.len ? b.data : NULL);
 }
 
-struct show {
-	struct pt_ctx *ctx;
-	struct pt_reading r;
-	bool lists[PT_LIST_COUNT];
-	bool all; // those that are good too
-	unsigned bad;
-};
-
-static int put_findings(struct show *s, struct pt_emit *e)
+int tune_put_findings(struct tune_show *s, const struct pt_finding *f, struct pt_emit *e)
 {
-	for (const struct pt_finding *f = pt_findings; f->id; f++) {
+	for (; f->id; f++) {
 		enum pt_state state;
 		if (!s->lists[f->list])
 			continue;
@@ -100,7 +92,7 @@ void tune_sleep(int64_t ns)
 		continue;
 }
 
-static int run(struct show *s, const struct tune_opts *o, struct tune_job *j)
+static int run(struct tune_show *s, const struct tune_opts *o, struct tune_job *j)
 {
 	struct pt_emit *e;
 
@@ -115,12 +107,12 @@ static int run(struct show *s, const struct tune_opts *o, struct tune_job *j)
 		s->r.first = first;
 		s->r.seconds = (double)o->window_ns / 1e9;
 	}
-	s->r.scale = scale_of(&j->facts, o->scale);
+	s->r.scale = tune_scale_of(&j->facts, o->scale);
 	s->lists[PT_LIST_VERY_LARGE] &= s->r.scale == PT_SCALE_VERY_LARGE;
 	if (pt_emit_new(s->ctx->json ? PT_EMIT_JSON : PT_EMIT_TABLE, stdout, &e) < 0)
 		return PT_EXIT_FAIL;
-	pt_emit_table(e, "findings", columns);
-	int rc = put_findings(s, e);
+	pt_emit_table(e, "findings", tune_finding_columns);
+	int rc = tune_put_findings(s, pt_findings_check, e);
 	if (pt_emit_end(e) < 0 || rc < 0)
 		return PT_EXIT_FAIL;
 	return s->bad ? PT_EXIT_NO : PT_EXIT_OK;
@@ -128,35 +120,12 @@ static int run(struct show *s, const struct tune_opts *o, struct tune_job *j)
 
 int tune_check(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
-	struct show s = { .ctx = ctx, .all = true };
+	struct tune_show s = { .ctx = ctx, .all = true };
 	struct tune_job j;
 
 	(void)argc;
 	(void)argv;
 	for (int l = PT_LIST_REQUIREMENT; l <= PT_LIST_VERY_LARGE; l++)
-		s.lists[l] = true;
-	int code = run(&s, opts, &j);
-	tune_job_done(&j);
-	return code;
-}
-
-int tune_diagnose(struct pt_ctx *ctx, int argc, char **argv, void *opts)
-{
-	struct show s = { .ctx = ctx, .all = ctx->verbose > 0 || ctx->json };
-	struct tune_job j;
-
-	for (int i = 0; i < argc; i++) {
-		int l = PT_LIST_CPU;
-		while (l < PT_LIST_COUNT && strcmp(argv[i], pt_finding_list_names[l]) != 0)
-			l++;
-		if (l == PT_LIST_COUNT) {
-			(void)pt_err_set(&ctx->err, -EINVAL,
-				"diagnose: '%s' is none of cpu, mem, db, net", argv[i]);
-			return PT_EXIT_USAGE;
-		}
-		s.lists[l] = true;
-	}
-	for (int l = PT_LIST_CPU; !argc && l < PT_LIST_COUNT; l++)
 		s.lists[l] = true;
 	int code = run(&s, opts, &j);
 	tune_job_done(&j);

@@ -77,6 +77,12 @@ int tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 	case TUNE_OPT_TEXTFILE:
 		o->textfile = arg;
 		return 0;
+	case TUNE_OPT_TO:
+		o->to = arg;
+		return 0;
+	case TUNE_OPT_URL:
+		o->url = arg;
+		return 0;
 	case TUNE_OPT_STATE:
 		o->state = arg;
 		return 0;

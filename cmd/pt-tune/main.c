@@ -104,7 +104,7 @@ static const struct pt_verb verbs[] = {
 		.doc = "Name the knobs that a counter asks for, and no others" },
 	{ .name = "diagnose",
 		.run = tune_diagnose,
-		OPTIONS(tune_check_options),
+		OPTIONS(tune_diagnose_options),
 		.args = "[cpu|mem|db|net...]",
 		.max_args = -1,
 		.need = PT_NEED_JSON | PT_NEED_NETNS,

@@ -4,6 +4,7 @@
 #include "base/cli.h"
 #include "base/clock.h"
 #include "base/emit.h"
+#include "tune/finding.h"
 #include "tune/host.h"
 #include "tune/tuning.h"
 
@@ -40,6 +41,8 @@ enum {
 	TUNE_OPT_RUNTIME_ONLY,
 	TUNE_OPT_FORCE,
 	TUNE_OPT_TEXTFILE,
+	TUNE_OPT_TO,
+	TUNE_OPT_URL,
 };
 
 #define TUNE_MAX_GLOBS 32
@@ -51,6 +54,7 @@ struct tune_opts {
 	int64_t window_ns;
 	bool man, here, bpf;
 	const char *state, *textfile;
+	const char *to, *url;                                      // of diagnose
 	const char *probe[TUNE_MAX_GLOBS], *allow[TUNE_MAX_GLOBS]; // ids alone
 	unsigned n_probe, n_allow;
 	int64_t timeout_ns, extend_ns, settle_ns; // 0: not given
@@ -83,6 +87,34 @@ const char *tune_scale_profile(const struct pt_facts *f, const char *scale);
 // Rows of a plan as a table, or as `tune` records with --json. all: those without news too.
 int tune_put_items(struct pt_ctx *ctx, const struct pt_item *items, unsigned n, bool all);
 
+// Statements about the host, as rows.
+struct tune_show {
+	struct pt_ctx *ctx;
+	struct pt_reading r;
+	bool lists[PT_LIST_COUNT];
+	bool all; // those that are good too
+	unsigned bad;
+};
+extern const struct pt_column tune_finding_columns[];
+enum pt_scale tune_scale_of(const struct pt_facts *f, const char *scale);
+// Those of `f`, which ends with id NULL, that are of a list to be shown.
+int tune_put_findings(struct tune_show *s, const struct pt_finding *f, struct pt_emit *e);
+
+// Facts that diagnose adds, and rows of its own; what cannot be had stays unknown, and is told in
+// one line unless the host has none of it.
+struct pt_config;
+struct pt_sql;
+struct tune_store {
+	struct pt_config *config; // in the job's arena
+	struct pt_sql *db;        // NULL: none
+};
+void tune_store_open(struct pt_ctx *ctx, struct tune_job *j, struct tune_store *out);
+void tune_store_facts(struct pt_ctx *ctx, const struct tune_store *st, struct pt_facts *f);
+int tune_store_rows(struct tune_show *s, const struct tune_store *st, struct pt_emit *e);
+void tune_store_close(struct tune_store *st);
+void tune_far_facts(struct pt_ctx *ctx, const struct tune_opts *o, struct pt_facts *f);
+void tune_url_facts(struct pt_ctx *ctx, const struct tune_opts *o, struct pt_facts *f);
+
 int tune_plan(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_lint(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_profile(struct pt_ctx *ctx, int argc, char **argv, void *opts);
@@ -90,7 +122,8 @@ int tune_check(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_diagnose(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_measure(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_advise(struct pt_ctx *ctx, int argc, char **argv, void *opts);
-extern const struct argp_option tune_check_options[], tune_measure_options[], tune_advise_options[];
+extern const struct argp_option tune_check_options[], tune_diagnose_options[],
+	tune_measure_options[], tune_advise_options[];
 void tune_sleep(int64_t ns);
 int tune_apply(struct pt_ctx *ctx, int argc, char **argv, void *opts);
 int tune_confirm(struct pt_ctx *ctx, int argc, char **argv, void *opts);

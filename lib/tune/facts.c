@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,9 @@ static void read_database(const struct pt_host *h, struct pt_facts *f)
 	bool vacuums = head[52] || head[53] || head[54] || head[55];
 	f->value[PT_FACT_db_auto_vacuum] = !vacuums ? 0 : head[67] ? 2 : 1;
 	f->value[PT_FACT_db_bytes] = (double)st.st_size;
+	f->value[PT_FACT_db_free] = f->value[PT_FACT_db_page_size] *
+		(double)((uint32_t)head[36] << 24 | (uint32_t)head[37] << 16 |
+			(uint32_t)head[38] << 8 | head[39]);
 	if (fstatvfs(fd, &vfs) == 0 && !h->root)
 		f->value[PT_FACT_disk_free] = (double)vfs.f_bavail * (double)vfs.f_frsize;
 	if (fstatat(h->root_fd, "var/lib/patronus/sdwan.db-wal", &st, 0) == 0)
@@ -254,6 +258,9 @@ static void read_inventory(const struct pt_host *h, struct pt_facts *f)
 	const json_t *sites = json_object_get(j, "sites");
 	if (json_is_array(sites))
 		f->value[PT_FACT_sites] = (double)json_array_size(sites);
+	const json_t *paths = json_object_get(j, "paths");
+	if (json_is_array(paths))
+		f->value[PT_FACT_paths] = (double)json_array_size(paths);
 }
 
 // A fixture says in ROOT/facts, "name number" a line, what no file of a root could tell.
@@ -285,6 +292,7 @@ void pt_facts_read(const struct pt_host *h, struct pt_facts *out)
 	read_system(h, out);
 	read_database(h, out);
 	read_inventory(h, out);
+	pt_facts_read_files(h, out);
 	pt_facts_read_network(h, out);
 	pt_facts_read_counters(h, out);
 	pt_facts_read_processes(h, out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What rules, profiles and findings may know about a host: one number each, NaN where it is not
-// known. Counters run since boot.
+// known. Counters run since boot. pt_facts_read leaves those to others that take time or a window:
+// thread_*, hot_share, db_hour_ms to sites_alone, far_* and url_*.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,7 +80,54 @@ struct pt_host;
 	X(cpu_softirq, 1, "ticks", "of it in softirqs")                                      \
 	X(cpu_iowait, 1, "ticks", "of it waiting for a disk")                                \
 	X(cpu_steal, 1, "ticks", "of it taken by the hypervisor")                            \
-	X(ctxt, 1, "", "context switches")
+	X(ctxt, 1, "", "context switches")                                                   \
+	X(oom_kills, 1, "", "processes killed for lack of memory")                           \
+	X(paths, 0, "", "paths in the inventory")                                            \
+	X(pt_procs, 0, "", "processes of Patronus")                                          \
+	X(pt_ticks, 1, "ticks", "CPU time of Patronus")                                      \
+	X(probe_ticks, 1, "ticks", "of it pt-probe's")                                       \
+	X(decide_ticks, 1, "ticks", "of it pt-select's and pt-failover's")                   \
+	X(store_ticks, 1, "ticks", "of it pt-db's and pt-serve's")                           \
+	X(log_ticks, 1, "ticks", "CPU time of those who keep logs")                          \
+	X(pt_pss, 0, "bytes", "memory of Patronus, what is shared divided")                  \
+	X(pt_anon, 0, "bytes", "of it its own, swapped or not")                              \
+	X(pt_preload_lost, 0, "", "its processes without a library that LD_PRELOAD names")   \
+	X(pt_heap_prof, 0, "", "its processes whose allocator profiles")                     \
+	X(pt_throttled, 1, "", "times that its control group's quota held it up")            \
+	X(thread_busy, 0, "%", "of a CPU, taken by the busiest thread of Patronus")          \
+	X(thread_spin, 0, "%", "of the time, one that never sleeps ran or waited for a CPU") \
+	X(thread_wakes, 0, "1/s", "times that one of its threads wakes")                     \
+	X(hot_share, 0, "%", "of its CPU time, in one function")                             \
+	X(cfg_debug, 0, "", "logging.level is debug")                                        \
+	X(cfg_probes, 0, "1/s", "probes that config.yaml asks for")                          \
+	X(cfg_cache, 0, "bytes", "page caches of all the pool's connections")                \
+	X(cfg_retention, 0, "s", "metrics.retention_seconds")                                \
+	X(log_bytes, 0, "bytes", "logs on disk")                                             \
+	X(spool_bytes, 0, "bytes", "spool segments, in memory")                              \
+	X(db_free, 0, "bytes", "of the database unused")                                     \
+	X(db_locked, 0, "%", "of five looks that found its write lock taken")                \
+	X(disk_ios, 1, "", "operations of the database's disk")                              \
+	X(disk_ms, 1, "ms", "that they took, summed")                                        \
+	X(disk_busy_ms, 1, "ms", "that the disk was busy")                                   \
+	X(disk_rotates, 0, "", "the disk turns")                                             \
+	X(db_hour_ms, 0, "ms", "the last hour of the path with most rows, read")             \
+	X(db_scans, 0, "", "of the guide's queries that read a whole table")                 \
+	X(db_oldest, 0, "s", "age of the oldest health record")                              \
+	X(path_loss, 0, "%", "worst loss of the newest health records")                      \
+	X(path_queue_ms, 0, "ms", "worst p95 beyond the least round trip, of these")         \
+	X(sites_alone, 0, "", "sites with less than two paths up")                           \
+	X(far_loss, 0, "%", "pt-probe ping to --to")                                         \
+	X(far_min_ms, 0, "ms", "its least round trip")                                       \
+	X(far_p95_ms, 0, "ms", "its 95th percentile")                                        \
+	X(far_hop_loss, 0, "%", "loss that begins at a hop, by pt-probe trace")              \
+	X(far_mtu, 0, "bytes", "what fits through, by pt-probe mtu")                         \
+	X(far_mtu_own, 0, "bytes", "what our device takes")                                  \
+	X(far_hole, 0, "", "too big packets vanish without a word")                          \
+	X(url_lookup_ms, 0, "ms", "until --url's name was known, by pt-probe http")          \
+	X(url_connect_ms, 0, "ms", "from there to the connection")                           \
+	X(url_tls_ms, 0, "ms", "from there to the end of the TLS handshake")                 \
+	X(url_wait_ms, 0, "ms", "from there to the first byte")                              \
+	X(url_total_ms, 0, "ms", "the whole")
 
 enum pt_fact {
 	PT_FACT_NONE,
@@ -107,3 +155,5 @@ enum pt_fact pt_fact_find(const char *name); // PT_FACT_NONE: no such fact
 void pt_facts_derive(struct pt_facts *f);
 // b - a of a counter; NAN where either is not known, or where it ran backwards.
 double pt_facts_moved(const struct pt_facts *a, const struct pt_facts *b, enum pt_fact fact);
+// Whether a process of this name is one of Patronus' own; pt-tune, which asks, is not.
+bool pt_process_is_ours(const char *comm);

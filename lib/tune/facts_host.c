@@ -80,16 +80,20 @@ void pt_facts_read_processes(const struct pt_host *h, struct pt_facts *f)
 			pt_cleanup_fd(&fd);
 		return;
 	}
-	f->value[PT_FACT_irqbalance] = 0;
+	f->value[PT_FACT_irqbalance] = f->value[PT_FACT_pt_procs] = 0;
 	while ((d = readdir(dir))) {
 		if (!isdigit((unsigned char)d->d_name[0]))
 			continue;
 		(void)snprintf(path, sizeof(path), "proc/%.16s/comm", d->d_name);
 		if (pt_host_read(h, path, &name) < 0)
 			continue;
-		if (strcmp(pt_buf_str(&name), "irqbalance\n") == 0)
+		if (name.len)
+			name.data[strcspn(name.data, "\n")] = '\0';
+		const char *comm = pt_buf_str(&name);
+		if (strcmp(comm, "irqbalance") == 0)
 			f->value[PT_FACT_irqbalance] = 1;
-		if (strcmp(pt_buf_str(&name), "pt-serve\n") == 0)
+		if (strcmp(comm, "pt-serve") == 0)
 			read_limits(h, d->d_name, f);
+		pt_facts_add_process(h, d->d_name, comm, f);
 	}
 }

@@ -57,6 +57,14 @@ static double link_used(const struct pt_reading *r)
 	return 100 * bytes * 8 / r->seconds / (r->now->value[PT_FACT_uplink_mbit] * 1e6);
 }
 
+static double grown(const struct pt_reading *r)
+{
+	if (!r->first || r->seconds <= 0)
+		return NAN;
+	double d = r->now->value[PT_FACT_pt_anon] - r->first->value[PT_FACT_pt_anon];
+	return d < 0 ? 0 : d / r->seconds; // NaN stays
+}
+
 bool pt_reading_lookup(void *ctx, const char *name, double *out)
 {
 	const struct pt_reading *r = ctx;
@@ -72,6 +80,12 @@ bool pt_reading_lookup(void *ctx, const char *name, double *out)
 		{ "softirq", share(r, PT_FACT_cpu_softirq) },
 		{ "iowait", share(r, PT_FACT_cpu_iowait) },
 		{ "steal", share(r, PT_FACT_cpu_steal) },
+		{ "probe_busy", share(r, PT_FACT_probe_ticks) },
+		{ "decide_busy", share(r, PT_FACT_decide_ticks) },
+		{ "store_busy", share(r, PT_FACT_store_ticks) },
+		{ "log_busy", share(r, PT_FACT_log_ticks) },
+		{ "grown", grown(r) },
+		{ "seconds", r->first ? r->seconds : (double)NAN },
 		{ "mem_used", 100 * (1 - now[PT_FACT_ram_avail] / now[PT_FACT_ram]) },
 		{ "link_used", link_used(r) },
 	};

@@ -4,6 +4,9 @@
 // cure. Conditions are expressions over the facts, and
 //   need_cpus, need_ram, need_mbit      what the scale asks for
 //   busy, softirq, iowait, steal        percent of CPU time
+//   probe_busy, decide_busy, store_busy, log_busy   the same of Patronus' stages, and of logs
+//   grown                               bytes that Patronus' own memory grew by in a second
+//   seconds                             between the readings
 //   mem_used, link_used                 percent
 //   d_COUNTER                           how far a counter moved
 // Shares and movements are those between two readings, or since boot where there is one only.
@@ -35,7 +38,8 @@ struct pt_finding {
 	const char *evidence[3]; // names that are shown with their values; NULL ends
 	const char *cure;
 };
-extern const struct pt_finding pt_findings[]; // ends with id NULL
+// Each ends with id NULL: the lists up to PT_LIST_VERY_LARGE, and those from PT_LIST_CPU.
+extern const struct pt_finding pt_findings_check[], pt_findings_diagnose[];
 
 enum pt_scale { PT_SCALE_SMALL, PT_SCALE_MEDIUM, PT_SCALE_LARGE, PT_SCALE_VERY_LARGE };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# pt-tune check, diagnose, advise, measure: on a host made of files.
+# pt-tune check, advise, measure: on a host made of files.
 
 # shellcheck disable=SC2154 # set by bats and tune.bash
 bats_require_minimum_version 1.5.0
@@ -47,47 +47,6 @@ good() { # ID [OPTION...]: what check or diagnose says of it
 	put run/patronus/network.json "$(jq -nc '{sites: [range(2001) | {}]}')"
 	[ "$(advice)" -eq 5 ]
 	[ "$(advice --scale large)" -eq 0 ]
-}
-
-@test "diagnose: nothing on a quiet host; each counter has its finding" {
-	pt-tune diagnose --root "$ROOT" >"$BATS_TEST_TMPDIR/out"
-	[ "$(good CPU-BUSY)" = yes ]
-	put proc/stat $'cpu  9000 0 500 100 0 0 4000 0 0 0\nctxt 1'
-	[ "$(good CPU-BUSY)" = no ]
-	put proc/net/softnet_stat '00001000 00000003 00000002 00000000'
-	[ "$(good NET-BACKLOG)" = no ]
-	[ "$(good CPU-SQUEEZE)" = no ]
-	put proc/net/stat/arp_cache $'entries  table_fulls\n00000002  0000000a\n00000002  00000000'
-	[ "$(good NET-NEIGH)" = no ]
-	put proc/net/netstat $'TcpExt: ListenOverflows PruneCalled RcvPruned TCPMemoryPressures TCPMTUPFail\nTcpExt: 4 1 0 2 9'
-	for id in NET-LISTEN MEM-TCP MEM-PRUNE NET-MTUPROBE; do [ "$(good "$id")" = no ]; done
-	put proc/pressure/memory 'some avg10=35.00 avg60=0 avg300=0 total=0'
-	[ "$(good MEM-PRESSURE)" = no ]
-	put proc/sys/net/netfilter/nf_conntrack_max 1000
-	put proc/sys/net/netfilter/nf_conntrack_count 900
-	[ "$(good NET-CONNTRACK)" = no ]
-	put facts 'qdisc_drops 500'
-	[ "$(good NET-QDISC)" = no ]
-	run pt-tune diagnose --root "$ROOT" mem
-	[ "$status" -eq 1 ]
-	[[ $output == *MEM-TCP* && $output != *NET-* && $output != *CPU-* ]]
-	run pt-tune diagnose --root "$ROOT" weather
-	[ "$status" -eq 64 ]
-}
-
-@test "diagnose db: what the file's own header says" {
-	mkdir -p "$ROOT/var/lib/patronus"
-	sqlite3 "$ROOT/var/lib/patronus/sdwan.db" 'PRAGMA page_size=8192; PRAGMA auto_vacuum=2; PRAGMA journal_mode=wal; CREATE TABLE t(a);' >/dev/null
-	[ "$(good DB-MODE)" = yes ]
-	[ "$(good DB-AUTOVACUUM)" = yes ]
-	profile 'sqlite: {page_size: 4096, journal_mode: wal, auto_vacuum: incremental}'
-	pt-tune plan --root "$ROOT" --profile "$P" --json | jq -se '
-		(.[0] | .before == "8192" and .rule == "DB-PAGESIZE") and (.[1].action == "same")
-		and (.[2].action == "same")' || [ "${PIPESTATUS[0]}" -eq 3 ]
-	rm "$ROOT"/var/lib/patronus/*
-	sqlite3 "$ROOT/var/lib/patronus/sdwan.db" 'CREATE TABLE t(a);'
-	[ "$(good DB-MODE)" = no ]
-	[ "$(good DB-AUTOVACUUM)" = no ]
 }
 
 @test "advise: names the knobs whose counter moved, and no others" {
