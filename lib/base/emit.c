@@ -26,7 +26,8 @@ struct pt_emit {
 	struct pt_arena words; // TABLE: text of all rows so far
 	const char **cells;    // and where each cell's is
 	size_t n_cells, cap_cells;
-	json_t *doc, *rows, *row; // JSON: doc holds rows; NDJSON: row alone
+	json_t *row;     // JSON, NDJSON: the open one
+	unsigned n_rows; // JSON: written of the table in hand
 	int err;
 };
 
@@ -38,8 +39,6 @@ int pt_emit_new(enum pt_emit_kind kind, FILE *out, struct pt_emit **res)
 		return -ENOMEM;
 	e->kind = kind;
 	e->out = out;
-	if (kind == PT_EMIT_JSON)
-		e->doc = json_object();
 	*res = e;
 	return 0;
 }
@@ -48,6 +47,11 @@ static void put(struct pt_emit *e, const char *bytes, size_t n)
 {
 	if (!e->err && fwrite(bytes, 1, n, e->out) != n)
 		e->err = errno ? -errno : -EIO;
+}
+
+static void puts_text(struct pt_emit *e, const char *text)
+{
+	put(e, text, strlen(text));
 }
 
 // Characters, not bytes: what a terminal advances by (wide glyphs aside).
@@ -112,6 +116,8 @@ static void finish_table(struct pt_emit *e)
 		pt_emit_null(e); // a verb that stopped in the middle of a row
 	if (e->kind == PT_EMIT_TABLE)
 		put_table(e);
+	if (e->kind == PT_EMIT_JSON)
+		puts_text(e, e->n_rows ? "\n  ]" : "]");
 	e->any_table = true;
 	e->columns = NULL;
 }
@@ -150,8 +156,10 @@ void pt_emit_table(struct pt_emit *e, const char *name, const struct pt_column *
 		e->n_columns++;
 	e->at = e->n_columns;
 	if (e->kind == PT_EMIT_JSON) {
-		e->rows = json_array();
-		(void)json_object_set_new(e->doc, name, e->rows);
+		puts_text(e, e->any_table ? ",\n  \"" : "{\n  \"");
+		puts_text(e, name);
+		puts_text(e, "\": [");
+		e->n_rows = 0;
 	}
 	if (e->kind == PT_EMIT_CSV) {
 		if (e->any_table)
@@ -170,8 +178,6 @@ void pt_emit_row(struct pt_emit *e)
 	e->at = 0;
 	if (e->kind == PT_EMIT_JSON || e->kind == PT_EMIT_NDJSON)
 		e->row = json_object();
-	if (e->kind == PT_EMIT_JSON)
-		(void)json_array_append_new(e->rows, e->row);
 }
 
 // Names come from files and from the network: no escape sequence reaches the terminal.
@@ -190,6 +196,20 @@ static void add_text(struct pt_emit *e, const char *text)
 			abort();
 	}
 	e->cells[e->n_cells++] = copy;
+}
+
+// As json_dumps would have written it in the whole document, which need not fit into memory.
+static void put_json_row(struct pt_emit *e)
+{
+	pt_autofree char *text = json_dumps(e->row, JSON_INDENT(2) | REAL_DIGITS);
+
+	pt_buf_puts(&e->scratch, e->n_rows++ ? ",\n    " : "\n    ");
+	for (const char *p = text ? text : "{}"; *p; p++)
+		*p == '\n' ? pt_buf_puts(&e->scratch, "\n    ") : pt_buf_putc(&e->scratch, *p);
+	put(e, e->scratch.data, e->scratch.len);
+	pt_buf_clear(&e->scratch);
+	json_decref(e->row);
+	e->row = NULL;
 }
 
 // The one way into a row: its value for machines (owned) and its words for people.
@@ -214,6 +234,8 @@ static void add(struct pt_emit *e, json_t *value, const char *csv, const char *t
 		break;
 	}
 	json_decref(value);
+	if (e->kind == PT_EMIT_JSON && last)
+		put_json_row(e);
 	if (e->kind == PT_EMIT_NDJSON && last) {
 		pt_autofree char *line = json_dumps(e->row, JSON_COMPACT | REAL_DIGITS);
 		pt_buf_puts(&e->scratch, line ? line : "{}");
@@ -307,15 +329,12 @@ void pt_emit_strs(struct pt_emit *e, const char *const *values, unsigned n)
 int pt_emit_end(struct pt_emit *e)
 {
 	finish_table(e);
-	if (e->kind == PT_EMIT_JSON) {
-		pt_autofree char *text = json_dumps(e->doc, JSON_INDENT(2) | REAL_DIGITS);
-		pt_buf_puts(&e->scratch, text ? text : "{}");
-		end_line(e, "\n");
-	}
+	if (e->kind == PT_EMIT_JSON)
+		puts_text(e, e->any_table ? "\n}\n" : "{}\n");
 	if (!e->err && fflush(e->out))
 		e->err = -errno;
 	int err = e->err;
-	json_decref(e->doc);
+	json_decref(e->row);
 	pt_buf_done(&e->scratch);
 	free(e->cells);
 	free(e);

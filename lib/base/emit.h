@@ -20,7 +20,8 @@ struct pt_column {
 	bool right; // numbers align right
 };
 
-// JSON: {"<name>": [ {...}, ... ]} for one table, all tables of a run in one object.
+// JSON: {"<name>": [ {...}, ... ]} for one table, all tables of a run in one object, each under a
+// name of its own. Rows are written as they come, but for PT_EMIT_TABLE, which keeps them all.
 int pt_emit_new(enum pt_emit_kind kind, FILE *out, struct pt_emit **res);
 void pt_emit_table(struct pt_emit *e, const char *name, const struct pt_column *columns);
 void pt_emit_row(struct pt_emit *e);

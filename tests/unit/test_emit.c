@@ -111,6 +111,28 @@ static void json_document(void)
 	T_STR(json_string_value(json_object_get(row, "k")), "bad ? utf\x1b[31m");
 }
 
+// Byte for byte what jansson makes of the whole.
+static void json_is_written_as_it_comes(void)
+{
+	pt_autofree char *text = render(PT_EMIT_JSON, fill_two);
+	pt_autojson json_t *j = json_loads(text, 0, NULL);
+	pt_autofree char *whole = json_dumps(j, JSON_INDENT(2));
+	char *half = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&half, &len);
+	struct pt_emit *e = NULL;
+
+	T_EQ(strlen(text), strlen(whole) + 1);
+	T_OK(strncmp(text, whole, strlen(whole)) == 0);
+	T_EQ(pt_emit_new(PT_EMIT_JSON, f, &e), 0);
+	fill(e);
+	(void)fflush(f);
+	T_HAS(half, "\"mos_milli\": -5,\n      \"tags\": []\n    }"); // no row is kept
+	T_EQ(pt_emit_end(e), 0);
+	fclose(f);
+	free(half);
+}
+
 static void several_tables(void)
 {
 	pt_autofree char *text = render(PT_EMIT_TABLE, fill_two);
@@ -167,6 +189,7 @@ static void stream_errors_are_reported(void)
 
 T_MAIN({ "table: aligned by characters, no control bytes", table }, { "CSV", csv },
 	{ "NDJSON", ndjson }, { "JSON document", json_document },
+	{ "JSON is written as it comes", json_is_written_as_it_comes },
 	{ "several tables", several_tables }, { "no table at all", no_table_at_all },
 	{ "reals print short", reals_print_short },
 	{ "stream errors are reported", stream_errors_are_reported })
