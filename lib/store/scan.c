@@ -310,13 +310,13 @@ static bool take_header(struct line *l, int key)
 	case KEY_TS:
 		return take_ts(l->scan, &l->at, &r->ts_us);
 	case KEY_MONO:
-		return take_i64(&l->at, &r->mono_ns);
+		return take_i64(&l->at, &r->mono_ns) && r->mono_ns >= 0;
 	case KEY_BOOT:
 		return take_text(&l->at, &r->boot);
 	case KEY_SRC:
 		return take_text(&l->at, &r->src);
 	default:
-		return take_i64(&l->at, &r->seq);
+		return take_i64(&l->at, &r->seq) && r->seq >= 0;
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/sql.h"
 
 #define SLOTS        4096 // a power of two
@@ -91,15 +92,18 @@ void pt_seen_forget(struct pt_seen *s)
 
 int pt_seen_write(struct pt_seen *s, struct pt_sql *db, struct pt_err *err)
 {
+	int64_t now = pt_wall_us() / 1000000;
 	pt_autostmt up = NULL;
+	// A clock that ran ahead must not have said the last word for as long as it was ahead.
 	int code = pt_stmt_get(db,
 		"UPDATE sites SET last_seen=?2 WHERE id=(SELECT dest_site_id FROM paths WHERE "
-		"id=?1) AND ifnull(last_seen, 0) < ?2",
+		"id=?1) AND (ifnull(last_seen, 0) < ?2 OR last_seen > ?3)",
 		&up, NULL, err);
 	for (unsigned i = 0; !code && i < s->n_dirty; i++) {
 		const struct slot *k = &s->slot[s->dirty[i]];
 		pt_stmt_bind_bytes(up, 1, k->path, k->len);
 		pt_stmt_bind_i64(up, 2, k->timestamp);
+		pt_stmt_bind_i64(up, 3, now);
 		code = pt_stmt_run(up, err);
 	}
 	pt_seen_forget(s);

@@ -170,6 +170,7 @@ int pt_sql_open(const char *path, enum pt_sql_mode mode, struct pt_sql **out, st
 	if (!db || !(db->path = strdup(path)))
 		return pt_err_errno(err, -ENOMEM, "%s", path);
 	db->max_idle = PT_SQL_CACHE_SIZE;
+	db->released = true;
 
 	int flags = mode == PT_SQL_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	int rc = sqlite3_open_v2(path, &db->db, flags | SQLITE_OPEN_NOMUTEX, NULL);

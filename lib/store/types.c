@@ -85,6 +85,8 @@ static int read_header(const json_t *record, struct pt_store_record *r, struct p
 			json_is_integer(seq) ? "mono_ns" : "seq");
 	r->seq = json_integer_value(seq);
 	r->mono_ns = json_integer_value(mono);
+	if (r->seq < 0 || r->mono_ns < 0)
+		return pt_err_set(err, -EINVAL, "%s: negative", r->seq < 0 ? "seq" : "mono_ns");
 	return 0;
 }
 

@@ -251,11 +251,16 @@ static void hostile_records(void)
 		T_EQ(put(bad[i].type, 100, 100, bad[i].body), -EINVAL);
 		T_HAS(err.msg, bad[i].why);
 	}
+	// The mark of a source would be taken for NULL, and no transaction would pass with it.
+	T_EQ(put_as("h/n", "b", "stats", 1, INT64_MIN, ""), -EINVAL);
+	T_HAS(err.msg, "seq: negative");
+	T_EQ(put_as("h/n", "b", "stats", INT64_MIN, 1, ""), -EINVAL);
+	T_HAS(err.msg, "mono_ns: negative");
 	T_EQ(put_as("", "b", "nonsense", 1, 1, ""), 0);
 	// A bad one does not stand in the way of a good one.
 	T_EQ(put("traffic", 5, 5, "\"path\": \"'); DROP TABLE paths; --\""), 0);
 	next_pass();
-	T_EQ(pt_ingest_counts(ingest)->malformed, PT_ARRAY_LEN(bad));
+	T_EQ(pt_ingest_counts(ingest)->malformed, PT_ARRAY_LEN(bad) + 2);
 	T_EQ(pt_ingest_counts(ingest)->unknown, 1);
 	T_EQ(pt_ingest_counts(ingest)->rows, 1);
 	T_SQL(db, "SELECT count(*) FROM traffic_stats WHERE path_id LIKE '%DROP TABLE%'", 1);
@@ -375,6 +380,28 @@ static void status_and_last_seen_follow(void)
 	end();
 }
 
+static void a_clock_ahead_is_not_believed_for_long(void)
+{
+	static const char ahead[] = "9998-01-01T00:00:00.000000Z";
+	const char *now = ts;
+
+	begin();
+	T_EQ(pt_sql_exec(db,
+		     "INSERT INTO sites (id) VALUES ('west'), ('east');"
+		     "INSERT INTO paths (id, source_site_id, dest_site_id) VALUES "
+		     "('p1', 'west', 'east')",
+		     &err),
+		0);
+	ts = ahead;
+	T_EQ(put("health", 1, 1, HEALTH), 0);
+	next_pass();
+	ts = now;
+	T_EQ(put("health", 2, 2, HEALTH), 0);
+	next_pass();
+	T_SQL(db, "SELECT last_seen FROM sites WHERE id = 'east'", 1795428007);
+	end();
+}
+
 static void spool_position_is_part_of_it(void)
 {
 	struct pt_spool_pos pos = { .position = 7, .fingerprint = 7 };
@@ -422,5 +449,7 @@ T_MAIN({ "every field of every type has its column", every_field_has_its_column 
 	{ "the common fields are needed", common_fields_are_needed },
 	{ "health is persisted as configured", health_is_persisted_as_configured },
 	{ "path and site status, last_seen", status_and_last_seen_follow },
+	{ "a clock that ran ahead is not believed for long",
+		a_clock_ahead_is_not_believed_for_long },
 	{ "the spool position is part of the transaction", spool_position_is_part_of_it },
 	{ "any number of sources", any_number_of_sources })

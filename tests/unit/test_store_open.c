@@ -72,6 +72,9 @@ static void creation_settings(void)
 	config.database.page_size = 8192;
 	pt_autosql db = create();
 	T_NEED(db);
+	pt_autosql again = NULL;
+	T_EQ(pt_store_open(path, PT_SQL_WRITE, &config, &again, NULL), 0);
+	T_EQ(pt_sql_held_us(again), 0); // it has kept nobody out yet: no rest is due
 	char mode[16];
 	struct stat st;
 	T_EQ(number(db, "PRAGMA page_size"), 8192);

@@ -94,8 +94,14 @@ static void what_is_odd_is_left(void)
 		START "\"path\":\"p\",\"path\":\"q\"}",                   // twice
 		START "\"path\":\"p\",\"seq\":6}",                        // twice, a common one
 		START "\"path\":\"p\",\"type\":\"traffic\"}",             //
-		"{\"type\":\"rumour\",\"v\":1}",                          // no table
-		"{\"v\":1,\"type\":\"traffic\"}",                         // not in front
+		"{\"type\":\"traffic\",\"v\":1,\"ts\":\"2026-11-23T10:00:07.250000Z\",\"mono_ns\":-"
+		"5,"
+		"\"boot\":\"b\",\"src\":\"h/t\",\"seq\":6,\"path\":\"p\"}", // before any boot
+		"{\"type\":\"traffic\",\"v\":1,\"ts\":\"2026-11-23T10:00:07.250000Z\",\"mono_ns\":"
+		"5,"
+		"\"boot\":\"b\",\"src\":\"h/t\",\"seq\":-6,\"path\":\"p\"}", //
+		"{\"type\":\"rumour\",\"v\":1}",                             // no table
+		"{\"v\":1,\"type\":\"traffic\"}",                            // not in front
 	};
 
 	for (size_t i = 0; i < PT_ARRAY_LEN(odd); i++) {
