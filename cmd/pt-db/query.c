@@ -72,6 +72,25 @@ static void emit_value(struct pt_emit *e, const struct pt_stmt *s, int column)
 	}
 }
 
+// A join has the names of both tables: as SQLite itself tells them apart, the second is name:1, so
+// that an object of JSON has both.
+static const char *name_column(
+	const struct pt_stmt *s, int i, const struct pt_column *before, struct pt_arena *arena)
+{
+	const char *name = pt_stmt_column_name(s, i);
+	pt_autobuf other = { 0 };
+
+	pt_buf_puts(&other, name);
+	for (int k = 0, n = 1; k < i; k++) {
+		if (strcmp(before[k].key, pt_buf_str(&other)) != 0)
+			continue;
+		pt_buf_clear(&other);
+		pt_buf_printf(&other, "%s:%d", name, n++);
+		k = -1; // that may be somebody's name, too
+	}
+	return pt_arena_strdup(arena, pt_buf_str(&other));
+}
+
 // Named after the statement; numbers of the first row decide the alignment.
 static const struct pt_column *columns_of(const struct pt_stmt *s, bool row, struct pt_arena *arena)
 {
@@ -80,7 +99,7 @@ static const struct pt_column *columns_of(const struct pt_stmt *s, bool row, str
 
 	for (int i = 0; i < n; i++) {
 		enum pt_sql_type type = row ? pt_stmt_type(s, i) : PT_SQL_TEXT;
-		columns[i].key = pt_arena_strdup(arena, pt_stmt_column_name(s, i));
+		columns[i].key = name_column(s, i, columns, arena);
 		columns[i].heading = columns[i].key;
 		columns[i].right = type == PT_SQL_INT || type == PT_SQL_REAL;
 	}
@@ -109,9 +128,20 @@ static int print_rows(struct pt_stmt *s, enum pt_emit_kind kind, struct pt_err *
 	return code;
 }
 
-static bool blank(const char *sql)
+// What is behind the first statement may be blank or a comment.
+static int need_last(struct pt_sql *db, const char *rest, struct pt_err *err)
 {
-	return sql[strspn(sql, " \t\r\n;")] == '\0';
+	const char *at = rest;
+
+	while (*at) {
+		pt_autostmt s = NULL;
+		const char *next = at;
+		if (pt_stmt_get(db, at, &s, &next, NULL) || s)
+			return pt_err_set(
+				err, -EINVAL, "one statement at a time, what is: %s", rest);
+		at = next > at ? next : at + strlen(at);
+	}
+	return 0;
 }
 
 static int run_one(struct pt_sql *db, const char *sql, enum pt_emit_kind kind, struct pt_err *err)
@@ -123,8 +153,9 @@ static int run_one(struct pt_sql *db, const char *sql, enum pt_emit_kind kind, s
 		return code;
 	if (!s)
 		return pt_err_set(err, -EINVAL, "no statement in: %s", sql);
-	if (!blank(rest))
-		return pt_err_set(err, -EINVAL, "one statement at a time, what is: %s", rest);
+	code = need_last(db, rest, err);
+	if (code)
+		return code;
 	if (!pt_stmt_readonly(s))
 		return pt_err_set(err, -EROFS, "only reads, this writes: %s", sql);
 	return print_rows(s, kind, err);
@@ -168,10 +199,13 @@ static int print_plan(
 	};
 	pt_autobuf explain = { 0 };
 	pt_autostmt s = NULL;
+	const char *rest = NULL;
 	struct pt_emit *e = NULL;
 
 	pt_buf_printf(&explain, "EXPLAIN QUERY PLAN %s", sql);
-	int code = pt_stmt_get(db, pt_buf_str(&explain), &s, NULL, err);
+	int code = pt_stmt_get(db, pt_buf_str(&explain), &s, &rest, err);
+	if (!code)
+		code = need_last(db, rest, err);
 	if (code)
 		return code;
 	if (pt_emit_new(kind, stdout, &e))

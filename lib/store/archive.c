@@ -25,8 +25,8 @@ static const char *const tables[] = { "sdwan_path_health", "traffic_stats", "tra
 	"decisions", "switches", "stats" };
 #define TABLES PT_ARRAY_LEN(tables)
 
-static void name_day(const struct pt_sql *db, const char *dir, int64_t start, char day[16],
-	char *path, size_t len)
+static int name_day(const struct pt_sql *db, const char *dir, int64_t start, char day[16],
+	char path[PATH_LEN], struct pt_err *err)
 {
 	const char *slash = strrchr(pt_sql_path(db), '/');
 	const char *name = slash ? slash + 1 : pt_sql_path(db);
@@ -36,8 +36,9 @@ static void name_day(const struct pt_sql *db, const char *dir, int64_t start, ch
 
 	(void)gmtime_r(&t, &tm);
 	(void)strftime(day, 16, "%Y-%m-%d", &tm);
-	(void)snprintf(path, len, "%s/%.*s-%s.db", dir,
+	int n = snprintf(path, PATH_LEN, "%s/%.*s-%s.db", dir,
 		dot && dot > name ? (int)(dot - name) : (int)strlen(name), name, day);
+	return n < PATH_LEN ? 0 : pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", dir);
 }
 
 // The first day that has a row; -ENOENT: none.
@@ -221,8 +222,9 @@ int pt_archive_run(struct pt_sql *db, const struct pt_config *config,
 						: pt_err_errno(err, -errno, "%s", o->dir);
 	while (!code && (code = oldest_day(db, &d.start, err)) == 0 && d.start + DAY <= o->before) {
 		d.rows = 0;
-		name_day(db, o->dir, d.start, d.name, d.path, sizeof(d.path));
-		code = copy_day(db, config, &d, err);
+		code = name_day(db, o->dir, d.start, d.name, d.path, err);
+		if (!code)
+			code = copy_day(db, config, &d, err);
 		for (size_t i = 0; !code && i < TABLES; i++)
 			code = delete_table(db, tables[i], d.start + DAY, d.last_id[i], out, err);
 		out->days++;

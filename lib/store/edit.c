@@ -62,8 +62,12 @@ static json_t *list_of(const struct pt_field *f, const char *text)
 	pt_autofree char *copy = strdup(text);
 	char *rest = copy, *item;
 
-	while (copy && (item = strsep(&rest, ",")))
-		(void)json_array_append_new(list, scalar(f->item, item));
+	while (copy && (item = strsep(&rest, ","))) {
+		if (json_array_append_new(list, scalar(f->item, item)) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
 	return list;
 }
 
@@ -98,11 +102,13 @@ int pt_edit_set(enum pt_entity e, json_t *obj, const char *pair, struct pt_err *
 	}
 	if (strcmp(key, "id") == 0)
 		return pt_err_set(err, -EINVAL, "id: cannot change: remove it and add another");
-	if (!eq[1])
+	if (!eq[1]) {
 		(void)json_object_del(obj, key);
-	else
-		(void)json_object_set_new(obj, key,
-			f->kind == PT_KIND_LIST ? list_of(f, eq + 1) : scalar(f->kind, eq + 1));
+		return 0;
+	}
+	json_t *value = f->kind == PT_KIND_LIST ? list_of(f, eq + 1) : scalar(f->kind, eq + 1);
+	if (json_object_set_new(obj, key, value) != 0) // there is none of bytes that are no text
+		return pt_err_set(err, -EINVAL, "%s: not a value in UTF-8", key);
 	return 0;
 }
 
@@ -168,6 +174,8 @@ static int carry_out(struct pt_sql *db, const struct pt_edit *e, const struct pt
 		code = pt_inventory_read(db, &network, NULL, err);
 	if (!code)
 		code = pt_inventory_check(network, err);
+	if (code == -EINVAL && e->kind == PT_CHANGE_REMOVE)
+		pt_err_wrap(err, "%s %s: still needed", pt_entity_name(e->entity), e->id);
 	if (!code && e->publish && !e->dry_run)
 		code = pt_publish_begin(e->publish, network, file, err);
 	return code ? code : e->dry_run ? -ECANCELED : 0;

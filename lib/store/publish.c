@@ -47,6 +47,16 @@ static bool has_content(const char *path, const char *text)
 	return have && fread(have, 1, want + 1, f) == want && memcmp(have, text, want) == 0;
 }
 
+// What no rename replaces shows before the commit.
+static int need_file(const char *path, struct pt_err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return pt_err_errno(err, -EISDIR, "%s", path);
+	return 0;
+}
+
 static int write_temp(struct pt_publish *p, const char *text, struct pt_err *err)
 {
 	// One name for all: the lock keeps others out, and what a killed one left is overwritten.
@@ -82,6 +92,8 @@ int pt_publish_begin(
 	if (!p.path || !json || asprintf(&text, "%s\n", json) < 0)
 		return pt_err_errno(err, -ENOMEM, "%s", path);
 	int code = lock_dir(&p, err);
+	if (!code)
+		code = need_file(path, err);
 	if (code)
 		return code;
 	p.unchanged = has_content(path, text);
@@ -98,8 +110,13 @@ int pt_publish_end(struct pt_publish *p, struct pt_err *err)
 {
 	if (!p->temp)
 		return 0;
-	if (rename(p->temp, p->path) != 0)
-		return pt_err_errno(err, -errno, "%s", p->path);
+	if (rename(p->temp, p->path) != 0) {
+		int code = -errno;
+		return pt_err_set(err, code,
+			"%s: %s: the database has the change, this file has not: pt-db apply "
+			"writes it again",
+			p->path, strerrordesc_np(-code));
+	}
 	free(pt_take(&p->temp));
 	return 0;
 }

@@ -63,7 +63,7 @@ static void quote(struct pt_buf *out, const char *text, char mark)
 	pt_buf_putc(out, mark);
 }
 
-// A view in front of each table: names without a schema mean it.
+// A view in front of each table, and of each view: names without a schema mean it.
 static int make_view(struct pt_sql *db, const char *table, const struct shard *shards, unsigned n,
 	struct pt_err *err)
 {
@@ -89,8 +89,8 @@ static int make_views(struct pt_sql *db, const struct shard *shards, unsigned n,
 
 	if (!code)
 		code = pt_stmt_get(db,
-			"SELECT name FROM main.sqlite_schema WHERE type='table' AND name NOT LIKE "
-			"'sqlite%'",
+			"SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND "
+			"name NOT LIKE 'sqlite%'",
 			&s, NULL, err);
 	while (!code && (code = pt_stmt_step(s, err)) > 0)
 		code = make_view(db, pt_stmt_text(s, 0), shards, n, err);

@@ -280,6 +280,9 @@ days() { # N
 	run -0 pt explain --json "SELECT * FROM sdwan_path_health WHERE path_id = 'p' AND timestamp > 5"
 	jq -e '.plan | length == 1 and .[0].advice == "" and (.[0].step | contains("idx_path_health_path_time"))' <<<"$output"
 	run -2 pt explain 'SELEKT'
+	run -2 pt explain 'SELECT 1; DELETE FROM meta'
+	[[ $output == *"one statement at a time, what is:  DELETE FROM meta" ]]
+	run -0 pt explain 'SELECT 1; -- it is'
 	days 1
 	run -0 --separate-stderr pt stats --json
 	jq -e '.tables[] | select(.table == "sdwan_path_health") | .rows == 24 and .last - .first == 82800' <<<"$output"

@@ -217,6 +217,23 @@ sql() { sqlite3 "$db" "$1"; }
 	[ "$(pt query --json "$q" | jq -c '.rows[0]')" = '{"n":1,"t":"a,\"b","z":null,"r":1.5,"b":"X'"'"'0AFF'"'"'"}' ]
 	[ "$(pt query --csv "$q" | tr -d '\r')" = $'n,t,z,r,b\n1,"a,""b",,1.5,X'"'"'0AFF'"'" ]
 	[ "$(pt query --json "SELECT id FROM sites" | jq -c .)" = '{"rows":[]}' ]
+	# A join: the names of both tables.
+	q="SELECT 1 AS id, 2 AS id, 3 AS \"id:1\", 4 AS id -- all four"
+	[ "$(pt query --json "$q" | jq -c '.rows[0]')" = '{"id":1,"id:1":2,"id:1:1":3,"id:2":4}' ]
+	[ "$(pt query --csv "$q;" | head -1 | tr -d '\r')" = id,id:1,id:1:1,id:2 ]
+}
+
+@test "rows of any number are printed in little memory" {
+	pt init -q
+	q="WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 200000) SELECT x, 'text ' || x AS t FROM c"
+	for how in --json --csv; do
+		(
+			ulimit -v 65536
+			pt query "$how" "$q" >"$BATS_TEST_TMPDIR/out$how"
+		)
+	done
+	[ "$(jq -r '.rows | "\(length) \(.[199999].t)"' "$BATS_TEST_TMPDIR/out--json")" = "200000 text 200000" ]
+	[ "$(tail -1 "$BATS_TEST_TMPDIR/out--csv")" = $'200000,text 200000\r' ]
 }
 
 @test "query refuses to write and passes SQLite's words on" {
@@ -325,7 +342,7 @@ hand() { # VERB WORD...
 		path set west-east-lte dest=nowhere|2|there is no site "nowhere"
 		policy set voice match.colour=x|2|colour: no such key
 		policy set voice strategy=random|2|strategy
-		site remove east|2|east
+		site remove east|2|site east: still needed: 
 		site show nobody|2|site nobody: there is none
 		site frobnicate x|64|no 'frobnicate', one of list show add set remove
 		site add|64|usage: pt-db site add ID KEY=VALUE...
@@ -334,16 +351,26 @@ hand() { # VERB WORD...
 	[ "$output" = "~ path west-east-lte: mtu unset -> 1300" ]
 	[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
 	[ "$(sha256sum <"$net")" = "$json" ]
+	# Bytes that are no text are not passed over.
+	run -2 hand site set west name=$'W\xffst'
+	[ "$output" = "pt-db: name: not a value in UTF-8" ]
+	run -2 hand site set west lan=$'lan0,\xff'
+	[ "$output" = "pt-db: lan: not a value in UTF-8" ]
 	# Nor where network.json cannot be written.
-	run -2 pt site add y --publish /proc/nowhere/network.json
-	[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
+	mkdir "$BATS_TEST_TMPDIR/directory"
+	for place in /proc/nowhere/network.json "$BATS_TEST_TMPDIR/directory"; do
+		run -2 pt site add y --publish "$place"
+		[[ $output == "pt-db: $place"* || $output == "pt-db: /proc/nowhere:"* ]]
+		[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
+	done
 }
 
 @test "several databases are read as one, and none is written" {
 	for name in north south; do
 		pt-db init -q --db "$BATS_TEST_TMPDIR/$name.db"
 		sqlite3 "$BATS_TEST_TMPDIR/$name.db" "INSERT INTO sites (id) VALUES ('hq'), ('$name-1');
-			INSERT INTO sdwan_path_health (timestamp, ts_us, path_id, sent) VALUES (100, 0, 'p', 1), (200, 0, 'p', 2)"
+			INSERT INTO sdwan_path_health (timestamp, ts_us, path_id, sent) VALUES (100, 0, 'p', 1), (200, 0, 'p', 2);
+			INSERT INTO tune_changes (timestamp, ts_us, record) VALUES (100, 0, '{\"transaction\":\"$name\"}')"
 	done
 	both=(--db "$BATS_TEST_TMPDIR/north.db" --db "far south=$BATS_TEST_TMPDIR/south.db")
 	run -0 pt-db query "${both[@]}" --csv 'SELECT shard, id FROM sites ORDER BY 1, 2'
@@ -352,6 +379,8 @@ hand() { # VERB WORD...
 	[ "$(jq -c '.rows' <<<"$output")" = '[{"shard":"far south","sent":3},{"shard":"north","sent":3}]' ]
 	run -0 pt-db query "${both[@]}" "EXPLAIN QUERY PLAN SELECT * FROM sdwan_path_health WHERE path_id = 'p' AND timestamp > 5"
 	[ "$(grep -c 'idx_path_health_path_time (path_id=? AND timestamp>?)' <<<"$output")" -eq 2 ]
+	run -0 pt-db query "${both[@]}" --csv 'SELECT shard, txn, items FROM tune_transactions ORDER BY 1'
+	[ "$output" = $'shard,txn,items\r\nfar south,south,1\r\nnorth,north,1\r' ]
 	for sql in "DELETE FROM main.sites" "INSERT INTO shard1.sites (id) VALUES ('x')" "ATTACH '$BATS_TEST_TMPDIR/z' AS z"; do
 		run -2 pt-db query "${both[@]}" "$sql"
 	done
