@@ -211,22 +211,24 @@ static __always_inline __u32 pt_probe_offset(const struct pt_hop *hop, const __u
 
 // Numbers the request and remembers it, at once: no other probe gets the number.
 static __always_inline int pt_number(
-	struct __sk_buff *skb, const struct pt_slot *s, __u32 offset, __u64 sum, __u64 *delay)
+	struct __sk_buff *skb, const struct pt_slot *s, __u32 offset, __u64 sum)
 {
 	struct pt_leaving leaving = { .own = 1, .now = bpf_ktime_get_ns() };
 	struct pt_stamp_time sent;
 	__u16 *fraction = (void *)&sent.fraction;
+	__u64 delay;
 	__be32 seq;
 
 	offset += sizeof(struct udphdr);
 	if (bpf_skb_load_bytes(skb, offset + 4, &sent, sizeof(sent)))
 		return -1;
 	bpf_spin_lock(&s->watch->lock);
-	*delay = pt_record(s, &leaving);
+	delay = pt_record(s, &leaving);
 	seq = bpf_htonl(leaving.seq);
 	fraction[1] = pt_complement(sum + (seq & 0xffff) + (seq >> 16));
 	pt_expect(s->watch, pt_stamp_raw(sent));
 	bpf_spin_unlock(&s->watch->lock);
+	pt_left(s, &leaving, delay);
 	return bpf_skb_store_bytes(skb, offset, &seq, sizeof(seq), 0) ||
 			bpf_skb_store_bytes(skb, offset + 4, &sent, sizeof(sent), 0)
 		? -1
@@ -256,7 +258,7 @@ static __always_inline int pt_clone_out(struct __sk_buff *skb, const __u32 l2_le
 	__u32 key = skb->mark & (PT_MAX_PATH - 1), offset;
 	struct pt_clock *clock = bpf_map_lookup_elem(&pt_clock, &key);
 	struct pt_slot s;
-	__u64 sum, delay = 0;
+	__u64 sum;
 
 	if (!clock || pt_slot_of(key, &s) ||
 		__sync_val_compare_and_swap(&clock->claimed, 1, 0) != 1)
@@ -270,10 +272,8 @@ static __always_inline int pt_clone_out(struct __sk_buff *skb, const __u32 l2_le
 		bpf_skb_pull_data(skb, offset + PT_PROBE_BYTES))
 		return TC_ACT_SHOT;
 	sum = pt_rewrite(skb, l2_len, s.hop, clock);
-	if (!sum || pt_number(skb, &s, offset, sum, &delay))
+	if (!sum || pt_number(skb, &s, offset, sum))
 		return TC_ACT_SHOT;
-	if (delay)
-		pt_arm(s.watch, delay);
 	pt_tally(PT_STAT_PROBE_SENT);
 	pt_tally(PT_STAT_PROBE_CLOCKED);
 	return l2_len ? pt_probe_away(s.hop) : TC_ACT_UNSPEC;

@@ -89,8 +89,7 @@ static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_le
 	delay = pt_record(&s, &leaving);
 	pt_expect(s.watch, pt_stamp_raw(probe.sent));
 	bpf_spin_unlock(&s.watch->lock);
-	if (delay)
-		pt_arm(s.watch, delay);
+	pt_left(&s, &leaving, delay);
 	pt_clock_learn(&s, &p);
 	pt_clock_wind(&s, PT_CLOCK_PATIENCE(s.hop->interval_ns));
 	pt_tally(PT_STAT_PROBE_SENT);

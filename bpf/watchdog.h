@@ -114,6 +114,15 @@ static __always_inline void pt_announce(const struct pt_verdict *verdict)
 	bpf_ringbuf_submit(event, 0);
 }
 
+// The timer's judgement, and a leaving probe's where there is no timer: the kernel may lack the
+// memory for one for long. The caller holds the lock.
+static __always_inline void pt_condemn(
+	const struct pt_slot *s, __u64 now, struct pt_verdict *verdict)
+{
+	pt_judge(s, 1, now, PT_EVENT_DOWN, verdict);
+	s->watch->accused = s->watch->answered + s->hop->threshold;
+}
+
 // Runs at the moment the threshold-th unanswered probe became overdue, or later if replies moved
 // it. One comparison is enough: probes leave in order, so all before that one are overdue, too.
 // The slot is looked up again: verifiers before Linux 6.2 allow no lock on a callback's own
@@ -133,8 +142,7 @@ static int pt_expire(void *map, __u32 *key, struct pt_watch *value)
 	if (watch->due_sent_ns && !pt_is_down(&s) && s.hop->threshold)
 		due = watch->due_sent_ns + pt_patience(watch, s.hop);
 	if (due && due <= now) {
-		pt_judge(&s, 1, now, PT_EVENT_DOWN, &verdict);
-		watch->accused = watch->answered + s.hop->threshold;
+		pt_condemn(&s, now, &verdict);
 		fell = 1;
 		due = 0;
 	}
@@ -168,6 +176,8 @@ struct pt_leaving {
 	__u32 own; // traffic's
 	__u64 now;
 	int epoch; // result: another sender, or a restarted one
+	int fell;  // result: it had to judge, and `verdict` is to be announced
+	struct pt_verdict verdict;
 };
 
 static __always_inline __u32 pt_next_slot(struct pt_watch *watch, struct pt_leaving *probe)
@@ -218,8 +228,24 @@ static __always_inline __u64 pt_record(const struct pt_slot *s, struct pt_leavin
 	if (watch->expires_ns && watch->expires_ns <= due &&
 		now < watch->expires_ns + s->hop->interval_ns)
 		return 0;
+	if (due <= now) {
+		pt_condemn(s, now, &probe->verdict);
+		probe->fell = 1;
+		watch->expires_ns = 0;
+		return 0;
+	}
 	watch->expires_ns = due;
-	return due > now ? due - now : 1;
+	return due - now;
+}
+
+// After the lock is given back.
+static __always_inline void pt_left(
+	const struct pt_slot *s, const struct pt_leaving *probe, __u64 delay)
+{
+	if (delay)
+		pt_arm(s->watch, delay);
+	if (probe->fell)
+		pt_announce(&probe->verdict);
 }
 
 // What its reply has to echo.

@@ -24,6 +24,7 @@
 // For each bank. A chunk is 1 KiB, a fork 40 bytes.
 #define CHUNKS_LEAST 256u
 #define FORKS_LEAST  2048u
+#define EVENTS_LEAST (256u << 10) // bytes, a power of two
 
 static int on_print(enum libbpf_print_level level, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -55,6 +56,17 @@ static uint32_t capped(uint64_t n, uint32_t most)
 	return n < most ? (uint32_t)n : most;
 }
 
+// All paths may fall at once, and the first packet that avoids each may come before anybody reads.
+static uint32_t event_bytes(uint32_t paths)
+{
+	const size_t need = 2 * (size_t)paths * (sizeof(struct pt_event) + BPF_RINGBUF_HDR_SZ);
+	uint32_t bytes = EVENTS_LEAST;
+
+	while (bytes < need)
+		bytes *= 2;
+	return bytes;
+}
+
 static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 {
 	uint32_t paths = at_least(capped(HEAD_ROOM * ((uint64_t)s->paths + 1), PT_MAX_PATH), 16);
@@ -67,6 +79,7 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 	} sized[] = {
 		{ "pt_group", 2 * sites * PT_MAX_POLICY },
 		{ "pt_first", 2 * sites * PT_MAX_POLICY / PT_FIRSTS },
+		{ "pt_event", event_bytes(paths) },
 		{ "pt_hop", paths },
 		{ "pt_watch", paths },
 		{ "pt_penalty", paths },
