@@ -27,7 +27,7 @@ static void on_ring(void *ctx, int fd, uint32_t events)
 	ret = pt_events_read(w->events);
 	if (ret)
 		pt_log(PT_LOG_WARN, "events: %s", strerror(-ret));
-	watch_look(w, "timeout");
+	watch_look_paced(w);
 }
 
 // A verb has changed what packets use.
@@ -112,6 +112,7 @@ static int add_timers(struct watch *w, struct pt_err *err)
 		struct pt_timer **slot;
 		pt_loop_timer_fn *fn;
 	} timers[] = {
+		{ &w->look, watch_on_look },
 		{ &w->hold, watch_on_hold },
 		{ &w->renew, watch_on_renew },
 		{ &w->gather, watch_on_gather },

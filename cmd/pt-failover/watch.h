@@ -64,6 +64,9 @@ struct watch {
 	bool history;                                   // what is read was decided before we came
 	struct pt_timer *hold, *gather, *tick, *settle; // settle: devices and addresses
 	struct pt_timer *renew;                         // of the lease
+	struct pt_timer *look;                          // at what verdicts moved
+	uint32_t epoch;                                 // as last looked at
+	int64_t looked_ns, look_cost_ns;                // when, and for how long
 	int64_t hold_at_ns;                             // what `hold` is set to; 0 not
 	bool keep_dirty;                                // the state file is older than the state
 	char keep_complaint[sizeof(((struct pt_err *)NULL)->msg)];
@@ -103,6 +106,12 @@ void watch_on_renew(void *ctx, uint64_t expirations);
 
 // After anything that may have moved traffic: tells what moved.
 void watch_look(struct watch *w, const char *cause);
+// The same after verdicts of the kernel: at once, but where thousands fall one after the other only
+// so often that looking leaves the processor to others.
+void watch_look_paced(struct watch *w);
+void watch_on_look(void *ctx, uint64_t expirations);
+// Not before then is there time for another look.
+int64_t watch_look_next_ns(const struct watch *w);
 void watch_gather_fall(struct watch *w, const struct pt_event *event, const char *cause);
 void watch_gather_packet(struct watch *w, const struct pt_event *event);
 void watch_gather_path(struct watch *w, uint32_t path);

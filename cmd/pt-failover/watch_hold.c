@@ -108,9 +108,11 @@ void watch_on_hold(void *ctx, uint64_t expirations)
 		if (!w->now.open)
 			watch_gather_path(w, i);
 	}
+	watch_look(w, "recovered");
+	if (next < watch_look_next_ns(w)) // thousands come back one after the other
+		next = watch_look_next_ns(w);
 	if (next != INT64_MAX)
 		arm(w, next);
-	watch_look(w, "recovered");
 	if (!w->now.open)
 		w->now.n_paths = 0; // back, but no traffic wanted them
 }

@@ -153,7 +153,7 @@ int watch_paths_init(struct watch *w, struct pt_err *err)
 	for (uint32_t i = 1; i < cap && !ret; i++)
 		if (w->plane->hop[i].flags & PT_HOP_USED)
 			ret = adopt_path(w, i, err);
-	return ret ? ret : pt_choices_init(&w->choices, w->plane, err);
+	return ret ? ret : pt_choices_init(&w->choices, w->plane, &w->names, err);
 }
 
 void watch_paths_done(struct watch *w)

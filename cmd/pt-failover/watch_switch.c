@@ -14,6 +14,8 @@
 #define LONGEST_NS  (15 * PT_NS_PER_S)   // that a record waits for stamps, whatever the interval
 #define LOOK_MIN_NS PT_NS_PER_MS         // between two looks for them
 #define LOOK_MAX_NS (100 * PT_NS_PER_MS)
+#define PACE        9                   // of ten parts of time looking takes one
+#define PACE_MAX_NS (50 * PT_NS_PER_MS) // the kernel's routes shall not wait for longer
 
 static int64_t none_if_0(uint64_t ns)
 {
@@ -218,12 +220,52 @@ static void add_moved(struct pt_moved *sum, const struct pt_moved *more)
 		sum->sites += more->sites;
 }
 
+static struct pt_moved look(struct watch *w)
+{
+	const struct pt_plane *p = w->plane;
+	struct pt_moved moved;
+
+	w->looked_ns = pt_mono_now().ns;
+	w->epoch = PT_EPOCH(p->meta, p->live); // before: what changes meanwhile is looked at again
+	moved = pt_choices_look(&w->choices);
+	watch_ways_follow(w);
+	w->look_cost_ns = pt_mono_now().ns - w->looked_ns;
+	return moved;
+}
+
+int64_t watch_look_next_ns(const struct watch *w)
+{
+	int64_t pause_ns = PACE * w->look_cost_ns;
+
+	return w->looked_ns + w->look_cost_ns + (pause_ns < PACE_MAX_NS ? pause_ns : PACE_MAX_NS);
+}
+
+void watch_look_paced(struct watch *w)
+{
+	const struct pt_plane *p = w->plane;
+	int64_t next = watch_look_next_ns(w);
+
+	if (PT_EPOCH(p->meta, p->live) == w->epoch) {
+		if (w->now.open)
+			go_on(w);
+	} else if (pt_mono_now().ns >= next) {
+		watch_look(w, "timeout");
+	} else {
+		(void)pt_loop_timer_set(w->look, (struct pt_mono){ next }, 0);
+	}
+}
+
+void watch_on_look(void *ctx, uint64_t expirations)
+{
+	(void)expirations;
+	watch_look(ctx, "timeout");
+}
+
 void watch_look(struct watch *w, const char *cause)
 {
-	struct pt_moved moved = pt_choices_look(&w->choices);
+	struct pt_moved moved = look(w);
 	struct gathering *n = &w->now;
 
-	watch_ways_follow(w);
 	if (moved.sites) {
 		// Of another cause, or long after: another switch.
 		if (n->open &&

@@ -14,6 +14,7 @@
 #include "watch.h"
 
 #define STIR_NS  (10 * PT_NS_PER_MS) // changes come in flurries
+#define PACE     4                   // of five parts of time reading and comparing takes one
 #define CHECK_NS (30 * PT_NS_PER_S)  // for what no message tells
 
 struct watch_ways {
@@ -23,6 +24,7 @@ struct watch_ways {
 	struct pt_nat nat;
 	struct pt_timer *stir, *check;
 	bool stirred;
+	int64_t cost_ns;                                      // of the last sync
 	char complaint[sizeof(((struct pt_err *)NULL)->msg)]; // told last
 };
 
@@ -38,9 +40,11 @@ static void sync_with(struct watch *w, const struct pt_setup *setup)
 {
 	struct watch_ways *v = w->ways;
 	struct pt_ways_done done = {};
+	int64_t from = pt_mono_now().ns;
 	struct pt_err err = {};
 
 	(void)pt_ways_sync(v->ways, w->plane, setup, &done, &err); // err tells
+	v->cost_ns = pt_mono_now().ns - from;
 	complain(v, err.msg);
 	if (done.put || done.removed)
 		pt_log(PT_LOG_INFO, "the kernel's routes: %u put, %u removed", done.put,
@@ -54,10 +58,14 @@ void watch_ways_sync(struct watch *w)
 
 void watch_ways_stir(struct watch *w)
 {
+	int64_t pause_ns = PACE * w->ways->cost_ns;
+
 	if (w->ways->stirred)
 		return;
 	w->ways->stirred = true;
-	(void)pt_loop_timer_set(w->ways->stir, pt_mono_add(pt_mono_now(), STIR_NS), 0);
+	if (pause_ns < STIR_NS)
+		pause_ns = STIR_NS;
+	(void)pt_loop_timer_set(w->ways->stir, pt_mono_add(pt_mono_now(), pause_ns), 0);
 }
 
 // Translated flows of a path that has died get an address of the one they go by now.

@@ -7,11 +7,13 @@
 #include "plane/bank.h"
 #include "plane/state.h"
 
-int pt_choices_init(struct pt_choices *c, const struct pt_plane *p, struct pt_err *err)
+int pt_choices_init(struct pt_choices *c, const struct pt_plane *p, const struct pt_names *names,
+	struct pt_err *err)
 {
-	*c = (struct pt_choices){ .plane = p };
+	*c = (struct pt_choices){ .plane = p, .names = names };
 	c->path = calloc((size_t)p->meta->site_cap * PT_MAX_POLICY, sizeof(*c->path));
-	if (!c->path)
+	c->moved = calloc(p->meta->site_cap, sizeof(*c->moved));
+	if (!c->path || !c->moved)
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	(void)pt_choices_look(c);
 	return 0;
@@ -20,6 +22,7 @@ int pt_choices_init(struct pt_choices *c, const struct pt_plane *p, struct pt_er
 void pt_choices_done(struct pt_choices *c)
 {
 	free(c->path);
+	free(c->moved);
 	*c = (struct pt_choices){};
 }
 
@@ -53,7 +56,7 @@ static uint32_t only_in(
 static bool look_at(struct pt_choices *c, uint32_t site, uint32_t policy, struct pt_moved *out)
 {
 	const struct pt_group *g = pt_group_active(c->plane, site, policy);
-	uint16_t *was = &c->path[site * PT_MAX_POLICY + policy];
+	uint16_t *was = &c->path[(size_t)policy * c->plane->meta->site_cap + site];
 	uint16_t now = (uint16_t)(g->count ? pt_choice_of(c->plane, g).path : 0);
 
 	if (now && g->flags & PT_GROUP_WEIGHTED)
@@ -68,16 +71,22 @@ static bool look_at(struct pt_choices *c, uint32_t site, uint32_t policy, struct
 	return true;
 }
 
+// Groups as they lie in memory, and only those that may have something in them: with thousands of
+// sites this is what a look costs.
 struct pt_moved pt_choices_look(struct pt_choices *c)
 {
 	struct pt_moved out = {};
 
-	for (uint32_t site = 0; site < c->plane->meta->site_cap; site++) {
-		bool moved = false;
-
-		for (uint32_t policy = 0; policy < PT_MAX_POLICY; policy++)
-			moved |= look_at(c, site, policy, &out);
-		out.sites += moved;
+	c->looks++;
+	for (uint32_t policy = 0; policy < PT_MAX_POLICY; policy++) {
+		if (!pt_names_id(c->names, PT_NAME_POLICY, policy))
+			continue;
+		for (uint32_t site = 0; site < c->plane->meta->site_cap; site++) {
+			if (!look_at(c, site, policy, &out) || c->moved[site] == c->looks)
+				continue;
+			c->moved[site] = c->looks;
+			out.sites++;
+		}
 	}
 	return out;
 }

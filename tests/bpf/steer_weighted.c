@@ -203,9 +203,12 @@ static void test_switches_are_told(void)
 {
 	struct pt_choices choices;
 	struct pt_moved moved;
+	pt_autonames names = {};
 
 	reset(0);
-	T_EQ(pt_choices_init(&choices, rig.plane, &rig.err), 0);
+	T_EQ(pt_names_read(rig.plane, &names, &rig.err), 0);
+	T_EQ(pt_names_set(&names, PT_NAME_POLICY, 0, "weighted", &rig.err), 0);
+	T_EQ(pt_choices_init(&choices, rig.plane, &names, &rig.err), 0);
 	T_EQ(pt_choices_look(&choices).sites, 0);
 	rig_set_down(2, 1);
 	moved = pt_choices_look(&choices);
