@@ -275,41 +275,56 @@ __attribute__((noinline)) __u64 pt_choose(const struct pt_group *group, __u32 fa
 	return avoided << 32 | least << 16 | best;
 }
 
+// Functions of their own for the verifier's sake, too.
+__attribute__((noinline)) __u32 pt_cost(__u32 flow, __u32 salt)
+{
+	return pt_share_cost(flow, salt);
+}
+
+__attribute__((noinline)) __u32 pt_number(
+	const struct pt_share_end *src, const struct pt_share_end *dst)
+{
+	return src && dst ? pt_share_flow(src, dst) : 0;
+}
+
+// A cost and the weight that it is for, as one number: there is little room on the stack.
+#define PT_BID(cost, weight) ((__u64)(cost) << 32 | (weight))
+
+static __always_inline int pt_bid_cheaper(__u64 a, __u64 b)
+{
+	return !(__u32)b || pt_share_cheaper(a >> 32, (__u32)a, b >> 32, (__u32)b);
+}
+
 // The same for a weighted group: among the best, the cheapest for this flow. A dead path counts as
 // avoided by its own flows alone.
 __attribute__((noinline)) __u64 pt_share(const struct pt_group *group, __u32 family, __u32 flow)
 {
-	__u64 best = 0, least = PT_RANK_NONE, wish = 0;
-	__u32 cost = 0, weight = 0, wish_cost = 0, wish_weight = 0, wish_down = 0;
+	__u64 best = PT_RANK_NONE << 16, wish = 0, bid = 0, wish_bid = 0;
 
 	if (!group)
-		return least << 16;
+		return best;
 	for (int i = 0; i < PT_GROUP_PATHS; i++) {
-		__u32 path = group->path[i], w = group->weight[i], rank, down, c;
+		__u32 path = group->path[i], rank;
 		const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &path);
+		__u64 own;
 
 		if (i >= group->count || !hop)
 			break;
-		c = pt_share_cost(flow, hop->salt);
+		own = PT_BID(pt_cost(flow, hop->salt), group->weight[i]);
 		rank = pt_rank(group->path[i], family);
-		down = rank & PT_RANK_IS_DOWN;
-		rank &= 0xff;
-		if (w && (!wish_weight || pt_share_cheaper(c, w, wish_cost, wish_weight))) {
-			wish = group->path[i];
-			wish_cost = c;
-			wish_weight = w;
-			wish_down = down;
+		if ((__u32)own && pt_bid_cheaper(own, wish_bid)) {
+			wish = rank & PT_RANK_IS_DOWN ? group->path[i] : 0;
+			wish_bid = own;
 		}
-		if (rank < least ||
-			(rank == least && rank != PT_RANK_NONE && w &&
-				(!weight || pt_share_cheaper(c, w, cost, weight)))) {
-			best = group->path[i];
-			least = rank;
-			cost = c;
-			weight = w;
+		rank &= 0xff;
+		if (rank < best >> 16 ||
+			(rank == best >> 16 && rank != PT_RANK_NONE && (__u32)own &&
+				pt_bid_cheaper(own, bid))) {
+			best = rank << 16 | group->path[i];
+			bid = own;
 		}
 	}
-	return (wish_down && wish != best ? wish : 0) << 32 | least << 16 | best;
+	return (wish != (best & 0xffff) ? wish : 0) << 32 | best;
 }
 
 // Both directions of a flow are one; so are, by hosts alone, whole packets and fragments.
@@ -334,7 +349,7 @@ static __always_inline __u32 pt_flow_of(const struct pt_packet *p, const struct 
 		src.port = p->sport;
 		dst.port = p->dport;
 	}
-	return pt_share_flow(&src, &dst);
+	return pt_number(&src, &dst);
 }
 
 // The common case in as few loads as there can be: the first candidate is usable, and nothing else

@@ -56,12 +56,15 @@ __attribute__((noinline)) __u32 pt_is_back(
 		(pt_rank(path, family) & 0xff) > PT_RANK_DAMPED;
 }
 
-// The group without what leads back; the order stays.
-static __always_inline void pt_onward_group(const struct pt_group *group, __u32 family,
+// The group without what leads back; the order stays. A function of its own for the verifier's
+// sake.
+__attribute__((noinline)) int pt_onward_group(const struct pt_group *group, __u32 family,
 	const struct pt_origin *from, struct pt_group *out)
 {
 	__u32 n = 0;
 
+	if (!group || !from || !out)
+		return 0;
 	for (int i = 0; i < PT_GROUP_PATHS; i++) {
 		__u32 at = (__u32)pt_index(n, PT_GROUP_PATHS - 1);
 
@@ -75,6 +78,7 @@ static __always_inline void pt_onward_group(const struct pt_group *group, __u32 
 	}
 	out->count = (__u8)n;
 	out->flags = group->flags;
+	return 0;
 }
 
 // The kernel's own route for a packet that is handed over. Where it leads back, too, nobody is
@@ -120,7 +124,7 @@ static __always_inline enum pt_stat pt_path_onward(struct __sk_buff *skb, const 
 	group = bpf_map_lookup_elem(&pt_group, &choice->group);
 	if (!group)
 		return PT_STAT_PASS_NO_GROUP;
-	pt_onward_group(group, p->family, from, &left);
+	(void)pt_onward_group(group, p->family, from, &left);
 	why = left.count || left.flags & PT_GROUP_DROP ? pt_take_of(&left, p, choice)
 						       : PT_STAT_PASS_NO_HOP;
 	if (why == PT_STAT_PASS_NO_HOP && pt_kernel_is_back(skb, p, from->ifindex))

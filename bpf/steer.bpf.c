@@ -7,6 +7,7 @@
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
+#include "bpf/course.h"
 #include "bpf/decide.h"
 #include "bpf/flow.h"
 #include "bpf/mss.h"
@@ -239,12 +240,6 @@ static __always_inline enum pt_stat pt_forward(
 	const struct pt_hop *hop = choice->hop;
 	const int by_kernel = pt_by_kernel(choice);
 
-	if (!p->handed && !pt_fits(skb, p, hop->mtu))
-		p->handed = PT_STAT_PASS_MTU;
-	if (p->handed) {
-		pt_mark(skb, hop);
-		return p->handed;
-	}
 	if (pt_trim(skb, l2_len, p)) // first: no option is read from padding
 		return PT_STAT_PASS_SHORT;
 	if (pt_is_syn(skb, p))
@@ -258,8 +253,6 @@ static __always_inline enum pt_stat pt_forward(
 		return PT_STAT_PASS_SHORT;
 	}
 	pt_count_tx(skb, p, choice);
-	pt_passive_out(p, p->net, (void *)(long)skb->data_end, choice->path, choice->policy,
-		skb->gso_segs, skb->gso_size);
 	if (choice->avoided)
 		pt_note_first(choice);
 	pt_clock_strikes(skb, p, choice);
@@ -277,79 +270,193 @@ static __always_inline int pt_head(struct __sk_buff *skb, struct pt_packet *p)
 	return 0;
 }
 
+// ---- the steps of a packet that is not plain (bpf/course.h) ----
+
+__noinline int pt_step_read(struct __sk_buff *skb, struct pt_course *c)
+{
+	struct pt_packet p = {};
+	enum pt_stat why;
+
+	if (!c)
+		return PT_STAT_PASS_SHORT;
+	c->step = PT_TRACE_READ;
+	why = pt_read(skb, c->l2_len & 15, &p);
+	pt_course_put_packet(c, &p);
+	return (int)why;
+}
+
+__noinline int pt_step_decide(struct __sk_buff *skb, struct pt_course *c)
+{
+	struct pt_choice choice = {};
+	struct pt_cell at = {};
+	struct pt_packet p;
+	enum pt_stat why;
+
+	if (!c || pt_course_packet(skb, c, &p))
+		return PT_STAT_PASS_SHORT;
+	pt_banks(&at);
+	c->class = (__u8)at.class;
+	c->step = PT_TRACE_SITE;
+	why = pt_site_of(&p, &at);
+	c->site = (__u16)at.site;
+	if (why != PT_STEER_ON)
+		return (int)why;
+	c->step = PT_TRACE_POLICY;
+	why = pt_policy_of(skb->ifindex, &p, &at);
+	c->policy = (__u16)at.policy;
+	if (why != PT_STEER_ON)
+		return (int)why;
+	c->step = PT_TRACE_PATH;
+	why = pt_path_of(&at, &p, &choice);
+	pt_course_put_choice(c, &choice);
+	return (int)why;
+}
+
+// For what entered by a path, at a hub.
+__noinline int pt_step_decide_onward(struct __sk_buff *skb, struct pt_course *c)
+{
+	struct pt_choice choice = {};
+	struct pt_origin from = {};
+	struct pt_cell at = {};
+	struct pt_packet p;
+	enum pt_stat why;
+
+	if (!c || pt_course_packet(skb, c, &p))
+		return PT_STAT_PASS_SHORT;
+	pt_banks(&at);
+	c->class = (__u8)at.class;
+	why = pt_site_of(&p, &at);
+	if (why == PT_STEER_ON)
+		why = pt_policy_of(skb->ifindex, &p, &at);
+	if (why == PT_STEER_ON)
+		why = pt_path_onward(skb, &at, &p, &from, &choice);
+	c->policy = (__u16)at.policy;
+	c->from_site = (__u16)from.site;
+	c->from_neighbour = (__u16)from.neighbour;
+	pt_course_put_choice(c, &choice);
+	return (int)why;
+}
+
+// Only for groups whose flows keep to their path.
+__noinline int pt_step_recall(struct __sk_buff *skb, struct pt_course *c)
+{
+	struct pt_origin from = { .ifindex = skb->ifindex };
+	struct pt_choice choice;
+	struct pt_packet p;
+
+	if (!c || pt_course_packet(skb, c, &p) || pt_course_choice(c, &choice))
+		return 0;
+	from.site = c->from_site;
+	from.neighbour = c->from_neighbour;
+	pt_flow_recall(&p, c->onward ? &from : 0, &choice);
+	pt_course_put_choice(c, &choice);
+	return 0;
+}
+
+// What tc is to do; *c tells by `handed` why the kernel gets the packet.
+__noinline int pt_step_send(struct __sk_buff *skb, struct pt_course *c)
+{
+	struct pt_choice choice;
+	struct pt_packet p;
+	int act = TC_ACT_UNSPEC;
+
+	if (!c)
+		return act;
+	if (pt_course_packet(skb, c, &p) || pt_course_choice(c, &choice)) {
+		c->handed = PT_STAT_PASS_SHORT;
+		return act;
+	}
+	if (!c->handed && !pt_fits(skb, &p, choice.hop->mtu))
+		c->handed = PT_STAT_PASS_MTU;
+	if (c->handed) {
+		pt_mark(skb, choice.hop);
+		return act;
+	}
+	if (!c->l2_len && pt_head(skb, &p))
+		c->handed = PT_STAT_PASS_SHORT;
+	else if (pt_forward(skb, &p, &choice, &act) != PT_STEER_ON)
+		c->handed = PT_STAT_PASS_SHORT;
+	return act;
+}
+
+__noinline int pt_step_follow(struct __sk_buff *skb, const struct pt_course *c)
+{
+	struct pt_packet p;
+
+	if (!c || pt_course_packet(skb, c, &p))
+		return 0;
+	pt_passive_out(&p, p.net, (void *)(long)skb->data_end, c->path, c->policy, skb->gso_segs,
+		skb->gso_size);
+	return 0;
+}
+
+// ---- all of them ----
+
 static __always_inline __u64 pt_trace_key(const struct __sk_buff *skb)
 {
 	return (__u64)skb->cb[1] << 32 | skb->cb[0];
 }
 
 // A packet that never was: the same steps, but it is counted nowhere and goes nowhere.
-static __always_inline int pt_trace_packet(struct __sk_buff *skb)
+static __always_inline int pt_trace_packet(
+	const struct __sk_buff *skb, const struct pt_course *c, int why)
 {
 	struct pt_trace *trace = pt_only(&pt_trace);
-	struct pt_packet packet = {};
-	struct pt_choice choice = {};
-	struct pt_cell at = {};
-	__u32 step = PT_TRACE_READ;
-	enum pt_stat why;
 
-	pt_banks(&at);
-	why = pt_read(skb, ETH_HLEN, &packet);
-	if (why == PT_STEER_ON) {
-		step = PT_TRACE_SITE;
-		why = pt_site_of(&packet, &at);
-	}
-	if (why == PT_STEER_ON) {
-		step = PT_TRACE_POLICY;
-		why = pt_policy_of(skb->ifindex, &packet, &at);
-	}
-	if (why == PT_STEER_ON) {
-		step = PT_TRACE_PATH;
-		why = pt_path_of(&at, &packet, &choice);
-	}
 	if (!trace)
 		return TC_ACT_UNSPEC;
-	trace->step = why == PT_STEER_ON ? PT_TRACE_DONE : step;
-	trace->stat = why == PT_STEER_ON && packet.handed ? packet.handed : why;
-	trace->site = at.site;
-	trace->policy = at.policy;
-	trace->path = choice.path;
-	trace->rank = choice.rank;
-	trace->avoided = choice.avoided;
+	trace->step = why == PT_STEER_ON ? PT_TRACE_DONE : c->step;
+	trace->stat = why == PT_STEER_ON && c->handed ? c->handed : why;
+	trace->site = c->site;
+	trace->policy = c->policy;
+	trace->path = c->path;
+	trace->rank = c->rank;
+	trace->avoided = c->avoided;
 	trace->key = pt_trace_key(skb);
 	return TC_ACT_UNSPEC;
 }
 
-// onward: what enters by a path, at a hub.
-static __always_inline int pt_steer_in(struct __sk_buff *skb, const __u32 l2_len, const int onward)
+static __always_inline int pt_steer_on(struct __sk_buff *skb, struct pt_course *c)
 {
-	struct pt_packet packet = {};
-	struct pt_choice choice = {};
-	struct pt_origin from = {};
-	struct pt_cell at = {};
-	int act = TC_ACT_UNSPEC;
-	enum pt_stat why;
+	int act;
 
-	if (!onward && pt_meta.trace_key && pt_trace_key(skb) == pt_meta.trace_key)
-		return pt_trace_packet(skb);
-	pt_banks(&at);
-	why = pt_read(skb, l2_len, &packet);
+	if (c->flags & PT_GROUP_FLOWS)
+		(void)pt_step_recall(skb, c);
+	act = pt_step_send(skb, c);
+	if (c->handed)
+		pt_tally(c->handed);
+	else if (pt_passive_below && c->l4_proto == IPPROTO_TCP)
+		(void)pt_step_follow(skb, c);
+	return act;
+}
+
+static __always_inline int pt_not_steered(int why)
+{
+	pt_tally((enum pt_stat)why);
+	return why == PT_STAT_DROPPED || why == PT_STAT_DROPPED_BACK ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+static __always_inline int pt_steer_in(struct __sk_buff *skb)
+{
+	struct pt_course c = { .l2_len = ETH_HLEN };
+	int why;
+
+	why = pt_step_read(skb, &c);
 	if (why == PT_STEER_ON)
-		why = pt_site_of(&packet, &at);
+		why = pt_step_decide(skb, &c);
+	if (pt_meta.trace_key && pt_trace_key(skb) == pt_meta.trace_key)
+		return pt_trace_packet(skb, &c, why);
+	return why == PT_STEER_ON ? pt_steer_on(skb, &c) : pt_not_steered(why);
+}
+
+static __always_inline int pt_steer_onward(struct __sk_buff *skb, const __u8 l2_len)
+{
+	struct pt_course c = { .l2_len = l2_len, .onward = 1 };
+	int why = pt_step_read(skb, &c);
+
 	if (why == PT_STEER_ON)
-		why = pt_policy_of(skb->ifindex, &packet, &at);
-	if (why == PT_STEER_ON)
-		why = onward ? pt_path_onward(skb, &at, &packet, &from, &choice)
-			     : pt_path_of(&at, &packet, &choice);
-	if (why == PT_STEER_ON && choice.flags & PT_GROUP_FLOWS)
-		pt_flow_recall(&packet, onward ? &from : 0, &choice);
-	if (why == PT_STEER_ON && !l2_len && !packet.handed && pt_head(skb, &packet))
-		why = PT_STAT_PASS_SHORT;
-	if (why == PT_STEER_ON)
-		why = pt_forward(skb, &packet, &choice, &act);
-	if (why == PT_STEER_ON)
-		return act;
-	pt_tally(why);
-	return why == PT_STAT_DROPPED || why == PT_STAT_DROPPED_BACK ? TC_ACT_SHOT : act;
+		why = pt_step_decide_onward(skb, &c);
+	return why == PT_STEER_ON ? pt_steer_on(skb, &c) : pt_not_steered(why);
 }
 
 // Without padding, so that no byte moves.
@@ -384,18 +491,18 @@ int pt_steer(struct __sk_buff *skb)
 			pt_is_plain_at(skb, PT_AF_INET6, &plain))
 			return pt_steer_plain(skb, PT_AF_INET6, &plain);
 	}
-	return pt_steer_in(skb, ETH_HLEN, 0);
+	return pt_steer_in(skb);
 }
 
 // Ingress of path devices at a hub, after the watchdog's.
 SEC("tc")
 int pt_onward(struct __sk_buff *skb)
 {
-	return pt_steer_in(skb, ETH_HLEN, 1);
+	return pt_steer_onward(skb, ETH_HLEN);
 }
 
 SEC("tc")
 int pt_onward_l3(struct __sk_buff *skb)
 {
-	return pt_steer_in(skb, 0, 1);
+	return pt_steer_onward(skb, 0);
 }
