@@ -48,7 +48,8 @@ struct pt_meta {
 	__u64 netns;     // inode of the network namespace whose devices are attached
 	__u32 mark_mask; // the bits of a packet's mark that are ours
 	__u32 epoch;     // rises right after each change of what packets use
-	__u8 boot_id[16];
+	__u32 passive_seed; // by which the programs choose flows to measure
+	__u32 pad[3];
 	__u8 edge[PT_NAME_LEN];
 	__u64 committed_ns; // when user space last changed what packets use
 	__u64 trace_key;    // while `why` asks: skb->cb of the packet that it asks about; else 0

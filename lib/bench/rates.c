@@ -387,7 +387,6 @@ static int run_tcp(struct bench *b, struct pt_bench_result *out, struct pt_err *
 
 static int set_up(struct bench *b, struct pt_err *err)
 {
-	struct pt_sizes sizes = {};
 	int ret = pt_fleet_init(&b->fleet, b->o->sites, b->o->policies, err);
 
 	(void)snprintf(b->dir, sizeof(b->dir), "/sys/fs/bpf/pt-bench-%d/rates", getpid());
@@ -404,9 +403,8 @@ static int set_up(struct bench *b, struct pt_err *err)
 	b->fleet.net.sites[0].n_lan = 1;
 	ret = pt_fleet_load(&b->fleet, b->dir, &b->progs, &b->plane, err);
 	if (!ret) {
-		sizes.paths = b->plane->entries[PT_MAP_HOP];
-		sizes.passive = (uint32_t)b->fleet.cfg.failover.passive_share;
-		ret = pt_load_xdp(b->dir, &sizes, &b->progs, err);
+		b->progs.sizes.paths = b->plane->entries[PT_MAP_HOP];
+		ret = pt_load_some(b->dir, PT_PROGRAM_BIT(PT_PROGRAM_XDP), &b->progs, err);
 	}
 	return ret ? ret : pt_blast_new(&b->lane, &b->fleet, b->o->flows, &b->blast, err);
 }

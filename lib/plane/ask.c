@@ -3,29 +3,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "base/cleanup.h"
-#include "plane/load.h"
-
-// The program that a pinned link runs on this device; -1 where filters run it.
-static int live_program(const struct pt_plane *p, uint32_t ifindex)
-{
-	char name[64], path[PT_PIN_PATH];
-	struct bpf_link_info info = {};
-	uint32_t len = sizeof(info);
-	pt_autofd link = -1;
-
-	(void)snprintf(name, sizeof(name), PT_PIN_LINKS "/steer-%u", ifindex); // always fits
-	if (pt_pin_path(p->dir, name, path))
-		return -1;
-	link = bpf_obj_get(path);
-	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
-		return -1;
-	return bpf_prog_get_fd_by_id(info.prog_id);
-}
+#include "plane/program.h"
 
 static uint64_t make_key(void)
 {
@@ -59,20 +40,15 @@ static int run(struct pt_plane *p, int prog, const struct pt_ask_packet *packet,
 int pt_ask_run(struct pt_plane *p, const struct pt_ask_packet *packet, struct pt_trace *out,
 	struct pt_err *err)
 {
-	const struct pt_sizes as_they_are = {};
-	struct pt_programs copy = PT_PROGRAMS_NONE;
-	pt_autofd prog = live_program(p, packet->ifindex);
+	pt_autofd prog = pt_programs_pinned(p->dir, PT_PROGRAM_STEER);
 	uint64_t key = make_key();
 	struct pt_trace trace;
 	uint32_t zero = 0;
-	int ret = 0;
+	int ret;
 
-	if (prog < 0) // a filter of clsact: the same program, loaded once more
-		ret = pt_load(p->dir, &as_they_are, p->meta->generation, &copy, err);
-	if (ret)
-		return ret;
-	ret = run(p, prog < 0 ? copy.fd[PT_PROGRAM_STEER] : prog, packet, key);
-	pt_programs_done(&copy);
+	if (prog < 0)
+		return pt_err_errno(err, prog, "%s: the steering program", p->dir);
+	ret = run(p, prog, packet, key);
 	if (ret)
 		return pt_err_errno(err, ret, "running the program");
 	ret = bpf_map_lookup_elem(p->fd[PT_MAP_TRACE], &zero, &trace);

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "net/filter.h"
+#include "plane/program.h"
 
 // linux/bpf.h of Debian 12 is older than the kernel feature.
 #define TCX_INGRESS ((enum bpf_attach_type)46)
@@ -179,9 +180,15 @@ static int attach_as(const struct pt_plane *p, const struct pt_hook_key *key, in
 	return ret;
 }
 
-int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const struct pt_link *link,
+enum pt_program pt_hook_program(const struct pt_link *link, enum pt_hook_dir dir)
+{
+	return pt_link_is_l3(link) ? hook_rows[dir].program_l3 : hook_rows[dir].program;
+}
+
+int pt_hook_attach(struct pt_plane *p, struct pt_programs *progs, const struct pt_link *link,
 	enum pt_hook_dir dir, enum pt_hook_kind kind, struct pt_err *err)
 {
+	const enum pt_program program = pt_hook_program(link, dir);
 	const struct hook_row *row = &hook_rows[dir];
 	const struct pt_hook_key key = { .ifindex = link->ifindex, .dir = dir };
 	bool l3 = pt_link_is_l3(link), known;
@@ -191,12 +198,15 @@ int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const st
 	if (l3 && dir == PT_HOOK_STEER)
 		return pt_err_set(err, -EOPNOTSUPP, "%s: no link layer; it cannot be a LAN device",
 			link->name);
+	ret = pt_programs_need(p->dir, PT_PROGRAM_BIT(program), progs, err);
+	if (ret)
+		return ret;
 	known = !bpf_map_lookup_elem(p->fd[PT_MAP_HOOK], &key, &was);
 	if (kind == PT_HOOK_KIND_AUTO && p->meta->flags & PT_META_CLSACT)
 		kind = PT_HOOK_KIND_CLSACT;
 	if (known && !(was.flags & PT_HOOK_TCX))
 		hook.flags = was.flags & PT_HOOK_QDISC;
-	ret = attach_as(p, &key, progs->fd[l3 ? row->program_l3 : row->program], kind, &hook);
+	ret = attach_as(p, &key, progs->fd[program], kind, &hook);
 	// Both at once would count every probe twice.
 	if (!ret && known && (was.flags ^ hook.flags) & PT_HOOK_TCX)
 		ret = take_away(p, &key, &was);

@@ -13,8 +13,11 @@
 
 // Puts the program on the device, or in the place of the one already there, without a gap. Devices
 // are those of the calling thread's network namespace.
-int pt_hook_attach(struct pt_plane *p, const struct pt_programs *progs, const struct pt_link *link,
+// Loads the program if it is not in *progs yet.
+int pt_hook_attach(struct pt_plane *p, struct pt_programs *progs, const struct pt_link *link,
 	enum pt_hook_dir dir, enum pt_hook_kind kind, struct pt_err *err);
+// Which program that is.
+enum pt_program pt_hook_program(const struct pt_link *link, enum pt_hook_dir dir);
 // Removes one; a device that has gone is fine.
 int pt_hook_remove(struct pt_plane *p, const struct pt_hook_key *key, struct pt_err *err);
 // Removes all for which keep returns false (NULL: all).

@@ -182,19 +182,93 @@ static int load_object(
 	return 0;
 }
 
-static int keep_program(const struct bpf_program *prog, int *out, struct pt_err *err)
+// ---- which programs ----
+
+struct program_row {
+	uint32_t object; // those that are loaded with it
+	const char *name;
+};
+
+#define BIT(program) (1u << PT_PROGRAM_##program)
+#define STEERING     (BIT(STEER) | BIT(ONWARD) | BIT(ONWARD_L3))
+#define WATCHING     (BIT(IN) | BIT(OUT) | BIT(IN_L3) | BIT(OUT_L3))
+
+static const struct program_row program_rows[PT_PROGRAM_COUNT] = {
+	[PT_PROGRAM_STEER] = { STEERING, "pt_steer" },
+	[PT_PROGRAM_ONWARD] = { STEERING, "pt_onward" },
+	[PT_PROGRAM_ONWARD_L3] = { STEERING, "pt_onward_l3" },
+	[PT_PROGRAM_IN] = { WATCHING, "pt_in" },
+	[PT_PROGRAM_OUT] = { WATCHING, "pt_out" },
+	[PT_PROGRAM_IN_L3] = { WATCHING, "pt_in_l3" },
+	[PT_PROGRAM_OUT_L3] = { WATCHING, "pt_out_l3" },
+	[PT_PROGRAM_XDP] = { BIT(XDP), "pt_xdp" },
+};
+
+static void add_bytes(uint64_t *hash, const void *bytes, size_t n)
 {
-	*out = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 3);
-	return *out < 0 ? pt_err_errno(err, -errno, "%s", bpf_program__name(prog)) : 0;
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		*hash = (*hash ^ b[i]) * 0x100000001b3u;
 }
 
-static uint32_t passive_below(const struct pt_sizes *s)
+uint64_t pt_load_hash(void)
 {
-	return s->passive ? at_least(PT_PASSIVE_SHARE / s->passive, 1) : 0;
+	const void *(*const objects[])(
+		size_t *) = { steer_bpf__elf_bytes, watch_bpf__elf_bytes, xdp_bpf__elf_bytes };
+	uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
+
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		size_t n;
+		const void *bytes = objects[i](&n);
+
+		add_bytes(&hash, bytes, n);
+	}
+	return hash;
 }
 
-static int load_steer(
-	const char *dir, const struct pt_sizes *sizes, struct pt_programs *out, struct pt_err *err)
+const char *pt_program_name(enum pt_program program)
+{
+	return program_rows[program].name;
+}
+
+// What nobody asks for need not be verified.
+static int choose(struct bpf_object *obj, uint32_t object, uint32_t set, struct pt_err *err)
+{
+	int ret = 0;
+
+	for (int i = 0; i < PT_PROGRAM_COUNT && !ret; i++)
+		if (object & 1u << i)
+			ret = bpf_program__set_autoload(
+				bpf_object__find_program_by_name(obj, program_rows[i].name),
+				set & 1u << i);
+	return ret ? pt_err_errno(err, ret, "choosing programs") : 0;
+}
+
+static int keep(
+	const struct bpf_object *obj, uint32_t set, struct pt_programs *out, struct pt_err *err)
+{
+	for (int i = 0; i < PT_PROGRAM_COUNT; i++) {
+		const char *name = program_rows[i].name;
+
+		if (!(set & 1u << i))
+			continue;
+		out->fd[i] = fcntl(bpf_program__fd(bpf_object__find_program_by_name(obj, name)),
+			F_DUPFD_CLOEXEC, 3);
+		if (out->fd[i] < 0)
+			return pt_err_errno(err, -errno, "%s", name);
+	}
+	return 0;
+}
+
+static uint32_t passive_below(const struct pt_programs *p)
+{
+	return p->sizes.passive ? at_least(PT_PASSIVE_SHARE / p->sizes.passive, 1) : 0;
+}
+
+// ---- loading ----
+
+static int load_steer(const char *dir, uint32_t set, struct pt_programs *p, struct pt_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = dir);
 	struct steer_bpf *skel = steer_bpf__open_opts(&opts);
@@ -202,21 +276,18 @@ static int load_steer(
 
 	if (!skel)
 		return pt_err_errno(err, -errno, "steer program");
-	skel->rodata->pt_passive_below = passive_below(sizes);
-	skel->rodata->pt_passive_seed = out->seed;
-	ret = load_object(skel->obj, dir, sizes, err);
+	skel->rodata->pt_passive_below = passive_below(p);
+	skel->rodata->pt_passive_seed = p->seed;
+	ret = choose(skel->obj, STEERING, set, err);
 	if (!ret)
-		ret = keep_program(skel->progs.pt_steer, &out->fd[PT_PROGRAM_STEER], err);
+		ret = load_object(skel->obj, dir, &p->sizes, err);
 	if (!ret)
-		ret = keep_program(skel->progs.pt_onward, &out->fd[PT_PROGRAM_ONWARD], err);
-	if (!ret)
-		ret = keep_program(skel->progs.pt_onward_l3, &out->fd[PT_PROGRAM_ONWARD_L3], err);
+		ret = keep(skel->obj, set, p, err);
 	steer_bpf__destroy(skel);
 	return ret;
 }
 
-static int load_watch(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
-	struct pt_programs *out, struct pt_err *err)
+static int load_watch(const char *dir, uint32_t set, struct pt_programs *p, struct pt_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = dir);
 	struct watch_bpf *skel = watch_bpf__open_opts(&opts);
@@ -224,38 +295,15 @@ static int load_watch(const char *dir, const struct pt_sizes *sizes, uint32_t ge
 
 	if (!skel)
 		return pt_err_errno(err, -errno, "watch program");
-	skel->rodata->pt_generation = generation;
-	skel->rodata->pt_passive_below = passive_below(sizes);
-	skel->rodata->pt_passive_seed = out->seed;
-	ret = load_object(skel->obj, dir, sizes, err);
+	skel->rodata->pt_generation = p->generation;
+	skel->rodata->pt_passive_below = passive_below(p);
+	skel->rodata->pt_passive_seed = p->seed;
+	ret = choose(skel->obj, WATCHING, set, err);
 	if (!ret)
-		ret = keep_program(skel->progs.pt_in, &out->fd[PT_PROGRAM_IN], err);
+		ret = load_object(skel->obj, dir, &p->sizes, err);
 	if (!ret)
-		ret = keep_program(skel->progs.pt_out, &out->fd[PT_PROGRAM_OUT], err);
-	if (!ret)
-		ret = keep_program(skel->progs.pt_in_l3, &out->fd[PT_PROGRAM_IN_L3], err);
-	if (!ret)
-		ret = keep_program(skel->progs.pt_out_l3, &out->fd[PT_PROGRAM_OUT_L3], err);
+		ret = keep(skel->obj, set, p, err);
 	watch_bpf__destroy(skel);
-	return ret;
-}
-
-int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
-	struct pt_programs *out, struct pt_err *err)
-{
-	struct pt_programs got = PT_PROGRAMS_NONE;
-	int ret;
-
-	if (getrandom(&got.seed, sizeof(got.seed), 0) != (ssize_t)sizeof(got.seed))
-		return pt_err_errno(err, -errno, "random numbers");
-	pt_libbpf_to_log();
-	ret = load_steer(dir, sizes, &got, err);
-	if (!ret)
-		ret = load_watch(dir, sizes, generation, &got, err);
-	if (ret)
-		pt_programs_done(&got);
-	else
-		*out = got;
 	return ret;
 }
 
@@ -284,8 +332,7 @@ static int pin_ports(struct bpf_map *map, const char *dir, struct pt_err *err)
 	return ret && ret != -EEXIST ? pt_err_errno(err, ret, "%s", bpf_map__name(map)) : 0;
 }
 
-int pt_load_xdp(
-	const char *dir, const struct pt_sizes *sizes, struct pt_programs *out, struct pt_err *err)
+static int load_xdp(const char *dir, uint32_t set, struct pt_programs *p, struct pt_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = dir);
 	struct xdp_bpf *skel = xdp_bpf__open_opts(&opts);
@@ -293,16 +340,53 @@ int pt_load_xdp(
 
 	if (!skel)
 		return pt_err_errno(err, -errno, "XDP program");
-	skel->rodata->pt_passive_below = passive_below(sizes);
-	skel->rodata->pt_passive_seed = out->seed;
+	skel->rodata->pt_passive_below = passive_below(p);
+	skel->rodata->pt_passive_seed = p->seed;
 	ret = share_ports(skel->maps.pt_xdp_port, dir, err);
 	if (!ret)
-		ret = load_object(skel->obj, dir, sizes, err);
+		ret = load_object(skel->obj, dir, &p->sizes, err);
 	if (!ret)
 		ret = pin_ports(skel->maps.pt_xdp_port, dir, err);
 	if (!ret)
-		ret = keep_program(skel->progs.pt_xdp, &out->fd[PT_PROGRAM_XDP], err);
+		ret = keep(skel->obj, set, p, err);
 	xdp_bpf__destroy(skel);
+	return ret;
+}
+
+int pt_load_some(const char *dir, uint32_t set, struct pt_programs *p, struct pt_err *err)
+{
+	static const struct {
+		uint32_t object;
+		int (*load)(const char *, uint32_t, struct pt_programs *, struct pt_err *);
+	} objects[] = {
+		{ STEERING, load_steer },
+		{ WATCHING, load_watch },
+		{ BIT(XDP), load_xdp },
+	};
+	int ret = 0;
+
+	pt_libbpf_to_log();
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]) && !ret; i++)
+		if (set & objects[i].object)
+			ret = objects[i].load(dir, set & objects[i].object, p, err);
+	return ret;
+}
+
+int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
+	struct pt_programs *out, struct pt_err *err)
+{
+	struct pt_programs got = PT_PROGRAMS_NONE;
+	int ret;
+
+	got.sizes = *sizes;
+	got.generation = generation;
+	if (getrandom(&got.seed, sizeof(got.seed), 0) != (ssize_t)sizeof(got.seed))
+		return pt_err_errno(err, -errno, "random numbers");
+	ret = pt_load_some(dir, STEERING | WATCHING, &got, err);
+	if (ret)
+		pt_programs_done(&got);
+	else
+		*out = got;
 	return ret;
 }
 

@@ -21,13 +21,19 @@ enum pt_program {
 	PT_PROGRAM_OUT_L3,
 	PT_PROGRAM_ONWARD,
 	PT_PROGRAM_ONWARD_L3,
-	PT_PROGRAM_XDP, // pt_load_xdp
+	PT_PROGRAM_XDP,
 	PT_PROGRAM_COUNT
 };
 
+#define PT_PROGRAM_BIT(program) (1u << (program)) // in sets of them
+
 struct pt_programs {
-	int fd[PT_PROGRAM_COUNT];
-	uint32_t seed; // by which they choose flows to measure
+	int fd[PT_PROGRAM_COUNT]; // -1: not loaded
+	// What they were, or will be, loaded with.
+	struct pt_sizes sizes;
+	uint32_t generation;
+	uint32_t seed;     // by which they choose flows to measure
+	uint64_t identity; // plane/program.h's
 };
 
 #define PT_NAT_FLOWS 65536 // remembered where there is NAT: 7 MB
@@ -38,14 +44,19 @@ struct pt_programs {
 		.fd = { [0 ... PT_PROGRAM_COUNT - 1] = -1 } \
 	}
 
-// Loads all programs against the maps pinned in dir, and pins the maps that are not there yet with
-// room for twice `sizes`. Maps that are there keep their sizes. The caller closes the programs.
+// Loads a set of programs, which takes the verifier some 20 ms each, against the maps pinned in
+// dir. Maps that these programs need and that are not there yet are pinned there, with room for
+// twice p->sizes; others keep their sizes. The caller closes the programs, after an error, too.
+int pt_load_some(const char *dir, uint32_t set, struct pt_programs *p, struct pt_err *err);
+// All but XDP's, with another seed.
 int pt_load(const char *dir, const struct pt_sizes *sizes, uint32_t generation,
 	struct pt_programs *out, struct pt_err *err);
-// The XDP program beside those in *out; where nobody wants it, it is not there.
-int pt_load_xdp(
-	const char *dir, const struct pt_sizes *sizes, struct pt_programs *out, struct pt_err *err);
 void pt_programs_done(struct pt_programs *p);
+
+// As the kernel knows it.
+const char *pt_program_name(enum pt_program program);
+// Fingerprint of what all programs are loaded from.
+uint64_t pt_load_hash(void);
 
 // Sends libbpf's own words to the log's debug level; without it they go to stderr.
 void pt_libbpf_to_log(void);

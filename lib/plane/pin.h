@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The pin directory as a folder of the bpf file system: finding, creating, locking and removing it.
-// DIR/pt_* are the maps, DIR/links/ the links of the attached programs.
+// DIR/pt_* are the maps, DIR/links/ has the programs (plane/program.h) and the links of those that
+// are attached.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

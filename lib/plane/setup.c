@@ -11,8 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "plane/load.h"
 #include "plane/mode.h"
+#include "plane/program.h"
 #include "plane/table.h"
 #include "plane/ways.h"
 #include "plane/xdp.h"
@@ -147,8 +147,8 @@ static bool is_path_device(const struct pt_setup *s, const char *device)
 	return false;
 }
 
-static int put_watch(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
-	struct pt_err *err)
+static int put_watch(
+	struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs, struct pt_err *err)
 {
 	int ret = 0;
 
@@ -166,8 +166,8 @@ static int put_watch(struct pt_plane *p, const struct pt_setup *s, const struct 
 
 // A device is watched before the tables name it: a clone of a user's packet that is to become a
 // probe must find the program there that makes it one.
-static int fill_tables(struct pt_plane *p, const struct pt_setup *s,
-	const struct pt_programs *progs, bool groups, struct pt_err *err)
+static int fill_tables(struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs,
+	bool groups, struct pt_err *err)
 {
 	struct pt_table t;
 	int ret = pt_table_init(&t, s, p, err);
@@ -206,7 +206,7 @@ static bool still_wanted(void *ctx, const struct pt_hook_key *key, const struct 
 	return is_path_device(s, link->name) && (key->dir != PT_HOOK_ONWARD || s->self->transit);
 }
 
-static int put_steer(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+static int put_steer(struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs,
 	uint32_t *devices, struct pt_err *err)
 {
 	struct pt_setup copy = *s;
@@ -256,9 +256,15 @@ static void init_meta(struct pt_plane *p)
 	p->meta->attached_ns = (uint64_t)pt_mono_now().ns;
 }
 
-static void sign_meta(struct pt_plane *p, const struct pt_setup *s, uint32_t generation)
+static void sign_programs(struct pt_plane *p, const struct pt_programs *progs)
 {
-	p->meta->generation = generation;
+	p->meta->generation = progs->generation;
+	p->meta->passive_seed = progs->seed;
+	pt_programs_retire(p->dir, progs);
+}
+
+static void sign_meta(struct pt_plane *p, const struct pt_setup *s)
+{
 	p->meta->config_hash = pt_setup_hash(s->net, s->cfg);
 	(void)snprintf((char *)p->meta->edge, sizeof(p->meta->edge), "%s", s->self->id);
 }
@@ -286,39 +292,68 @@ static const uint32_t flags_of[] = {
 	[PT_HOOK_KIND_XDP] = PT_META_XDP,
 };
 
+// What the devices that are there want. With any of a kind come the maps of its kind.
+static uint32_t programs_of(const struct pt_setup *s)
+{
+	uint32_t set = PT_PROGRAM_BIT(PT_PROGRAM_STEER), watch = 0;
+
+	for (uint32_t i = 0; i < s->links->n_link; i++) {
+		const struct pt_link *link = &s->links->link[i];
+
+		if (!is_path_device(s, link->name))
+			continue;
+		watch |= PT_PROGRAM_BIT(pt_hook_program(link, PT_HOOK_WATCH_IN)) |
+			PT_PROGRAM_BIT(pt_hook_program(link, PT_HOOK_WATCH_OUT));
+		if (s->self->transit)
+			set |= PT_PROGRAM_BIT(pt_hook_program(link, PT_HOOK_ONWARD));
+	}
+	if (!watch)
+		watch = PT_PROGRAM_BIT(PT_PROGRAM_IN) | PT_PROGRAM_BIT(PT_PROGRAM_OUT);
+	return set | watch;
+}
+
+static int need_xdp(const struct pt_plane *p, struct pt_programs *progs, struct pt_err *err)
+{
+	if (!(p->meta->flags & PT_META_XDP))
+		return 0;
+	progs->sizes.paths = p->entries[PT_MAP_HOP]; // its maps are as large as those
+	return pt_programs_need(p->dir, PT_PROGRAM_BIT(PT_PROGRAM_XDP), progs, err);
+}
+
+// As much of a plane as there is before its programs are.
+static int begin(const char *dir, const struct pt_setup *s, bool fresh, struct pt_programs *progs,
+	struct pt_err *err)
+{
+	struct pt_plane *p = NULL;
+	struct pt_sizes sizes;
+	int ret = sizes_of(s, &sizes, err);
+
+	if (!ret && !fresh)
+		ret = pt_plane_open(dir, PT_PLANE_WRITE, &p, err);
+	if (!ret && p)
+		ret = check_netns(p, err);
+	if (!ret)
+		ret = pt_programs_init(dir, p ? p->meta : NULL, &sizes, progs, err);
+	pt_plane_free(p);
+	return ret ? ret : pt_programs_need(dir, programs_of(s), progs, err);
+}
+
 // Old programs, if any, go on until each device's link is switched over.
 static int attach_locked(
 	const char *dir, const struct pt_setup *s, struct pt_setup_result *out, struct pt_err *err)
 {
-	struct pt_sizes sizes;
 	struct pt_programs progs = PT_PROGRAMS_NONE;
 	struct pt_plane *p = NULL;
-	uint32_t generation = 1;
-	int ret = sizes_of(s, &sizes, err);
+	int ret = begin(dir, s, out->fresh, &progs, err);
 
-	if (ret)
-		return ret;
-	if (!out->fresh) {
-		ret = pt_plane_open(dir, PT_PLANE_WRITE, &p, err);
-		if (ret)
-			return ret;
-		generation = p->meta->generation + 1;
-		ret = check_netns(p, err);
-		pt_plane_free(pt_take(&p));
-		if (ret)
-			return ret;
-	}
-	ret = pt_load(dir, &sizes, generation, &progs, err);
 	if (!ret)
 		ret = pt_plane_open(dir, PT_PLANE_NEW, &p, err);
 	if (!ret && out->fresh)
 		init_meta(p);
 	if (!ret && s->hook != PT_HOOK_KIND_AUTO)
 		p->meta->flags = flags_of[s->hook];
-	if (!ret && p->meta->flags & PT_META_XDP) {
-		sizes.paths = p->entries[PT_MAP_HOP];
-		ret = pt_load_xdp(dir, &sizes, &progs, err);
-	}
+	if (!ret)
+		ret = need_xdp(p, &progs, err);
 	if (!ret)
 		ret = fill_tables(p, s, &progs, true, err);
 	if (!ret) { // before any packet gets a mark
@@ -326,7 +361,8 @@ static int attach_locked(
 		ret = put_steer(p, s, &progs, &out->devices, err);
 	}
 	if (!ret) {
-		sign_meta(p, s, generation);
+		sign_meta(p, s);
+		sign_programs(p, &progs);
 		count_result(p, out);
 	} else if (p && out->fresh) {
 		(void)pt_hook_sweep(p, NULL, NULL, NULL); // the first error is the one to tell
@@ -403,17 +439,17 @@ int pt_setup_load(
 	if (!ret)
 		ret = sizes_of(s, &sizes, err);
 	if (!ret)
-		ret = pt_load(p->dir, &sizes, p->meta->generation + 1, out, err);
-	if (!ret && p->meta->flags & PT_META_XDP) {
-		sizes.paths = p->entries[PT_MAP_HOP];
-		ret = pt_load_xdp(p->dir, &sizes, out, err);
-	}
+		ret = pt_programs_init(p->dir, p->meta, &sizes, out, err);
 	if (!ret)
-		p->meta->generation++;
+		ret = pt_programs_need(p->dir, programs_of(s), out, err);
+	if (!ret)
+		ret = need_xdp(p, out, err);
+	if (!ret)
+		sign_programs(p, out);
 	return ret;
 }
 
-int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs,
 	bool groups, struct pt_err *err)
 {
 	pt_autofd lock = -1;
@@ -425,7 +461,7 @@ int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, const struct 
 	if (!ret)
 		ret = put_steer(p, s, progs, &devices, err);
 	if (!ret)
-		sign_meta(p, s, p->meta->generation);
+		sign_meta(p, s);
 	return ret;
 }
 

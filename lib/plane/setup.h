@@ -46,7 +46,7 @@ int pt_setup_load(
 	struct pt_plane *p, const struct pt_setup *s, struct pt_programs *out, struct pt_err *err);
 // Brings tables and hooks up to date with devices and addresses, and with the network if `groups`.
 // What cannot fit is refused before anything changes.
-int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+int pt_setup_refresh(struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs,
 	bool groups, struct pt_err *err);
 
 // Removes hooks and pins. Works on planes of another ABI, too, as far as they can be read.

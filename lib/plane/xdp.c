@@ -203,7 +203,7 @@ static int put_ports(const struct pt_setup *s, const struct maps *m, struct pt_e
 	return ret;
 }
 
-static int put_lan(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+static int put_lan(struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs,
 	const struct pt_link *link, struct maps *m, struct pt_err *err)
 {
 	struct pt_xdp_facts facts;
@@ -236,8 +236,8 @@ static bool keep(void *ctx, const struct pt_hook_key *key, const struct pt_hook 
 		pt_setup_is_lan(k->s, link->name);
 }
 
-int pt_xdp_put(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
-	struct pt_err *err)
+int pt_xdp_put(
+	struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs, struct pt_err *err)
 {
 	struct kept kept = { .s = s, .wanted = p->meta->flags & PT_META_XDP };
 	struct maps m = { .port = -1 };

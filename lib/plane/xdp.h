@@ -12,5 +12,5 @@ int pt_xdp_check(const struct pt_setup *s, struct pt_err *err);
 // Attaches to the LAN devices of a plane that wants XDP (PT_META_XDP), and takes it away from all
 // others. Devices that would be refused go without when the setup is not strict: tc has all
 // packets.
-int pt_xdp_put(struct pt_plane *p, const struct pt_setup *s, const struct pt_programs *progs,
+int pt_xdp_put(struct pt_plane *p, const struct pt_setup *s, struct pt_programs *progs,
 	struct pt_err *err);

@@ -94,7 +94,7 @@ static uint32_t pinned_links(void)
 	snprintf(links_dir, sizeof(links_dir), "%s/links", dir);
 	DIR *d = opendir(links_dir);
 	while (d && (e = readdir(d)))
-		n += e->d_name[0] != '.';
+		n += e->d_name[0] != '.' && strncmp(e->d_name, "program-", 8) != 0;
 	if (d)
 		closedir(d);
 	return n;

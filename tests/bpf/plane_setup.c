@@ -32,17 +32,62 @@ static void test_tables(void)
 
 static void test_attach_again(void)
 {
+	uint32_t steer;
 	uint64_t hash;
 
 	T_NEED(attach(HEAD BOTH));
 	hash = plane->meta->config_hash;
+	steer = steering_id("lan0");
+	T_OK(steer);
 	T_EQ(decide("b", "rest", PATHS("b1", "b0"), false), 1);
 	T_NEED(attach(HEAD BOTH));
-	T_EQ(plane->meta->generation, 2); // the programs are new ones
+	T_EQ(plane->meta->generation, 1); // the programs are the same ones
+	T_EQ(steering_id("lan0"), steer);
+	T_EQ(other_build(), 3);
+	T_NEED(attach(HEAD BOTH));
+	T_EQ(plane->meta->generation, 2); // and now they are not
+	T_OK(steering_id("lan0") != steer);
+	T_EQ(other_build(), 3); // those of the other build are gone
 	T_OK(plane->meta->config_hash == hash);
 	T_EQ(hooks(), 5);
 	T_STR(order_of("b", 1), "b1,b0"); // what was decided stays
 	detach();
+}
+
+// Each when the first device wants it, and no second time.
+static void test_programs_load_once(void)
+{
+	struct pt_programs progs = PT_PROGRAMS_NONE;
+	uint32_t in;
+
+	T_NEED(attach(HEAD BOTH));
+	in = pinned_id(PT_PROGRAM_IN);
+	T_OK(in && pinned_id(PT_PROGRAM_STEER) == steering_id("lan0"));
+	T_OK(!pinned_id(PT_PROGRAM_IN_L3) && !pinned_id(PT_PROGRAM_ONWARD));
+	T_EQ(pt_setup_load(plane, &setup, &progs, &err), 0);
+	T_EQ(program_id(progs.fd[PT_PROGRAM_IN]), in);
+	T_EQ(program_id(progs.fd[PT_PROGRAM_STEER]), steering_id("lan0"));
+	T_EQ(progs.fd[PT_PROGRAM_OUT_L3], -1);
+	T_EQ(IP("link", "del", "wan1"), 0);
+	T_EQ(IP("tuntap", "add", "wan1", "mode", "tun"), 0);
+	T_EQ(IP("link", "set", "wan1", "up"), 0);
+	T_NEED(use(HEAD BOTH));
+	setup.strict = false;
+	T_EQ(pt_setup_refresh(plane, &setup, &progs, false, &err), 0);
+	T_EQ(hooks(), 5);
+	T_OK(pinned_id(PT_PROGRAM_IN_L3) && pinned_id(PT_PROGRAM_OUT_L3));
+	T_EQ(pinned_id(PT_PROGRAM_IN), in);
+	T_EQ(plane->meta->generation, 1);
+	pt_programs_done(&progs);
+	cfg.failover.passive = !cfg.failover.passive; // which is loaded into them
+	T_EQ(pt_setup_load(plane, &setup, &progs, &err), 0);
+	T_OK(program_id(progs.fd[PT_PROGRAM_IN]) != in);
+	T_EQ(plane->meta->generation, 2);
+	T_EQ(pinned_id(PT_PROGRAM_IN), program_id(progs.fd[PT_PROGRAM_IN]));
+	pt_programs_done(&progs);
+	detach();
+	T_EQ(IP("link", "del", "wan1"), 0);
+	T_EQ(IP("link", "add", "wan1", "type", "veth", "peer", "name", "far1"), 0);
 }
 
 static void test_reload_keeps_indexes(void)
@@ -325,7 +370,9 @@ int main(void)
 {
 	static const struct t_case cases[] = {
 		{ "attach fills every table from the files", test_tables },
-		{ "attach again renews programs, keeps decisions", test_attach_again },
+		{ "attach again renews programs of another build, keeps decisions",
+			test_attach_again },
+		{ "a program is loaded once, when it is wanted", test_programs_load_once },
 		{ "reload keeps indexes and decided orders", test_reload_keeps_indexes },
 		{ "what cannot work is refused and nothing made", test_refused },
 		{ "an attach that fails late leaves nothing", test_failure_leaves_nothing },

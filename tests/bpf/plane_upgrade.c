@@ -103,6 +103,7 @@ static int do_attach(void *ctx, struct pt_err *e)
 	uint64_t before = steered();
 	int ret;
 
+	(void)other_build(); // else its programs stay
 	setup.hook = *(enum pt_hook_kind *)ctx;
 	ret = pt_setup_attach(dir, &setup, &done, e);
 	if (!ret && !plane)

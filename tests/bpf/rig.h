@@ -72,7 +72,7 @@ static int rig_start(void)
 	if (pt_pin_create(rig.dir, &created, &rig.err))
 		return rig_skip(rig.err.msg);
 	if (pt_load(rig.dir, &sizes, 1, &rig.prog, &rig.err) ||
-		pt_load_xdp(rig.dir, &sizes, &rig.prog, &rig.err) ||
+		pt_load_some(rig.dir, PT_PROGRAM_BIT(PT_PROGRAM_XDP), &rig.prog, &rig.err) ||
 		pt_plane_open(rig.dir, PT_PLANE_NEW, &rig.plane, &rig.err)) {
 		printf("Bail out! %s\n", rig.err.msg);
 		rig_done();

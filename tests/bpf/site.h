@@ -3,6 +3,7 @@
 #pragma once
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include "plane/bank.h"
 #include "plane/dest.h"
 #include "plane/order.h"
+#include "plane/program.h"
 #include "plane/setup.h"
 #include "plane/state.h"
 #include "tests/unit/ip.h"
@@ -163,6 +165,75 @@ static inline uint32_t hooks(void)
 
 	for (; !bpf_map_get_next_key(plane->fd[PT_MAP_HOOK], prev, &key); prev = &key)
 		n++;
+	return n;
+}
+
+// ---- programs ----
+
+static inline uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.id;
+}
+
+// 0: it was never loaded.
+static inline uint32_t pinned_id(enum pt_program program)
+{
+	pt_autofd fd = pt_programs_pinned(dir, program);
+
+	return program_id(fd);
+}
+
+// What steers the packets of a device.
+static inline uint32_t steering_id(const char *device)
+{
+	const uint32_t ifindex = pt_links_named(&links, device)->ifindex;
+	const struct pt_hook_key key = { .ifindex = ifindex, .dir = PT_HOOK_STEER };
+	LIBBPF_OPTS(bpf_tc_hook, tc, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts);
+	struct bpf_link_info info = {};
+	uint32_t len = sizeof(info);
+	struct pt_hook hook = {};
+	char pin[PT_PIN_PATH];
+	pt_autofd link = -1;
+
+	T_EQ(bpf_map_lookup_elem(plane->fd[PT_MAP_HOOK], &key, &hook), 0);
+	if (hook.flags & PT_HOOK_TCX) {
+		snprintf(pin, sizeof(pin), "%s/links/steer-%u", dir, ifindex);
+		link = bpf_obj_get(pin);
+		T_EQ(bpf_obj_get_info_by_fd(link, &info, &len), 0);
+		return info.prog_id;
+	}
+	opts.handle = hook.handle;
+	opts.priority = hook.priority;
+	T_EQ(bpf_tc_query(&tc, &opts), 0);
+	return opts.prog_id;
+}
+
+// The pins of programs become those of another build. Returns how many there are.
+static inline int other_build(void)
+{
+	char from[2 * PT_PIN_PATH], to[sizeof(from)];
+	const struct dirent *e;
+	int n = 0;
+	DIR *d;
+
+	snprintf(from, sizeof(from), "%s/links", dir);
+	d = opendir(from);
+	while (d && (e = readdir(d))) {
+		if (strncmp(e->d_name, "program-", 8) != 0)
+			continue;
+		n++;
+		snprintf(from, sizeof(from), "%s/links/%s", dir, e->d_name);
+		snprintf(to, sizeof(to), "%s/links/%.*s-0123456789abcdef", dir,
+			(int)(strrchr(e->d_name, '-') - e->d_name), e->d_name);
+		if (strcmp(from, to) != 0)
+			T_EQ(rename(from, to), 0);
+	}
+	if (d)
+		closedir(d);
 	return n;
 }
 
