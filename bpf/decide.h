@@ -2,6 +2,7 @@
 // Which path a packet takes: destination, policy, the first usable candidate. What every steering
 // program shares, whatever it is attached to; nothing here knows an skb.
 #pragma once
+#include "bpf/gate.h"
 #include "bpf/maps.h"
 #include "bpf/parse.h"
 #include "bpf/share.h"
@@ -475,23 +476,4 @@ static __always_inline void pt_note_first(const struct pt_choice *choice)
 	event->detected_ns = now;
 	event->committed_ns = now;
 	bpf_ringbuf_submit(event, 0);
-}
-
-// Whatever changed what packets use: of each path the first packet since then is stamped. Each
-// processor asks once, and one of them is the first.
-static __always_inline void pt_note_epoch(__u32 path, struct pt_volume *volume)
-{
-	const __u32 now = PT_EPOCH(&pt_meta, &pt_live);
-	struct pt_watch *watch;
-	__u32 was;
-
-	if (volume->epoch == now)
-		return;
-	volume->epoch = now;
-	watch = bpf_map_lookup_elem(&pt_watch, &path);
-	if (!watch)
-		return;
-	was = *(volatile __u32 *)&watch->epoch;
-	if (was != now && __sync_val_compare_and_swap(&watch->epoch, was, now) == was)
-		watch->epoch_packet_ns = bpf_ktime_get_ns();
 }

@@ -45,6 +45,7 @@ PT_MAP(pt_session, HASH, 16, struct pt_session_key, __u32);
 PT_MAP(pt_rx, HASH, 16, __u32, __u32);
 PT_MAP(pt_name, HASH, 16, struct pt_name_key, struct pt_name);
 PT_MAP(pt_hook, HASH, 16, struct pt_hook_key, struct pt_hook);
+PT_MAP(pt_gate, ARRAY, 2, __u32, struct pt_gate, PT_MMAP);
 PT_MAP(pt_traffic, ARRAY, 2, __u32, struct pt_volume, PT_MMAP);
 PT_MAP(pt_stat, PERCPU_ARRAY, PT_STAT_COUNT, __u32, __u64);
 
@@ -68,12 +69,4 @@ static __always_inline void pt_tally(enum pt_stat stat)
 
 	if (n)
 		(*n)++;
-}
-
-// This CPU's.
-static __always_inline struct pt_volume *pt_volume_of(enum pt_direction direction, __u32 path)
-{
-	__u32 key = PT_TRAFFIC_KEY(pt_meta.path_cap, bpf_get_smp_processor_id(), direction, path);
-
-	return bpf_map_lookup_elem(&pt_traffic, &key);
 }

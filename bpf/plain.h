@@ -8,10 +8,12 @@
 #include "bpf/decide.h"
 #include "bpf/passive.h"
 
+#define PT_NOT_PLAIN (-2) // no answer of tc's or XDP's
+
 struct pt_plain {
 	__u32 path;
 	__u32 len; // of headers and payload
-	const struct pt_hop *hop;
+	struct pt_gate *gate;
 };
 
 // What is read of a packet; the rest of its headers is checked.
@@ -74,6 +76,16 @@ static __always_inline int pt_is_under_way(const void *l4, const void *end, __u8
 	return proto == IPPROTO_UDP && l4 + 2 * sizeof(__be16) <= end;
 }
 
+// The source's half of pt_scope_v4. The other: no destination table knows such addresses.
+static __always_inline int pt_is_no_source(__u32 s)
+{
+	__u32 net = s >> 24;
+
+	if (net - 1 < 126)
+		return 0;
+	return net < 128 || net >= 0xe0 || s >> 16 == 0xa9fe;
+}
+
 static __always_inline int pt_glance_v4(
 	const struct iphdr *ip, const void *end, struct pt_glance *g, struct pt_plain *out)
 {
@@ -82,7 +94,7 @@ static __always_inline int pt_glance_v4(
 	if ((const void *)(ip + 1) > end || *(const __u8 *)ip != 0x45 || ip->ttl <= 1 ||
 		ip->frag_off & bpf_htons(PT_IPV4_OFFSET | PT_IPV4_MORE) ||
 		!pt_is_under_way(port, end, ip->protocol) || !pt_is_sum_right(ip) ||
-		pt_scope_v4(ip))
+		pt_is_no_source(bpf_ntohl(ip->saddr)))
 		return 0;
 	out->len = bpf_ntohs(ip->tot_len);
 	if (out->len < sizeof(*ip) + 2 * sizeof(*port))
@@ -155,21 +167,15 @@ static __always_inline __u64 pt_plain_rule(
 // Whether the packet may take its policy's first path.
 static __always_inline int pt_plain_path(const __u16 family, __u32 group, struct pt_plain *out)
 {
-	const __u32 via = family == PT_AF_INET ? PT_HOP_VIA4 : PT_HOP_VIA6;
-	__u32 quarter = group / PT_FIRSTS, key;
+	__u32 quarter = group / PT_FIRSTS;
 	const struct pt_first *first = bpf_map_lookup_elem(&pt_first, &quarter);
-	const struct pt_hop *hop;
 
 	if (!first)
 		return 0;
-	out->path = key = (__u32)pt_index(
-		first->path[pt_index(group, PT_FIRSTS - 1)], PT_MAX_PATH - 1);
-	hop = bpf_map_lookup_elem(&pt_hop, &key);
-	out->hop = hop;
-	return out->path && hop && hop->ifindex && out->len <= hop->mtu &&
-		(hop->flags & (via | PT_HOP_MARK | PT_HOP_GUARD | PT_HOP_L3 | PT_HOP_NAT)) == via &&
-		!(pt_live.down[out->path] | pt_live.want[out->path] | pt_block.path[out->path] |
-			pt_block.uplink[hop->uplink & (PT_MAX_UPLINK - 1)] | pt_live.waiting);
+	out->path = (__u32)pt_index(first->path[pt_index(group, PT_FIRSTS - 1)], PT_MAX_PATH - 1);
+	out->gate = pt_gate_of(out->path); // of path 0, which is none, never open
+	return out->gate && pt_gate_is_open(out->gate, family, out->len) &&
+		!(pt_live.want[out->path] | pt_live.waiting);
 }
 
 // The packet at `net` goes by out->path, without any ado. Whether the frame holds all of it, and

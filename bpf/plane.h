@@ -10,8 +10,8 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define PT_ABI     3
-#define PT_PIN_DIR "/sys/fs/bpf/patronus/3"
+#define PT_ABI     4
+#define PT_PIN_DIR "/sys/fs/bpf/patronus/4"
 
 #define PT_MAX_PATH    16384 // path indexes 1 .. 16383; 0 means none
 #define PT_MAX_UPLINK  1024  // uplink indexes 1 .. 1023; 0 means none
@@ -41,7 +41,7 @@ struct pt_meta {
 	__u32 bank;       // PT_BANK_*
 	__u32 generation; // of the programs; a timer's callback belongs to one (pt_watch.program)
 	__u32 site_cap;   // sites that fit into one bank of pt_group
-	__u32 path_cap;   // entries of pt_hop, pt_watch, pt_traffic
+	__u32 path_cap;   // entries of pt_hop, pt_watch; of pt_gate, pt_traffic for each CPU
 	__u32 flags;
 	__u64 config_hash; // of the network and the configuration that the tables hold
 	__u64 attached_ns;
@@ -249,6 +249,7 @@ PT_ASSERT_SIZE(
 #define PT_HOP_GUARD    64 // as MARK, for the firewall's sake, unless their policy bypasses that
 #define PT_HOP_INDIRECT 128 // it leads through another site's edge
 #define PT_HOP_NAT      256 // the kernel translates source addresses there
+#define PT_HOP_ETHER    512 // the device is an Ethernet
 
 // Where a next hop was read, else the protocol of the kernel's route (RTPROT_*).
 #define PT_HOP_FROM_FILE    0
@@ -460,18 +461,29 @@ struct pt_port {
 	__u8 bits[65536 / 8];
 };
 
-// pt_traffic[PT_TRAFFIC_KEY(...)], memory-mapped: what one CPU sent or received on a path. Bytes
-// count from the network header on. No per-CPU map: that costs packets a load more, and readers a
-// system call.
-struct pt_volume {
+// No per-CPU maps: these cost packets a load more, and readers a system call.
+#define PT_CPU_KEY(path_cap, cpu, path) ((cpu) * (path_cap) + (path))
+
+// pt_gate[PT_CPU_KEY(...)], memory-mapped: what one CPU sent on a path, and all that a plain packet
+// needs of it (bpf/gate.h), in one cache line. Bytes count from the network header on. Written by
+// the kernel only, but for paths that go. [0] is IPv4's, [1] IPv6's.
+struct pt_gate {
 	__u64 packets, bytes;
-	__u32 epoch; // PT_EPOCH when this CPU last sent here
+	__u32 epoch; // PT_EPOCH in which this CPU last looked at the path: the next four are of
+		     // then
+	__u32 ifindex;
+	__u16 mtu[2];    // 0: no plain packets
+	__u32 until[2];  // jiffies: when to ask for MACs again
+	__u32 mac[2][3]; // of the next hop and ours; the last word is 0: not known
 	__u32 pad;
 };
-PT_ASSERT_SIZE(pt_volume, 24);
-enum pt_direction { PT_TX, PT_RX, PT_DIRECTIONS };
-#define PT_TRAFFIC_KEY(path_cap, cpu, direction, path) \
-	(((cpu)*PT_DIRECTIONS + (direction)) * (path_cap) + (path))
+PT_ASSERT_SIZE(pt_gate, 64);
+
+// pt_traffic[PT_CPU_KEY(...)], memory-mapped: what one CPU received on a path, bytes as above.
+struct pt_volume {
+	__u64 packets, bytes;
+};
+PT_ASSERT_SIZE(pt_volume, 16);
 
 // pt_stat[n], per CPU, __u64: every outcome of every program.
 #define PT_STATS(X)                                                                              \

@@ -121,22 +121,23 @@ static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
 				      : pt_send_via(hop, family);
 }
 
-static __always_inline void pt_count_volume(const struct __sk_buff *skb, __u32 path, __u32 len)
+static __always_inline void pt_count_volume(
+	const struct __sk_buff *skb, struct pt_gate *gate, __u32 len)
 {
-	struct pt_volume *volume = pt_volume_of(PT_TX, path);
-
-	if (volume) {
-		pt_note_epoch(path, volume);
-		volume->packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
-		volume->bytes += len;
-	}
+	gate->packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
+	gate->bytes += len;
 	pt_tally(PT_STAT_STEERED);
 }
 
 static __always_inline void pt_count_tx(
 	const struct __sk_buff *skb, const struct pt_packet *p, const struct pt_choice *choice)
 {
-	pt_count_volume(skb, choice->path, p->len);
+	struct pt_gate *gate = pt_gate_of(choice->path);
+
+	if (gate)
+		pt_count_volume(skb, gate, p->len);
+	if (gate && pt_gate_is_stale(gate))
+		(void)pt_gate_look(choice->path);
 	if (choice->rank == PT_RANK_DAMPED)
 		pt_tally(PT_STAT_DAMPED);
 	else if (choice->rank > PT_RANK_DAMPED)
@@ -459,16 +460,37 @@ static __always_inline int pt_steer_onward(struct __sk_buff *skb, const __u8 l2_
 	return why == PT_STEER_ON ? pt_steer_on(skb, &c) : pt_not_steered(why);
 }
 
+// By way of the kernel's neighbour entry, which so stays in use; and asks what to write next time.
+__noinline int pt_send_slowly(struct __sk_buff *skb, __u32 path, __u32 family)
+{
+	const struct pt_hop *hop = bpf_map_lookup_elem(&pt_hop, &path);
+	const struct pt_gate *gate = pt_gate_of(path);
+
+	if (!hop || !gate)
+		return TC_ACT_SHOT;
+	if (!pt_gate_is_fresh(gate, family != PT_AF_INET))
+		pt_gate_ask(skb, path, family);
+	return pt_send_via(hop, (__u16)family);
+}
+
 // Without padding, so that no byte moves.
 static __always_inline int pt_steer_plain(
 	struct __sk_buff *skb, const __u16 family, const struct pt_plain *plain)
 {
 	struct pt_packet p = { .family = family, .net = (void *)(long)skb->data + ETH_HLEN };
+	struct ethhdr *frame = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	const int six = family != PT_AF_INET;
+	struct pt_gate *gate = plain->gate;
 
 	if (pt_age(skb, &p))
 		return TC_ACT_UNSPEC;
-	pt_count_volume(skb, plain->path, plain->len);
-	return pt_send_via(plain->hop, family);
+	pt_count_volume(skb, plain->gate, plain->len);
+	if (!pt_gate_is_fresh(gate, six) || !pt_gate_has_mac(gate, six) ||
+		(void *)(frame + 1) > end)
+		return pt_send_slowly(skb, plain->path, family);
+	pt_gate_address(gate, six, (void *)frame);
+	return (int)bpf_redirect(gate->ifindex, 0);
 }
 
 static __always_inline int pt_is_plain_at(
@@ -479,19 +501,37 @@ static __always_inline int pt_is_plain_at(
 		plain->len + ETH_HLEN == skb->len;
 }
 
-SEC("tc")
-int pt_steer(struct __sk_buff *skb)
+static __always_inline int pt_steer_short(struct __sk_buff *skb, const __u16 family)
 {
 	struct pt_plain plain;
 
+	return pt_is_plain_at(skb, family, &plain) ? pt_steer_plain(skb, family, &plain)
+						   : PT_NOT_PLAIN;
+}
+
+// Functions of their own, and not one within the other: a program has 512 bytes of stack.
+__noinline int pt_steer_v4(struct __sk_buff *skb)
+{
+	return pt_steer_short(skb, PT_AF_INET);
+}
+
+__noinline int pt_steer_v6(struct __sk_buff *skb)
+{
+	return pt_steer_short(skb, PT_AF_INET6);
+}
+
+SEC("tc")
+int pt_steer(struct __sk_buff *skb)
+{
+	int act = PT_NOT_PLAIN;
+
 	if (skb->pkt_type == PACKET_HOST && !skb->vlan_present && !pt_meta.trace_key) {
-		if (skb->protocol == bpf_htons(ETH_P_IP) && pt_is_plain_at(skb, PT_AF_INET, &plain))
-			return pt_steer_plain(skb, PT_AF_INET, &plain);
-		if (skb->protocol == bpf_htons(ETH_P_IPV6) &&
-			pt_is_plain_at(skb, PT_AF_INET6, &plain))
-			return pt_steer_plain(skb, PT_AF_INET6, &plain);
+		if (skb->protocol == bpf_htons(ETH_P_IP))
+			act = pt_steer_v4(skb);
+		else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+			act = pt_steer_v6(skb);
 	}
-	return pt_steer_in(skb);
+	return act == PT_NOT_PLAIN ? pt_steer_in(skb) : act;
 }
 
 // Ingress of path devices at a hub, after the watchdog's.

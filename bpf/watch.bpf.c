@@ -58,7 +58,7 @@ static __always_inline int pt_is_tagged(const struct __sk_buff *skb)
 	return skb->vlan_present && skb->vlan_tci & PT_VLAN_ID;
 }
 
-static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_len)
+static __always_inline int pt_watch_own(struct __sk_buff *skb, const __u32 l2_len)
 {
 	struct pt_stamp_request probe;
 	struct pt_packet p = {};
@@ -66,9 +66,7 @@ static __always_inline int pt_watch_out(struct __sk_buff *skb, const __u32 l2_le
 	struct pt_slot s;
 	__u64 delay;
 
-	if ((skb->mark & PT_CLOCK_MASK) == PT_CLOCK_MARK)
-		return pt_clone_out(skb, l2_len);
-	if (skb->ingress_ifindex || pt_is_tagged(skb) || pt_parse(skb, l2_len, &p) != PT_PARSE_OK ||
+	if (pt_is_tagged(skb) || pt_parse(skb, l2_len, &p) != PT_PARSE_OK ||
 		p.l4_proto != IPPROTO_UDP || !p.has_port || !pt_port_watched(p.dport))
 		return TC_ACT_UNSPEC;
 	if (pt_is_bfd_port(p.dport)) {
@@ -103,10 +101,12 @@ static __always_inline void pt_count_rx(const struct __sk_buff *skb, const __u32
 	__u32 ifindex = skb->ifindex;
 	const __u32 *path = bpf_map_lookup_elem(&pt_rx, &ifindex);
 	struct pt_volume *volume;
+	__u32 key;
 
 	if (!path)
 		return;
-	volume = pt_volume_of(PT_RX, *path);
+	key = PT_CPU_KEY(pt_meta.path_cap, bpf_get_smp_processor_id(), *path);
+	volume = bpf_map_lookup_elem(&pt_traffic, &key);
 	if (!volume)
 		return;
 	volume->packets += skb->gso_segs > 1 ? skb->gso_segs : 1;
@@ -172,10 +172,29 @@ static __always_inline int pt_watch_in(struct __sk_buff *skb, const __u32 l2_len
 	return TC_ACT_UNSPEC;
 }
 
+// Users' packets came by a device, and are through after two looks. What there is to do with others
+// are functions of their own, so that these save no registers.
+static __always_inline int pt_is_clone(const struct __sk_buff *skb)
+{
+	return (skb->mark & PT_CLOCK_MASK) == PT_CLOCK_MARK;
+}
+
+__noinline int pt_clone_away(struct __sk_buff *skb)
+{
+	return pt_clone_out(skb, ETH_HLEN);
+}
+
+__noinline int pt_own_away(struct __sk_buff *skb)
+{
+	return pt_watch_own(skb, ETH_HLEN);
+}
+
 SEC("tc")
 int pt_out(struct __sk_buff *skb)
 {
-	return pt_watch_out(skb, ETH_HLEN);
+	if (pt_is_clone(skb))
+		return pt_clone_away(skb);
+	return skb->ingress_ifindex ? TC_ACT_UNSPEC : pt_own_away(skb);
 }
 
 SEC("tc")
@@ -185,10 +204,22 @@ int pt_in(struct __sk_buff *skb)
 }
 
 // The same for devices without a link layer (tun, WireGuard): packets begin with the IP header.
+__noinline int pt_clone_away_l3(struct __sk_buff *skb)
+{
+	return pt_clone_out(skb, 0);
+}
+
+__noinline int pt_own_away_l3(struct __sk_buff *skb)
+{
+	return pt_watch_own(skb, 0);
+}
+
 SEC("tc")
 int pt_out_l3(struct __sk_buff *skb)
 {
-	return pt_watch_out(skb, 0);
+	if (pt_is_clone(skb))
+		return pt_clone_away_l3(skb);
+	return skb->ingress_ifindex ? TC_ACT_UNSPEC : pt_own_away_l3(skb);
 }
 
 SEC("tc")

@@ -47,6 +47,17 @@ static void add_site(
 	}
 }
 
+void pt_dest_bar(uint32_t root[65536])
+{
+	static const struct {
+		uint16_t first, last; // 16 bits of the address
+	} never[] = { { 0, 0xff }, { 0x7f00, 0x7fff }, { 0xa9fe, 0xa9fe }, { 0xe000, 0xffff } };
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		for (uint32_t at = never[i].first; at <= never[i].last; at++)
+			root[at] = 0;
+}
+
 int pt_dest_fill(const struct pt_setup *s, const struct pt_dest_index *index, struct pt_trie *trie,
 	struct pt_dest *out, struct pt_err *err)
 {
@@ -68,8 +79,10 @@ int pt_dest_fill(const struct pt_setup *s, const struct pt_dest_index *index, st
 	v4 = pt_trie_count_v4(items, w.n);
 	pt_trie_build_root(trie, items, v4, out ? out->v4 : NULL);
 	v6 = pt_trie_build(trie, items + v4, w.n - v4);
-	if (out)
+	if (out) {
+		pt_dest_bar(out->v4);
 		out->v6 = v6;
+	}
 	return 0;
 }
 

@@ -20,5 +20,8 @@ struct pt_dest_index {
 int pt_dest_fill(const struct pt_setup *s, const struct pt_dest_index *index, struct pt_trie *trie,
 	struct pt_dest *out, struct pt_err *err);
 
+// Multicast, loopback, link-local and unset IPv4 destinations are nobody's, whatever prefix covers
+// them: nobody forwards these, and the kernel programs rely on it.
+void pt_dest_bar(uint32_t root[65536]);
 // The site as packets see it, PT_SITE_LOCAL included; -ENOENT: no site's.
 int pt_dest_find(const struct pt_plane *p, const struct pt_addr *addr, uint32_t *site);

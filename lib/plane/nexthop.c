@@ -186,7 +186,10 @@ int pt_nexthop_retract(struct pt_plane *p, const struct pt_hop *next, struct pt_
 		__atomic_fetch_and(&now->flags, ~lost, __ATOMIC_RELEASE);
 		any = true;
 	}
-	return any ? pt_settle_wait(err) : 0;
+	if (!any)
+		return 0;
+	pt_plane_changed(p); // no packet trusts what it saw of the path before
+	return pt_settle_wait(err);
 }
 
 void pt_nexthop_store(struct pt_hop *to, const struct pt_hop *hop)

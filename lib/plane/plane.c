@@ -69,6 +69,8 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		sizeof(struct pt_name), NOT_MAPPED, false },
 	[PT_MAP_HOOK] = { "pt_hook", BPF_MAP_TYPE_HASH, sizeof(struct pt_hook_key),
 		sizeof(struct pt_hook), NOT_MAPPED, false },
+	[PT_MAP_GATE] = { "pt_gate", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_gate), MAPPED(gate),
+		false },
 	[PT_MAP_TRAFFIC] = { "pt_traffic", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_volume),
 		MAPPED(traffic), false },
 	[PT_MAP_PASSIVE] = { "pt_passive", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_passive_flow),
@@ -138,7 +140,8 @@ static int check_meta(const struct pt_plane *p, struct pt_err *err)
 		p->meta->path_cap > p->entries[PT_MAP_PENALTY] ||
 		2ull * p->meta->site_cap * PT_MAX_POLICY > p->entries[PT_MAP_GROUP] ||
 		p->entries[PT_MAP_GROUP] / PT_FIRSTS > p->entries[PT_MAP_FIRST] ||
-		(uint64_t)p->meta->path_cap * PT_DIRECTIONS > p->entries[PT_MAP_TRAFFIC])
+		p->meta->path_cap > p->entries[PT_MAP_TRAFFIC] ||
+		p->entries[PT_MAP_TRAFFIC] > p->entries[PT_MAP_GATE])
 		return mismatch(p->dir, "pt_meta", err);
 	return 0;
 }

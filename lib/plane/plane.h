@@ -31,6 +31,7 @@ enum pt_map {
 	PT_MAP_RX,
 	PT_MAP_NAME,
 	PT_MAP_HOOK,
+	PT_MAP_GATE,
 	PT_MAP_TRAFFIC,
 	PT_MAP_PASSIVE,
 	PT_MAP_RTT,
@@ -61,9 +62,10 @@ struct pt_plane {
 	struct pt_port *port;
 	struct pt_group *group; // by PT_GROUP_KEY
 	struct pt_first *first;
-	struct pt_hop *hop;        // meta->path_cap
-	struct pt_volume *traffic; // by PT_TRAFFIC_KEY
-	struct pt_settle *settle;  // plane/settle.h's
+	struct pt_hop *hop;   // meta->path_cap
+	struct pt_gate *gate; // by PT_CPU_KEY, as traffic
+	struct pt_volume *traffic;
+	struct pt_settle *settle; // plane/settle.h's
 };
 
 // Checks type, key and value size of every map, the ABI and the boot before anything is believed.

@@ -124,24 +124,18 @@ struct pt_choice pt_choice_of(const struct pt_plane *p, const struct pt_group *g
 	return best;
 }
 
-// One processor's, either direction.
-static struct pt_volume *volume_at(
-	const struct pt_plane *p, uint32_t cpu, enum pt_direction way, uint32_t path)
-{
-	return &p->traffic[PT_TRAFFIC_KEY((size_t)p->meta->path_cap, cpu, way, path)];
-}
-
 static uint32_t traffic_cpus(const struct pt_plane *p)
 {
-	return p->entries[PT_MAP_TRAFFIC] / (p->meta->path_cap * PT_DIRECTIONS);
+	return p->entries[PT_MAP_TRAFFIC] / p->meta->path_cap;
 }
 
 void pt_count_read(const struct pt_plane *p, uint32_t path, struct pt_count *out)
 {
 	*out = (struct pt_count){};
 	for (uint32_t i = 0; i < traffic_cpus(p); i++) {
-		const struct pt_volume *tx = volume_at(p, i, PT_TX, path);
-		const struct pt_volume *rx = volume_at(p, i, PT_RX, path);
+		size_t key = PT_CPU_KEY((size_t)p->meta->path_cap, i, path);
+		const struct pt_gate *tx = &p->gate[key];
+		const struct pt_volume *rx = &p->traffic[key];
 
 		out->tx_packets += tx->packets;
 		out->tx_bytes += tx->bytes;
@@ -152,9 +146,12 @@ void pt_count_read(const struct pt_plane *p, uint32_t path, struct pt_count *out
 
 void pt_count_clear(struct pt_plane *p, uint32_t path)
 {
-	for (uint32_t i = 0; i < traffic_cpus(p); i++)
-		*volume_at(p, i, PT_TX, path) = *volume_at(
-			p, i, PT_RX, path) = (struct pt_volume){};
+	for (uint32_t i = 0; i < traffic_cpus(p); i++) {
+		size_t key = PT_CPU_KEY((size_t)p->meta->path_cap, i, path);
+
+		p->gate[key] = (struct pt_gate){};
+		p->traffic[key] = (struct pt_volume){};
+	}
 }
 
 int pt_stat_read(const struct pt_plane *p, uint64_t out[PT_STAT_COUNT])

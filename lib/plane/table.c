@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +201,7 @@ void pt_table_hop(const struct pt_setup *s, const struct pt_path *path, struct p
 	if (link) {
 		hop.ifindex = link->ifindex;
 		hop.flags |= pt_link_is_l3(link) ? PT_HOP_L3 : 0;
+		hop.flags |= link->type == ARPHRD_ETHER ? PT_HOP_ETHER : 0;
 	}
 	hop.salt = pt_path_salt(path->id);
 	hop.mtu = pt_table_mtu(path, link);
@@ -251,6 +253,7 @@ static int put_hops(struct pt_table *t, struct pt_err *err)
 	pt_autoarena arena = {};
 	struct pt_hop *hops = pt_arena_alloc(&arena, p->meta->path_cap * sizeof(*hops));
 	struct pt_budget budget;
+	bool changed = false;
 	int ret = pt_onward_init(&t->onward, t->setup, err);
 
 	pt_budget_make(t->setup->cfg, net, t->setup->self, &budget);
@@ -269,10 +272,14 @@ static int put_hops(struct pt_table *t, struct pt_err *err)
 
 		if (!at)
 			continue;
-		if (memcmp(&p->hop[at], &hops[at], sizeof(*hops)) != 0)
+		if (memcmp(&p->hop[at], &hops[at], sizeof(*hops)) != 0) {
 			pt_nexthop_store(&p->hop[at], &hops[at]);
+			changed = true;
+		}
 		(void)pt_block_path(p, at, PT_BLOCK_MAINTENANCE, net->paths[i].maintenance);
 	}
+	if (changed)
+		pt_plane_changed(p);
 	return ret;
 }
 

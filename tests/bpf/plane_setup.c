@@ -13,7 +13,7 @@ static void test_tables(void)
 	wan0 = pt_links_named(&links, "wan0");
 	T_EQ(hop->ifindex, wan0->ifindex);
 	T_EQ(hop->mtu, 1400);
-	T_EQ(hop->flags, PT_HOP_USED | PT_HOP_CLOCKED | PT_HOP_VIA4 | PT_HOP_VIA6);
+	T_EQ(hop->flags, PT_HOP_USED | PT_HOP_CLOCKED | PT_HOP_VIA4 | PT_HOP_VIA6 | PT_HOP_ETHER);
 	T_OK(!memcmp(hop->via4, (uint8_t[]){ 10, 9, 0, 2 }, 4));
 	T_EQ(hop->interval_ns, 5000000); // as pt-probe sends: 200 probes a second, above
 	T_EQ(hop->port, 862);
@@ -232,8 +232,8 @@ static void test_slots_are_clean(void)
 	T_NEED(attach(HEAD BOTH));
 	b0 = path_index("b0");
 	T_EQ(bpf_map_update_elem(plane->fd[PT_MAP_WATCH], &b0, &old, BPF_ANY), 0);
-	plane->traffic[PT_TRAFFIC_KEY(plane->meta->path_cap, 1, PT_TX, b0)].packets = 5;
-	plane->traffic[PT_TRAFFIC_KEY(plane->meta->path_cap, 0, PT_RX, b0)].bytes = 6;
+	plane->gate[PT_CPU_KEY(plane->meta->path_cap, 1, b0)].packets = 5;
+	plane->traffic[PT_CPU_KEY(plane->meta->path_cap, 0, b0)].bytes = 6;
 	pt_count_read(plane, b0, &used);
 	T_EQ(used.tx_packets, 5);
 	T_EQ(used.rx_bytes, 6);

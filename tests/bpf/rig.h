@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "bpf/plane.h"
+#include "plane/dest.h"
 #include "plane/load.h"
 #include "plane/plane.h"
 #include "plane/state.h"
@@ -139,6 +140,7 @@ static inline void rig_dest(const char *text, uint32_t site)
 	n = pt_trie_sort(want, n + 1);
 	v4 = pt_trie_count_v4(want, n);
 	pt_trie_build_root(&trie, want, v4, rig.plane->dest[0].v4);
+	pt_dest_bar(rig.plane->dest[0].v4);
 	rig.plane->dest[0].v6 = pt_trie_build(&trie, want + v4, n - v4);
 	rig.plane->dest[1] = rig.plane->dest[0];
 	T_OK(n < 32 && trie.chunks <= trie.max_chunks && trie.forks <= trie.max_forks);
@@ -169,6 +171,7 @@ static inline void rig_set_down(uint32_t path, uint8_t down)
 
 	live = *rig.plane->live;
 	live.down[path] = down;
+	live.epoch++;
 	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_LIVE], &zero, &live, BPF_ANY), 0);
 }
 
@@ -176,7 +179,7 @@ static inline void rig_hop(uint32_t path)
 {
 	rig.plane->hop[path] = (struct pt_hop){
 		.ifindex = RIG_DEVICE,
-		.flags = PT_HOP_USED | PT_HOP_VIA4 | PT_HOP_VIA6,
+		.flags = PT_HOP_USED | PT_HOP_VIA4 | PT_HOP_VIA6 | PT_HOP_ETHER,
 		.mtu = 1500,
 		.uplink = path,
 		.site = 1,
@@ -288,6 +291,20 @@ static inline void rig_ipv6(struct rig_packet *p, const char *dst, uint8_t next,
 	p->len = ETH_HLEN + 48 + payload;
 }
 
+// As user space does after each change of what packets use.
+static inline void rig_changed(void)
+{
+	static struct pt_block block;
+	static struct pt_hop hop[16];
+
+	if (!memcmp(&block, rig.plane->block, sizeof(block)) &&
+		!memcmp(hop, rig.plane->hop, sizeof(hop)))
+		return;
+	block = *rig.plane->block;
+	memcpy(hop, rig.plane->hop, sizeof(hop));
+	pt_plane_changed(rig.plane);
+}
+
 // Runs a program once; the packet becomes what the program left of it.
 static inline int rig_run(enum pt_program program, struct rig_packet *p)
 {
@@ -303,7 +320,10 @@ static inline int rig_run(enum pt_program program, struct rig_packet *p)
 		.data_out = p->data, .data_size_out = sizeof(p->data), .ctx_in = &skb,
 		.ctx_size_in = sizeof(skb), .ctx_out = &skb, .ctx_size_out = sizeof(skb),
 		.repeat = 1);
-	int ret = bpf_prog_test_run_opts(rig.prog.fd[program], &opts);
+	int ret;
+
+	rig_changed();
+	ret = bpf_prog_test_run_opts(rig.prog.fd[program], &opts);
 
 	if (ret)
 		T_FAIL("test run: %s", strerror(-ret));
