@@ -35,9 +35,9 @@ watch_start() {
 }
 # A HUP before it listens would end it.
 listens() { ((0x$(sed -n 's/^SigBlk:\s*//p' "/proc/${PIDS[failover-a]}/status") & 1)); }
-# How often what packets use has changed.
-epoch() { bpftool -j map lookup pinned "$(pin_dir a)/pt_meta" key 0 0 0 0 |
-	jq '[.formatted.value | .. | objects | .epoch // empty] | first'; }
+# Rises before and after each flip of the banks.
+flips() { bpftool -j map lookup pinned "$(pin_dir a)/pt_meta" key 0 0 0 0 |
+	jq '[.formatted.value | .. | objects | .flips // empty] | first'; }
 load() { # NUMBER
 	cp "$SCRATCH/network.$1" "$NET.new"
 	mv "$NET.new" "$NET"
@@ -77,7 +77,7 @@ stream_on() { # NAME SRC DST: 5,000 packets a second
 final() { jq -r "select(.type == \"final\" and .dir == \"ab\") | .$2" "$SCRATCH/$1.out"; } # NAME FIELD
 
 hammer() { # NAME MODE DSCP [ATTACH-OPTIONS...]
-	local i name handed epoch
+	local i name handed flips
 	UPLINK_MORE=("mode: $2" "mode: $2")
 	topo_up 2
 	write_config a
@@ -99,12 +99,12 @@ hammer() { # NAME MODE DSCP [ATTACH-OPTIONS...]
 	wait_until 5 listens || bail "watch: $(cat "$SCRATCH/failover-a.err")"
 	stream_on v4 10.1.0.2 10.2.0.2
 	stream_on v6 fd00:1::2 fd00:2::2
-	handed=$(handed) epoch=$(epoch)
+	handed=$(handed) flips=$(flips)
 	for ((i = 1; i <= RELOADS; i++)); do
 		load $((i % 2))
 		hold "0.0$((RANDOM % 5 + 2))"
 	done
-	between "$1: reloads" $(($(epoch) - epoch)) $((RELOADS / 2)) $((RELOADS * 2))
+	between "$1: reloads" $((($(flips) - flips) / 2)) $((RELOADS / 2)) $((RELOADS * 2))
 	for name in v4 v6; do
 		signal $name TERM
 		wait_until 5 finished $name
