@@ -113,6 +113,14 @@ static int write_record(
 		      : 0;
 }
 
+static void emit_count(struct pt_emit *e, int64_t n)
+{
+	if (n == PT_NULL)
+		pt_emit_null(e);
+	else
+		pt_emit_i64(e, n);
+}
+
 static void emit_ms(struct pt_emit *e, int64_t us)
 {
 	if (us == PT_NULL)
@@ -131,8 +139,8 @@ static void put_row(const struct once *o, const struct pt_path *p, const struct 
 {
 	pt_emit_row(o->table);
 	pt_emit_str(o->table, p->id);
-	pt_emit_i64(o->table, m->sent);
-	pt_emit_i64(o->table, m->received);
+	emit_count(o->table, m->sent);
+	emit_count(o->table, m->received);
 	emit_ms(o->table, m->loss_ppm == PT_NULL ? PT_NULL : m->loss_ppm / 10);
 	emit_ms(o->table, m->p50);
 	emit_ms(o->table, m->p95);
@@ -149,9 +157,12 @@ static int take(struct once *o, uint32_t i, struct measured *m)
 	int64_t now_ns = pt_mono_now().ns;
 	int code = 0;
 
-	*m = (struct measured){
-		.loss_ppm = PT_NULL, .p50 = PT_NULL, .p95 = PT_NULL, .jitter = PT_NULL
-	};
+	*m = (struct measured){ .sent = PT_NULL,
+		.received = PT_NULL,
+		.loss_ppm = PT_NULL,
+		.p50 = PT_NULL,
+		.p95 = PT_NULL,
+		.jitter = PT_NULL };
 	if (pt_round_health(o->round, i, &h)) {
 		*m = (struct measured){ h.sent, h.received, h.loss_ppm, h.rtt_us.p50, h.rtt_us.p95,
 			h.jitter_us, "" };

@@ -46,9 +46,6 @@ int pt_check_bfd(struct pt_check *c)
 				"paths[%" PRIu32 "].quality: without liveness: bfd it is the "
 				"probes that tell life, which are stamp",
 				i);
-		if (p->quality == PT_QUALITY_NONE && p->n_targets)
-			return pt_check_bad(c, &p->quality, p,
-				"paths[%" PRIu32 "].quality: none, but its targets are probed", i);
 	}
 	if (k)
 		qsort(ends, k, sizeof(*ends), by_end);

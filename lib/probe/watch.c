@@ -29,7 +29,7 @@
 struct watched {
 	struct pt_watch *watch;
 	char *id;
-	struct pt_stream *stream;
+	struct pt_stream *stream;   // NULL: its quality is none, its targets serve
 	struct pt_targets *targets; // NULL: it has none
 	struct pt_mono window_start;
 	int fault;              // why the last probe could not leave, as it was told
@@ -69,6 +69,8 @@ struct pt_watch {
 
 static void send_probe(struct pt_watch *w, struct watched *p)
 {
+	if (!p->stream)
+		return;
 	if (p->fault && !pt_stream_fault(p->stream)) {
 		pt_log(PT_LOG_WARN, "path %s: probes leave again", p->id);
 		p->fault = 0;
@@ -101,16 +103,19 @@ static void probe_soon(void *ctx, uint32_t item, unsigned stage)
 	const struct watched *p = &w->plan.paths[item];
 	if (!stage)
 		pt_ahead_fetch(p);
-	else
+	else if (p->stream)
 		pt_stream_soon(p->stream, stage - 1);
 }
 
 static int probe_now(void *ctx, uint32_t item)
 {
 	struct pt_watch *w = ctx;
-	send_probe(w, &w->plan.paths[item]);
+	struct watched *p = &w->plan.paths[item];
+	if (!p->stream)
+		return -ENOENT;
+	send_probe(w, p);
 	flush(w);
-	return pt_stream_fault(w->plan.paths[item].stream);
+	return pt_stream_fault(p->stream);
 }
 
 static bool probe_waiting(void *ctx, uint32_t item)
@@ -177,13 +182,18 @@ static void report_path(void *ctx, uint32_t item)
 	struct pt_mono now = pt_mono_now();
 	int64_t window_ns = pt_mono_diff(now, p->window_start);
 	struct pt_health h;
-	pt_stream_health(p->stream, (window_ns + PT_NS_PER_MS / 2) / PT_NS_PER_MS, &h);
+	int64_t window_ms = (window_ns + PT_NS_PER_MS / 2) / PT_NS_PER_MS;
+	if (p->stream)
+		pt_stream_health(p->stream, window_ms, &h);
+	else
+		pt_targets_health(p->targets, window_ms, &h);
 	h.path = p->id;
 	write_record(w, "health", pt_json_write(&pt_health_schema, &h));
-	pt_stream_next_window(p->stream);
+	if (p->stream)
+		pt_stream_next_window(p->stream);
 	p->window_start = now;
 	if (p->targets)
-		report_targets(w, p, h.window_ms);
+		report_targets(w, p, window_ms);
 }
 
 static void add_counters(struct pt_stream_counters *sum, const struct pt_stream_counters *n)
@@ -202,7 +212,8 @@ static void export_stats(void *ctx, uint64_t expirations)
 	uint64_t missed = w->missed + w->probes.missed, foreign;
 	(void)expirations;
 	for (uint32_t i = 0; i < w->plan.n; i++)
-		add_counters(&sum, pt_stream_counters(w->plan.paths[i].stream));
+		if (w->plan.paths[i].stream)
+			add_counters(&sum, pt_stream_counters(w->plan.paths[i].stream));
 	pt_hist_merge(&late, &w->probes.late);
 	pt_hub_counters(&w->hub, &sockets);
 	foreign = sum.foreign + w->hub.foreign;
@@ -326,8 +337,10 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 	*new = (struct watched){
 		.watch = w, .id = id, .window_start = pt_mono_now(), .every = every
 	};
-	new->stream = take_stream(&w->plan, p->id, &o, new);
 	plan->n++;
+	if (p->quality == PT_QUALITY_NONE)
+		return watch_targets(w, p, c, new, err);
+	new->stream = take_stream(&w->plan, p->id, &o, new);
 	int code = new->stream ? 0 : pt_stream_new(&o, &w->hub, &new->stream, &why);
 	if (code)
 		return pt_err_set(err, code, "path %s: %s", p->id, why.msg);
@@ -375,7 +388,7 @@ static void read_intervals(const struct pt_config *c, struct plan *out)
 
 static bool is_measured(const struct pt_path *p, const struct pt_site *self)
 {
-	return p->quality != PT_QUALITY_NONE && strcmp(p->source, self->id) == 0;
+	return (p->quality != PT_QUALITY_NONE || p->n_targets) && strcmp(p->source, self->id) == 0;
 }
 
 // From here on the old plan is taken apart: only memory can fail.
@@ -507,7 +520,8 @@ int pt_watch_new(const struct pt_watch_opts *o, struct pt_loop *loop, struct pt_
 		pt_watch_free(w);
 		return code;
 	}
-	w->unprobed = w->plan.n;
+	for (uint32_t i = 0; i < w->plan.n; i++)
+		w->unprobed += w->plan.paths[i].stream != NULL;
 	if (!w->unprobed)
 		pt_notify("READY=1");
 	*out = w;

@@ -43,6 +43,7 @@ static void build_paths(struct pt_select *s, const struct pt_site *self)
 			.evidence.status = path->maintenance ? PT_STATUS_MAINTENANCE
 							     : PT_STATUS_UNKNOWN,
 			.evidence.brief.newest_ns = PT_NULL,
+			.evidence.unmeasured = path->quality == PT_QUALITY_NONE && !path->n_targets,
 			.status_ns = PT_NULL,
 		};
 	}

@@ -76,7 +76,9 @@ void pt_explain_metric(struct pt_buf *b, const struct pt_sla *sla, const struct 
 {
 	bool rtt = m->rtt_p95_us != PT_NULL;
 
-	if (m->loss_ppm != PT_NULL &&
+	if (m->samples == 0) {
+		pt_buf_puts(b, "not measured");
+	} else if (m->loss_ppm != PT_NULL &&
 		(!rtt || (sla->rtt_ms == PT_NULL && sla->loss_ppm != PT_NULL))) {
 		pt_buf_printf(b, "loss %" PRId64 " ppm", m->loss_ppm);
 		if (sla->loss_ppm != PT_NULL)

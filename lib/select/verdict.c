@@ -96,6 +96,10 @@ void pt_verdict_update(
 		v->recovering = !out_of_reach(sla, e, &e->reach_brief, now_ns);
 		return;
 	}
+	if (e->brief.samples == 0 && e->unmeasured) {
+		conclude(v, PT_VERDICT_INSIDE, &(struct finding){ 0 }, 0, now_ns);
+		return;
+	}
 	if (e->brief.samples == 0) {
 		*v = (struct pt_verdict){ .state = PT_VERDICT_UNKNOWN };
 		return;

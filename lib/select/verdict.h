@@ -49,6 +49,8 @@ struct pt_evidence {
 	// Of its targets, for paths that have some: a round with too few answers is a probe lost.
 	struct pt_measure reach_brief, reach_lasting;
 	uint32_t answering, quorum; // in the newest round
+	// Nothing measures it (quality: none): to be alive is all that is asked of it.
+	bool unmeasured;
 	enum pt_path_status status;
 	char cause[32]; // of the status, as pt-failover names it; empty: not known
 };

@@ -72,10 +72,30 @@ is "one after the other" "$? $(jq -rs 'map(select(.type == "health").received) |
 sed -i 's/^health:/health:\n  probes_per_check: 1/' "$CONFIG"
 once
 is "at least three probes" "$? $(got health a-wan0 .sent)" "0 3"
+# ---- paths that no probe of ours measures ----
+PATH_MORE=("" "liveness: bfd, quality: none" "liveness: bfd, quality: none, targets: [{ probe: icmp, address: 10.9.2.2 }]")
+write_config a interval_ms=20 sla='{ loss_ppm: 100000, rtt_ms: 100 }'
+sed -i '/^failover:/i\  probe_timeout_ms: 300' "$CONFIG"
+once
+is "quality: none is no fault" "$? $(cat "$SCRATCH/words")" "0 "
+is "no record where there is nothing to measure, of its target where it has one" \
+	"$(jq -rs 'map(select(.type == "health") | [.path, .probe, .target, .received] | join(" ")) | join(", ")' "$SCRATCH/out")" \
+	"a-wan0 stamp 10.9.0.2 5, a-wan2 icmp 10.9.2.2 1"
+agrees "pt-select orders them as the policy does" 'a-wan0 is in SLA.*in SLA .not measured.; the policy.s order has it after a-wan0'
+relay_set wan2:ab blackhole=1
+once
+is "its target is silent: exit 1" $? 1
+like "and why" "$(cat "$SCRATCH/words")" '^pt-probe: 1 of 3 paths are not in SLA: a-wan2 .default: 0 targets answer, 1 is needed'
+relay_set wan2:ab blackhole=0
+once a-wan1
+is "it alone: nothing to measure, nothing wrong" "$? $(cat "$SCRATCH/out" "$SCRATCH/words")" "0 "
+
 if command -v script >/dev/null; then
 	on ea script -qec "$BIN/pt-probe once --config $CONFIG --network $NETWORK" /dev/null </dev/null >"$SCRATCH/table" 2>&1
 	like "a table on a terminal" "$(tr -d '\r' <"$SCRATCH/table")" 'path +sent +answered.*
-a-wan2 +3 +3 +0.000 .* 2/2 of 2 +in SLA'
+a-wan0 +5 +5 .* in SLA .rtt p95 .*
+a-wan1 +- .* in SLA .not measured.
+a-wan2 +1 +1 +0.000 .* 1/1 of 1 +in SLA'
 else
 	skip "a table on a terminal" "no script(1)"
 fi

@@ -155,6 +155,31 @@ static void since(void)
 	T_EQ(v.since_ns, 80 * S);
 }
 
+// Nothing measures it: it is fit as long as it lives, and by its data where there is some after
+// all.
+static void unmeasured(void)
+{
+	struct pt_evidence e = { .brief.newest_ns = PT_NULL, .unmeasured = true };
+	struct pt_verdict v = { 0 };
+
+	pt_verdict_update(&v, &voice, &e, 10 * S);
+	T_EQ(v.state, INSIDE);
+	T_EQ(v.since_ns, 10 * S);
+	pt_verdict_update(&v, &voice, &e, 900 * S);
+	T_EQ(v.state, INSIDE); // never stale
+	T_EQ(v.since_ns, 10 * S);
+	e.status = PT_STATUS_DOWN;
+	pt_verdict_update(&v, &voice, &e, 910 * S);
+	T_EQ(v.state, PT_VERDICT_DOWN);
+	e.status = PT_STATUS_UP;
+	pt_verdict_update(&v, &voice, &e, 920 * S);
+	T_EQ(v.state, INSIDE);
+	T_EQ(v.since_ns, 920 * S); // and waits its cooldown like any other
+	e.brief = e.lasting = measure((struct metrics)LOSSY, 930 * S);
+	pt_verdict_update(&v, &voice, &e, 930 * S);
+	T_EQ(v.state, OUTSIDE);
+}
+
 static void scores(void)
 {
 	struct pt_measure good = measure((struct metrics)GOOD, 1);
@@ -270,6 +295,7 @@ static void hostile(void)
 	T_OK(!pt_reading_from_health(&h, 1, 1, &s));
 }
 
-T_MAIN({ "metrics in, verdict out", table }, { "since when", since }, { "scores", scores },
+T_MAIN({ "metrics in, verdict out", table }, { "since when", since },
+	{ "what nothing measures", unmeasured }, { "scores", scores },
 	{ "windows measure what ended in them", measures }, { "windows are bounded", bounded },
 	{ "contradictory records say nothing", hostile })
