@@ -214,6 +214,23 @@ is "counters go on over reloads" \
 		sort -c -n 2>&1; jq -r 'select(.type=="stats" and .period_us == 20000) | .sent > 200' "$SCRATCH/reload.out" | head -n 1)" \
 	true
 
+# ---- no probes of ours: its targets alone tell ----
+PATH_MORE=("liveness: bfd, quality: none, targets: [{ probe: icmp, address: 10.9.0.2, interval_ms: 100 }]" \
+	"liveness: bfd, quality: none")
+write_config a interval_ms=20 check_ms=500
+PATH_MORE=()
+watch bare
+reached() { jq -es 'map(select(.type == "reach" and .path == "a-wan0" and .answering == 1)) | length > 1' "$SCRATCH/bare.out" >/dev/null; }
+check "quality: none, its target answers" wait_until 20 reached
+is "and is what the record is of" "$(newest bare a-wan0 '[.probe, .target, .received > 0] | join(" ")')" "icmp 10.9.0.2 true"
+is "nothing of the path that has none" "$(count bare a-wan1)" 0
+write_config a interval_ms=20 check_ms=500
+signal bare HUP
+stamped() { newest_is bare "$1" .probe stamp; }
+check "a reload begins to measure it" wait_until 20 stamped a-wan0
+check "and the other" wait_until 20 stamped a-wan1
+reap bare
+
 # ---- spool, pipes, faults at start ----
 cp "$SCRATCH/good" "$NETWORK"
 watch spooled --spool "$SCRATCH/spool"

@@ -125,6 +125,9 @@ static const struct {
 		"10:73: paths[2].device: \"wg 0\" is not a device: 1 to 15 characters without / : "
 		"or "
 		"space" },
+	{ BASE PATH_ROW "liveness: none}\n",
+		"10:75: paths[2].liveness: \"none\" is not a word for this; valid here: stamp, "
+		"bfd" },
 	{ BASE PATH_ROW "quality: icmp}\n",
 		"10:74: paths[2].quality: without liveness: bfd it is the probes that tell life, "
 		"which are stamp" },
