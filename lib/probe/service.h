@@ -9,7 +9,7 @@
 #include "probe/stats.h"
 
 #define PT_SERVICE_WHY_LEN  256
-#define PT_SERVICE_BODY_MAX (1u << 20) // bytes of a page that `body` is looked for in
+#define PT_SERVICE_BODY_MAX (1u << 20) // bytes of a page that are read, and looked at
 
 struct pt_service_way {
 	const char *device;    // NULL: as routed

@@ -25,7 +25,7 @@ static int check(struct pt_service *s, struct pt_err *err)
 static bool among(const struct pt_dns_reply *r, const char *want)
 {
 	for (unsigned i = 0; i < r->n_kept; i++)
-		if (strcasecmp(r->answer[i].text, want) == 0)
+		if (pt_dns_answer_is(&r->answer[i], want))
 			return true;
 	return false;
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/host.h"
 #include "probe/http.h"
 #include "probe/service_kind.h"
 
@@ -20,6 +21,7 @@ struct pt_http_request {
 	struct curl_slist *connect_to;
 	struct pt_buf page; // as far as it is looked at
 	int64_t bytes;
+	bool cut; // there is more than is read
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -30,12 +32,15 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 	struct pt_service *s = ctx;
 	struct pt_http_request *r = s->request;
 	size_t len = size * n;
-	size_t room = PT_SERVICE_BODY_MAX - r->page.len;
+	size_t room = PT_SERVICE_BODY_MAX - (size_t)r->bytes;
 
+	r->cut = len > room;
+	if (r->cut)
+		len = room;
 	r->bytes += (int64_t)len;
 	if (s->o.http.body)
-		pt_buf_add(&r->page, bytes, len < room ? len : room);
-	return len;
+		pt_buf_add(&r->page, bytes, len);
+	return r->cut ? CURL_WRITEFUNC_ERROR : len; // which ends the request
 }
 
 // Before connect(2): the socket takes our way.
@@ -153,7 +158,7 @@ static void on_end(void *ctx, CURLcode result)
 
 	read_figures(s);
 	(void)c->easy_getinfo(r->transfer.easy, CURLINFO_OS_ERRNO, &fault);
-	if (result == CURLE_OK) {
+	if (result == CURLE_OK || (result == CURLE_WRITE_ERROR && r->cut)) {
 		s->news.figures.steps_us.total = step_us(s, CURLINFO_TOTAL_TIME_T);
 		s->news.rtt_ns = s->news.figures.steps_us.total == PT_NULL
 			? pt_mono_diff(pt_mono_now(), s->start)
@@ -168,18 +173,6 @@ static void on_end(void *ctx, CURLcode result)
 }
 
 // ---- life ----
-
-static bool is_url(const char *url)
-{
-	static const char *const schemes[] = { "http://", "https://" };
-
-	for (size_t i = 0; i < PT_ARRAY_LEN(schemes); i++) {
-		size_t n = strlen(schemes[i]);
-		if (strncasecmp(url, schemes[i], n) == 0)
-			return url[n] && url[n] != '/';
-	}
-	return false;
-}
 
 static void set_way(struct pt_service *s, const struct pt_curl *c, CURL *easy)
 {
@@ -237,9 +230,9 @@ static void set_options(struct pt_service *s)
 
 static int check(struct pt_service *s, struct pt_err *err)
 {
-	if (!is_url(s->o.http.url))
-		return pt_err_set(
-			err, -EINVAL, "'%s' is no http:// or https:// address", s->o.http.url);
+	const char *fault = pt_host_url_fault(s->o.http.url, NULL);
+	if (fault)
+		return pt_err_set(err, -EINVAL, "'%s': %s", s->o.http.url, fault);
 	struct pt_http_request *r = s->request = calloc(1, sizeof(*r));
 	if (!r)
 		return pt_err_set(err, -ENOMEM, "out of memory");
@@ -258,6 +251,7 @@ static void start(struct pt_service *s)
 
 	pt_buf_clear(&r->page);
 	r->bytes = 0;
+	r->cut = false;
 	r->error[0] = '\0';
 	if (!pt_http_start(s->http, &r->transfer))
 		return;

@@ -94,6 +94,35 @@ const char *pt_dns_rcode_name(unsigned rcode)
 	return rcodes[rcode & 15];
 }
 
+static size_t name_len(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > 1 && s[n - 1] == '.' ? n - 1 : n;
+}
+
+bool pt_dns_answer_is(const struct pt_dns_answer *a, const char *want)
+{
+	const int family = a->type == PT_DNS_A ? AF_INET : AF_INET6;
+	uint8_t got[16] = { 0 }, asked[16] = { 0 };
+
+	switch (a->type) {
+	case PT_DNS_A:
+	case PT_DNS_AAAA:
+		return inet_pton(family, a->text, got) == 1 &&
+			inet_pton(family, want, asked) == 1 && memcmp(got, asked, 16) == 0;
+	case PT_DNS_NS:
+	case PT_DNS_CNAME:
+	case PT_DNS_PTR:
+	case PT_DNS_MX:
+	case PT_DNS_SRV:
+		return name_len(a->text) == name_len(want) &&
+			strncasecmp(a->text, want, name_len(want)) == 0;
+	default:
+		return strcmp(a->text, want) == 0;
+	}
+}
+
 // ---- the query ----
 
 // One label up to a dot or the end; advances *s past the dot. The bytes written, or -EINVAL.

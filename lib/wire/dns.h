@@ -43,6 +43,10 @@ int pt_dns_type_parse(const char *s, uint16_t *out);
 int pt_dns_rcode_parse(const char *s, unsigned *out);
 const char *pt_dns_rcode_name(unsigned rcode); // "NOERROR", "RCODE12"
 
+// Whether the answer says what somebody wrote: addresses are the same however they are written,
+// names whatever their case and with or without a final dot; text is taken to the letter.
+bool pt_dns_answer_is(const struct pt_dns_answer *a, const char *want);
+
 // A recursive query for name (a final dot may be missing). Length written, -EINVAL: no name,
 // -ENOSPC.
 int pt_dns_query_write(uint16_t id, const char *name, uint16_t type, uint8_t *buf, size_t size);

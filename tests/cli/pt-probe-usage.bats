@@ -51,8 +51,8 @@ refused() { # WORDS-OF-THE-LINE ARGS...
 	refused "'::1:80' is not HOST:PORT" tcp ::1:80
 	refused "'h:0' is not HOST:PORT" tcp h:0
 	refused "tcp: needs HOST:PORT" tcp
-	refused "'ftp://h/' is no http:// or https:// address" http ftp://h/
-	refused "'https://' is no http" http https://
+	refused "'ftp://h/': not an http:// or https:// address" http ftp://h/
+	refused "'https://': its host is neither" http https://
 	refused "--status: '200,99'" http --status 200,99 http://127.0.0.1/
 	refused "--status: 'ok'" http --status ok http://127.0.0.1/
 	refused "--status: names none" http --status , http://127.0.0.1/

@@ -4,6 +4,7 @@
 # and dnsmasq. Sourced after lib.sh, which ends them.
 #
 # services_up NODE     80: /hello says "hello world", /gone 404, /away 302
+#                      /large is 3 MiB: "early", a million and more of "x", and "late"
 #                      443: the same by TLS for www.test; 8443: expired; 9443: for other.test
 #                      53: www.test has 192.0.2.7 and 2001:db8::7, what.test a TXT record
 # CA=FILE              what has signed the certificates
@@ -29,13 +30,14 @@ https_server() { # PORT NAME
 services_up() { # NODE
 	local dir=$SCRATCH/services name
 	local pages='location /hello { return 200 "hello world\n"; } location /gone { return 404; }
-		location /away { return 302 /hello; }'
+		location /away { return 302 /hello; } location /large { root '$dir'; }'
 	command -v nginx >/dev/null || skip_all "no nginx"
 	command -v dnsmasq >/dev/null || skip_all "no dnsmasq"
 	mkdir -p "$dir"
 	chmod 755 "$SCRATCH" "$dir"
 	must openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
 		-keyout "$dir/ca.key" -out "$CA" -subj "/CN=test CA" 2>"$dir/openssl.err"
+	{ echo early; head -c 3145728 /dev/zero | tr '\0' x; echo late; } >"$dir/large"
 	certificate good www.test 20
 	certificate expired www.test -1
 	certificate other other.test 20

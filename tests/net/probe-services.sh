@@ -86,6 +86,13 @@ is "a redirection is an answer, and not followed" "$? $(got .status) $(grep -c '
 wrong "another page" "'bye' is not in the page" http --body bye http://10.9.0.2/hello
 measure http --body 'lo wor' http://10.9.0.2/hello
 is "--body finds it" $? 0
+measure http --body early http://10.9.0.2/large
+is "no more than a MiB is read" "$? $(got '[.status, .bytes] | @csv')" "0 200,1048576"
+wrong "nor looked at" "'late' is not in the page" http --body late http://10.9.0.2/large
+measure http --ca "$CA" --address 10.9.0.2 https://www.test/large
+is "of HTTP/2 neither" "$? $(got '[.status, .bytes] | @csv')" "0 200,1048576"
+measure http http://10.9.0.2/hello
+is "and the next request is whole" "$? $(got .bytes)" "0 12"
 wrong "nobody there" 'Connection refused' http http://10.9.0.2:81/
 relay_set wan0:ab blackhole=1
 wrong "nobody answers" 'no answer within 300 ms .the name was known.' http -W 300ms http://10.9.0.2/

@@ -184,6 +184,35 @@ static void words(void)
 	T_EQ(pt_dns_rcode_parse("ok", &rcode), -EINVAL);
 }
 
-T_MAIN({ "queries are RFC 1035's", queries }, { "answers, compressed names", replies },
-	{ "each type as text", kinds }, { "thirty answers", many },
-	{ "what lies is refused", lies }, { "types and codes by their names", words })
+static void values(void)
+{
+	static const struct {
+		uint16_t type;
+		const char *got, *want;
+		bool same;
+	} rows[] = {
+		{ PT_DNS_A, "192.0.2.7", "192.0.2.7", true },
+		{ PT_DNS_A, "192.0.2.7", "192.0.2.70", false },
+		{ PT_DNS_AAAA, "2001:db8::7", "2001:0DB8:0:0::7", true },
+		{ PT_DNS_AAAA, "2001:db8::7", "2001:db8::8", false },
+		{ PT_DNS_AAAA, "2001:db8::7", "192.0.2.7", false },
+		{ PT_DNS_CNAME, "www.Example.test", "WWW.example.TEST.", true },
+		{ PT_DNS_MX, "mail.test", "mail.test.x", false },
+		{ PT_DNS_NS, ".", ".", true },
+		{ PT_DNS_TXT, "Some Words", "some words", false },
+		{ PT_DNS_TXT, "some words", "some words", true },
+		{ PT_DNS_TXT, "words.", "words", false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pt_dns_answer a = { .type = rows[i].type };
+		(void)snprintf(a.text, sizeof(a.text), "%s", rows[i].got);
+		if (pt_dns_answer_is(&a, rows[i].want) != rows[i].same)
+			T_FAIL("%s and %s, type %u", rows[i].got, rows[i].want, rows[i].type);
+	}
+}
+
+T_MAIN({ "answers by their value", values }, { "queries are RFC 1035's", queries },
+	{ "answers, compressed names", replies }, { "each type as text", kinds },
+	{ "thirty answers", many }, { "what lies is refused", lies },
+	{ "types and codes by their names", words })

@@ -43,6 +43,26 @@ static void refused(void)
 			"paths[0].targets[0].port: not of probe icmp" },
 		{ "targets: [{probe: http, url: 'ftp://a/'}]",
 			"paths[0].targets[0].url: not an http:// or https:// address" },
+		{ "targets: [{probe: http, url: 'http://a:0/'}]",
+			"t:7:92: paths[0].targets[0].url: its port is not 1 to 65535" },
+		{ "targets: [{probe: http, url: 'http://a/', cert_days: 7}]",
+			"t:7:116: paths[0].targets[0].cert_days: an http:// address shows no "
+			"certificate" },
+		{ "targets: [{probe: http, url: 'http://a/', insecure: true}]",
+			"paths[0].targets[0].insecure: an http:// address shows no certificate" },
+		{ "targets: [{probe: dns, address: 192.0.2.9, name: a..b}]",
+			"t:7:112: paths[0].targets[0].name: not a name of DNS: labels of 1 to 63 "
+			"bytes, 253 in all" },
+		{ "targets: [{probe: dns, address: 192.0.2.9, name: a, answer: x}]",
+			"t:7:123: paths[0].targets[0].answer: not an IPv4 address, as type a has "
+			"them" },
+		{ "targets: [{probe: dns, address: 192.0.2.9, name: a, type: aaaa, answer: "
+		  "192.0.2.1}]",
+			"paths[0].targets[0].answer: not an IPv6 address, as type aaaa has them" },
+		{ "targets: [{probe: dns, address: 192.0.2.9, name: a, type: mx, answer: a..b}]",
+			"paths[0].targets[0].answer: not a name of DNS" },
+		{ "targets: [{probe: dns, address: 192.0.2.9, name: a, type: soa, answer: a}]",
+			"paths[0].targets[0].answer: not of type soa, whose records are not read" },
 		{ "targets: [{probe: icmp, address: 192.0.2.9}], quorum: 2",
 			"paths[0].quorum: 2 of 1 targets cannot answer" },
 	};
@@ -64,7 +84,10 @@ static void taken(void)
 		"90}]",
 		"targets: [{probe: tcp, address: 192.0.2.9, port: 443}, {probe: http, url: "
 		"'https://a.example/', status: [200, 301-308], body: x, cert_days: 7}], quorum: 2",
-		"targets: [{probe: dns, address: 192.0.2.9, name: a.example, type: aaaa}]",
+		"targets: [{probe: dns, address: 192.0.2.9, name: a.example, type: aaaa, "
+		"answer: '2001:DB8:0::1'}, {probe: dns, address: 192.0.2.9, name: a, type: txt, "
+		"answer: two words}]",
+		"liveness: bfd, quality: none, targets: [{probe: icmp, address: 192.0.2.9}]",
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
