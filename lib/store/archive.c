@@ -139,7 +139,7 @@ static int copy_day(
 	pt_autostmt attach = NULL;
 	bool created;
 
-	safe.database.synchronous = PT_SYNC_FULL; // on the disk before anything is deleted
+	safe.database.synchronous = PT_SYNC_EXTRA; // on the disk before anything is deleted
 	int code = pt_store_create(d->path, &safe, &created, &archive, err);
 	if (!code)
 		code = pt_stmt_get(archive, "ATTACH ?1 AS live", &attach, NULL, err);
@@ -159,7 +159,12 @@ static int copy_day(
 	if (!code)
 		code = need_same(archive, d->path, d->start, err);
 	code = pt_sql_end(archive, code, err);
-	return code ? code : pt_sql_exec(archive, "PRAGMA main.wal_checkpoint(TRUNCATE)", err);
+	if (code)
+		return code;
+	// One file, readable from any medium; one that somebody reads just now keeps its log.
+	pt_sql_busy_timeout(archive, 0);
+	(void)pt_sql_exec(archive, "PRAGMA main.journal_mode=DELETE", NULL);
+	return 0;
 }
 
 static int delete_table(struct pt_sql *db, const char *table, int64_t end, int64_t last_id,

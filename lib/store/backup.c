@@ -209,34 +209,56 @@ int pt_backup_need(const char *from, const char *path, const char *dir, struct p
 	return pt_err_set(err, code, "%s: no such backup, and none in %s", from, dir);
 }
 
-// SQLite's connections keep a lock on the file while they have it open; ours are not asked here.
-static int need_nobody(const char *path, struct pt_err *err)
-{
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	pt_autofd fd = open(path, O_RDWR | O_CLOEXEC);
+// Bytes of the file that every connection of SQLite has a lock on: one that reads by its own leave
+// (shared), all of them as long as the file is in WAL mode.
+#define LOCK_START 0x40000000
+#define LOCK_LEN   512
 
-	if (fd < 0)
+// SQLite's connections keep a lock on the file while they have it open; ours are not asked here.
+// Keeps others from opening it for as long as *fd is open. -1: there is no file.
+static int lock_out(const char *path, int *fd, struct pt_err *err)
+{
+	struct flock l = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCK_START, .l_len = LOCK_LEN
+	};
+
+	*fd = open(path, O_RDWR | O_CLOEXEC);
+	if (*fd < 0)
 		return errno == ENOENT ? 0 : pt_err_errno(err, -errno, "%s", path);
-	if (fcntl(fd, F_OFD_GETLK, &l) != 0)
-		return pt_err_errno(err, -errno, "%s", path);
-	if (l.l_type != F_UNLCK)
-		return pt_err_set(
-			err, -EBUSY, "%s: in use: stop patronus-db and patronus-serve first", path);
-	return 0;
+	if (fcntl(*fd, F_OFD_SETLK, &l) == 0)
+		return 0;
+	int code = -errno;
+	return code == -EAGAIN || code == -EACCES
+		? pt_err_set(err, -EBUSY, "%s: in use: stop patronus-db and patronus-serve first",
+			  path)
+		: pt_err_errno(err, code, "%s", path);
 }
 
-// A log beside a file is read into whatever bears its name: it must go with the old one. First
-// into the old file, where that is sound; else it is kept under the old file's new name.
-static int put_log_away(const char *path, const char *old, struct pt_err *err)
+static int need_nobody(const char *path, struct pt_err *err)
 {
-	static const char *const tails[] = { "-wal", "-shm", "-journal" };
-	char from[PT_BACKUP_PATH + 16], to[PT_BACKUP_PATH + 16];
+	pt_autofd fd = -1;
+
+	return lock_out(path, &fd, err);
+}
+
+// What the log of a sound file has goes into the file; the last one out removes the log.
+static void fold_log(const char *path)
+{
 	struct pt_err ignored = { 0 };
 	struct pt_sql *db = NULL;
 
 	if (pt_sql_open(path, PT_SQL_WRITE, &db, &ignored) == 0)
 		(void)pt_sql_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", &ignored);
-	pt_sql_free(db); // the last one out removes the log
+	pt_sql_free(db);
+}
+
+// A log is read into whatever bears its name, be its own file damaged or gone: it must not meet the
+// new one, and is kept under the old one's new name.
+static int put_log_away(const char *path, const char *old, struct pt_err *err)
+{
+	static const char *const tails[] = { "-wal", "-shm", "-journal" };
+	char from[PT_BACKUP_PATH + 16], to[PT_BACKUP_PATH + 16];
+
 	for (size_t i = 0; i < PT_ARRAY_LEN(tails); i++) {
 		(void)snprintf(from, sizeof(from), "%s%s", path, tails[i]);
 		(void)snprintf(to, sizeof(to), "%s%s", old, tails[i]);
@@ -247,17 +269,19 @@ static int put_log_away(const char *path, const char *old, struct pt_err *err)
 }
 
 // The old file gets a second name, then the new one takes the first: at no instant is there none.
-static int swap(const char *fresh, const char *path, const char *old, struct pt_err *err)
+// Who waits for the lock meanwhile has the old file in hand, and finds that out: pt_store_open.
+static int swap(const char *fresh, const char *path, const char *old, bool *had, struct pt_err *err)
 {
-	int code = need_nobody(path, err);
+	pt_autofd lock = -1;
 
+	fold_log(path);
+	int code = lock_out(path, &lock, err);
 	if (code)
 		return code;
-	if (*old) {
-		code = put_log_away(path, old, err);
-		if (!code && link(path, old) != 0)
-			code = pt_err_errno(err, -errno, "%s", old);
-	}
+	*had = lock >= 0;
+	if (*had && link(path, old) != 0)
+		return pt_err_errno(err, -errno, "%s", old);
+	code = put_log_away(path, old, err);
 	if (!code && rename(fresh, path) != 0)
 		code = pt_err_errno(err, -errno, "%s", path);
 	return code ? code : sync_parent(path, err);
@@ -294,26 +318,30 @@ int pt_backup_restore(const char *from, const char *path, const struct pt_config
 	const struct pt_backup_opts *o, char old[PT_BACKUP_PATH], struct pt_err *err)
 {
 	char fresh[PT_BACKUP_PATH + 8], dir[PT_BACKUP_PATH], when[STAMP_LEN + 1];
+	pt_autofree char *real = realpath(path, NULL); // the file, not the link that leads to it
 	pt_autofd lock = -1;
+	bool had = real;
 
+	*old = '\0';
+	path = real ? real : path;
+	if (strlen(path) + sizeof(when) + 32 > PT_BACKUP_PATH)
+		return pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", path);
 	stamp(when);
 	parent_of(path, dir, sizeof(dir));
 	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-	*old = '\0';
-	if (strlen(path) + sizeof(when) + 32 > PT_BACKUP_PATH)
-		return pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", path);
-	if (access(path, F_OK) == 0)
-		name_old(path, when, old);
+	name_old(path, when, old);
 	int code = open_dir(dir, &lock, err);
 	if (!code)
 		code = need_nobody(path, err);
 	if (!code)
 		code = make_fresh(from, fresh, config, o, err);
 	if (!code)
-		code = pt_owner_take(fresh, *old ? path : NULL, err);
+		code = pt_owner_take(fresh, had ? path : NULL, err);
 	if (!code)
-		code = swap(fresh, path, old, err);
+		code = swap(fresh, path, old, &had, err);
 	if (code)
 		drop_database(fresh);
+	if (!had)
+		*old = '\0';
 	return code;
 }

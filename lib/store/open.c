@@ -9,17 +9,21 @@
 #include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "model/config.h"
 #include "store/backup.h"
 #include "store/migrate.h"
 #include "store/owner.h"
 
 #define PT_STORE_DIR_MODE 0755
+#define MOVED_TRIES       10
+#define SWITCH_PAUSE_MS   10
 
 // journal_mode answers with the mode it arrived at, which need not be the one asked for.
-static int set_journal_mode(struct pt_sql *db, const struct pt_config *c, struct pt_err *err)
+static int switch_journal(struct pt_sql *db, const struct pt_config *c, struct pt_err *err)
 {
 	const char *want = pt_journal_mode_names[c->database.journal_mode];
 	char sql[64], have[16];
@@ -32,6 +36,19 @@ static int set_journal_mode(struct pt_sql *db, const struct pt_config *c, struct
 	if (!code && strcasecmp(have, want) != 0)
 		return pt_err_set(err, -EOPNOTSUPP, "%s: journal_mode stays %s, %s is not possible",
 			pt_sql_path(db), have, want);
+	return code;
+}
+
+// SQLite does not wait where two switch at once, as those do who find a file just restored.
+static int set_journal_mode(struct pt_sql *db, const struct pt_config *c, struct pt_err *err)
+{
+	const struct timespec pause = { .tv_nsec = SWITCH_PAUSE_MS * PT_NS_PER_MS };
+	struct pt_mono end = pt_mono_add(pt_mono_now(), c->database.busy_timeout_ms * PT_NS_PER_MS);
+	int code;
+
+	while ((code = switch_journal(db, c, err)) == -EBUSY &&
+		pt_mono_diff(end, pt_mono_now()) > 0)
+		(void)nanosleep(&pause, NULL); // an early end is a try more
 	return code;
 }
 
@@ -78,13 +95,24 @@ static int need_current(struct pt_sql *db, struct pt_err *err)
 		pt_sql_path(db), version, pt_store_version());
 }
 
+// A restore may give the name to another file between the opening of this one and its first lock:
+// the log of that name is then not this file's, whatever is read.
 int pt_store_open(const char *path, enum pt_sql_mode mode, const struct pt_config *config,
 	struct pt_sql **out, struct pt_err *err)
 {
 	pt_autosql db = NULL;
-	int code = open_connection(path, mode, config, &db, err);
-	if (!code)
-		code = need_current(db, err);
+	int code;
+
+	for (unsigned tries = 0;; tries++) {
+		code = pt_sql_open(path ? path : config->database.path, mode, &db, err);
+		if (!code)
+			code = set_connection(db, mode, config, err);
+		if (!code)
+			code = need_current(db, err);
+		if (!db || !pt_sql_moved(db) || tries == MOVED_TRIES)
+			break;
+		pt_sql_free(pt_take(&db));
+	}
 	if (!code && mode == PT_SQL_WRITE)
 		code = set_journal_mode(db, config, err);
 	if (!code)

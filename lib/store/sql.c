@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -148,8 +149,12 @@ static int on_wal_commit(void *ctx, sqlite3 *raw, const char *schema, int pages)
 
 static int check_file(const char *path, enum pt_sql_mode mode, struct pt_err *err)
 {
+	struct stat st;
+
 	if (strcmp(path, ":memory:") == 0)
 		return 0;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) // a pipe would be waited for
+		return pt_err_set(err, -EINVAL, "%s: not a file", path);
 	if (mode == PT_SQL_CREATE)
 		return create_file(path, err);
 	if (access(path, R_OK) == 0)
@@ -245,6 +250,14 @@ void pt_sql_busy_timeout(struct pt_sql *db, int64_t ms)
 void pt_sql_cache_size(struct pt_sql *db, size_t statements)
 {
 	db->max_idle = statements;
+}
+
+bool pt_sql_moved(struct pt_sql *db)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(db->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+		moved;
 }
 
 const char *pt_sql_path(const struct pt_sql *db)

@@ -34,6 +34,7 @@ void pt_sql_cache_size(struct pt_sql *db, size_t statements); // idle statements
 // "OFF", "NORMAL", "FULL" or "EXTRA", static: when commits of this connection wait for the disk.
 int pt_sql_sync(struct pt_sql *db, const char *level, struct pt_err *err);
 const char *pt_sql_path(const struct pt_sql *db);
+bool pt_sql_moved(struct pt_sql *db); // its file has lost its name, mostly to another
 
 // Runs a script of one or more statements and drops their rows.
 int pt_sql_exec(struct pt_sql *db, const char *sql, struct pt_err *err);

@@ -13,11 +13,13 @@ digest() { # FILE: of what is in it
 }
 
 # Rows of so many days, one an hour, the newest now.
-days() { # N
-	sql "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < $1 * 24 - 1)
+days_sql() { # N
+	echo "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < $1 * 24 - 1)
 		INSERT INTO sdwan_path_health (timestamp, ts_us, path_id, target, family, probe, sent, received, rtt_us_min, rtt_us_max, rtt_hist)
 		SELECT unixepoch() - i * 3600, 0, 'p', '192.0.2.1', 'ipv4', 'stamp', 10, 10, 100, 900, '[[100,10]]' FROM n"
 }
+
+days() { sql "$(days_sql "$1")"; } # N
 
 @test "maintain does every task beside a writer, records each, and keeps nobody waiting" {
 	days 30
@@ -197,6 +199,27 @@ days() { # N
 	[ ! -e "$db.new" ]
 }
 
+@test "restore: a log left behind does not get into it, a link stays one" {
+	days 30
+	copy=$(pt backup)
+	# The file is gone, its log of committed pages is not: a crash, and somebody who tidied up.
+	sqlite3 -cmd '.filectrl persist_wal 1' "$db" "DELETE FROM sdwan_path_health WHERE id % 2; $(days_sql 20)" >/dev/null
+	[ -s "$db-wal" ]
+	rm "$db"
+	pt restore -q "$copy"
+	[ "$(sql 'SELECT count(*) FROM sdwan_path_health')" -eq 720 ]
+	[ "$(find "$dir" -name '*.before-*-wal' -size +0 | wc -l)" -eq 1 ] # kept all the same
+
+	mkdir "$BATS_TEST_TMPDIR/disk"
+	mv "$db" "$BATS_TEST_TMPDIR/disk/big.db"
+	ln -s "$BATS_TEST_TMPDIR/disk/big.db" "$db"
+	sql 'DELETE FROM sdwan_path_health'
+	pt restore -q "$copy"
+	[ -L "$db" ]
+	[ "$(sqlite3 "$BATS_TEST_TMPDIR/disk/big.db" 'SELECT count(*) FROM sdwan_path_health')" -eq 720 ]
+	[ "$(sqlite3 "$BATS_TEST_TMPDIR/disk"/big.db.before-* 'SELECT count(*) FROM sdwan_path_health')" -eq 0 ]
+}
+
 @test "migrate keeps a verified copy of what was" {
 	version=$(sql 'PRAGMA user_version')
 	rm -f "$db"*
@@ -242,6 +265,7 @@ days() { # N
 		day=$(basename "$f" .db)
 		[ "$(sqlite3 "$f" "SELECT DISTINCT date(timestamp, 'unixepoch') FROM sdwan_path_health")" = "${day#sdwan-}" ]
 		[ "$(sqlite3 "$f" 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ]
+		[ "$(sqlite3 "$f" 'PRAGMA journal_mode')" = delete ] # readable from any medium
 		there=$((there + n))
 	done
 	[ $((here + there)) -eq "$all" ]

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -239,6 +240,11 @@ static void files_that_are_no_database(void)
 	begin();
 	refused(-ENOENT, "create it with pt-db init");
 	write_file("", 0);
+	T_EQ(unlink(path), 0);
+	T_EQ(mkfifo(path, 0600), 0);
+	refused(-EINVAL, "not a file"); // and not waited for
+	T_EQ(unlink(path), 0);
+	write_file("", 0);
 	refused(-ENODATA, "run pt-db init");
 	write_file(text, sizeof(text));
 	refused(-EBADMSG, "file is not a database");
@@ -335,6 +341,84 @@ static void init_by_many_at_once(void)
 	T_EQ(number(db, "SELECT count(*) FROM meta"), 1);
 }
 
+// As after a restore, whose file is in no log's mode until somebody writes.
+static void switched_by_many_at_once(void)
+{
+	enum { PROCESSES = 6, ROUNDS = 10 };
+	int failed = 0;
+
+	begin();
+	pt_sql_free(create());
+	for (int round = 0; round < ROUNDS; round++) {
+		pt_autosql plain = NULL;
+		int start[2];
+		T_EQ(pt_sql_open(path, PT_SQL_WRITE, &plain, NULL), 0);
+		T_EQ(pt_sql_exec(plain, "PRAGMA journal_mode=DELETE", NULL), 0);
+		pt_sql_free(pt_take(&plain));
+		T_EQ(pipe2(start, O_CLOEXEC), 0);
+		for (int i = 0; i < PROCESSES; i++) {
+			if (fork() == 0) {
+				pt_autosql db = NULL;
+				char c;
+				struct pt_err err = { 0 };
+				close(start[1]);
+				(void)!read(start[0], &c, 1); // until the others are there
+				int code = pt_store_open(path, PT_SQL_WRITE, &config, &db, &err);
+				if (code)
+					printf("# %s\n", err.msg);
+				_exit(code ? 1 : 0);
+			}
+		}
+		close(start[0]);
+		close(start[1]);
+		for (int i = 0; i < PROCESSES; i++) {
+			int status = -1;
+			(void)wait(&status);
+			failed += status != 0;
+		}
+	}
+	T_EQ(failed, 0);
+}
+
+// Somebody restores while the file is being opened: what is opened is what then has the name.
+static void a_file_that_loses_its_name_is_opened_again(void)
+{
+	static const struct flock all = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512
+	};
+	char other[160];
+	int ready[2];
+
+	begin();
+	pt_autosql db = create();
+	T_EQ(pt_sql_exec(db, "INSERT INTO meta VALUES ('which', 2)", NULL), 0);
+	pt_sql_free(pt_take(&db));
+	(void)snprintf(other, sizeof(other), "%s.new", path);
+	T_EQ(rename(path, other), 0);
+	db = create();
+	T_EQ(pt_sql_exec(db, "INSERT INTO meta VALUES ('which', 1)", NULL), 0);
+	pt_sql_free(pt_take(&db));
+	T_EQ(pipe2(ready, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct flock lock = all;
+		const struct timespec while_it_waits = { .tv_nsec = 300000000 };
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		bool ok = fcntl(fd, F_OFD_SETLK, &lock) == 0 && write(ready[1], "", 1) == 1;
+		(void)nanosleep(&while_it_waits, NULL);
+		_exit(ok && rename(other, path) == 0 ? 0 : 1);
+	}
+	char c;
+	int status = -1;
+	T_EQ(read(ready[0], &c, 1), 1);
+	T_EQ(pt_store_open(path, PT_SQL_WRITE, &config, &db, NULL), 0);
+	T_EQ(number(db, "SELECT value FROM meta WHERE key = 'which'"), 2);
+	T_EQ(waitpid(pid, &status, 0), pid);
+	T_EQ(status, 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 static void failed_migration_leaves_nothing(void)
 {
 	begin();
@@ -395,5 +479,8 @@ T_MAIN({ "creation: page size, auto vacuum, WAL, ids, mode", creation_settings }
 	{ "damaged pages are reported with the cure", damaged_page_is_reported },
 	{ "init twice, init on an empty file", init_twice_and_on_an_empty_file },
 	{ "init by many processes at once", init_by_many_at_once },
+	{ "switched to WAL by many at once", switched_by_many_at_once },
+	{ "a file that loses its name is opened again",
+		a_file_that_loses_its_name_is_opened_again },
 	{ "a file of the first version is migrated", first_version_is_migrated },
 	{ "a failed migration leaves nothing", failed_migration_leaves_nothing })
