@@ -50,7 +50,7 @@ DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev nettle-dev libcurl4-openssl-dev linux-libc-dev
 DEPS_TEST  := bats libclang-rt-14-dev jq iproute2 iputils-ping fping bird2 frr tshark nginx-light dnsmasq-base openssl iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
-DEPS_LANE  := qemu-system-x86 busybox-static cpio kmod spin
+DEPS_LANE  := qemu-system-x86 user-mode-linux busybox-static cpio kmod spin ppp wireguard-tools
 # Whom bench/ compares with
 DEPS_BENCH := bird2 frr
 deps:

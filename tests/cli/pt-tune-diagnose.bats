@@ -14,7 +14,7 @@ setup() {
 
 LOOKED=
 good() { # ID [OPTION...]: what diagnose says of it; `look` first, and it asks no more
-	[ -n "$LOOKED" ] && [ $# = 1 ] || look "${@:2}"
+	if [ -z "$LOOKED" ] || [ $# -gt 1 ]; then look "${@:2}"; fi
 	jq -r --arg id "$1" '.findings[] | select(.id == $id).good' "$BATS_TEST_TMPDIR/found"
 }
 look() {
