@@ -11,6 +11,7 @@
 #include "state.h"
 #include "tune/joined.h"
 #include "tune/marking.h"
+#include "tune/unit.h"
 
 #define DEFAULT_TIMEOUT (120 * PT_NS_PER_S)
 #define DEFAULT_SETTLE  PT_NS_PER_S
@@ -88,6 +89,9 @@ void tune_tell_left(const struct pt_tx *t)
 			fprintf(stderr, "\tnft delete table inet " PT_MARKING_TABLE "\n");
 		else if (strcmp(it->key, "marking") == 0)
 			fprintf(stderr, "\tmarking: %s\n", it->before);
+		else if (it->device && pt_unit_is(it->key))
+			fprintf(stderr, "\tsystemctl edit %s: %s = %s\n", it->device, it->key,
+				it->before);
 		else if (it->device)
 			fprintf(stderr, "\tethtool, %s: %s = %s\n", it->device, it->key,
 				it->before);

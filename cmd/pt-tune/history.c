@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "state.h"
 #include "tune/files.h"
+#include "tune/unit.h"
 
 static const struct pt_column list_columns[] = {
 	{ .key = "id", .heading = "TRANSACTION" },
@@ -119,6 +120,25 @@ int tune_persist(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	return code;
 }
 
+// Drop-ins of units that stand, back to where the next start takes them away.
+static int unpersist_units(struct tune_work *w, struct pt_err *err)
+{
+	char **list;
+	int n = pt_tx_list(&w->state, &w->job.arena, &list, err), rc = n < 0 ? n : 0;
+
+	for (int k = 0; rc == 0 && k < n; k++) {
+		struct pt_tx t;
+		if (pt_tx_load(&w->state, &w->job.arena, list[k], &t, NULL) < 0)
+			continue;
+		for (unsigned i = 0; rc == 0 && i < t.n; i++) {
+			if (t.item[i].want && t.item[i].device && pt_unit_is(t.item[i].key))
+				rc = pt_unit_unkeep(&w->job.host, t.item[i].device, err);
+		}
+		pt_tx_close(&t);
+	}
+	return rc < 0 ? rc : pt_unit_reload(&w->job.host, err);
+}
+
 int tune_unpersist(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
 	struct tune_work w;
@@ -128,7 +148,8 @@ int tune_unpersist(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	(void)argv;
 	if (!code &&
 		(pt_file_put(&w.job.host, PT_FILE_SYSCTL, NULL, &ctx->err) < 0 ||
-			pt_file_put(&w.job.host, PT_FILE_MODULES, NULL, &ctx->err) < 0))
+			pt_file_put(&w.job.host, PT_FILE_MODULES, NULL, &ctx->err) < 0 ||
+			unpersist_units(&w, &ctx->err) < 0))
 		code = PT_EXIT_FAIL;
 	tune_work_done(&w);
 	return code;

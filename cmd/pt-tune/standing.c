@@ -11,6 +11,7 @@
 #include "state.h"
 #include "tune/files.h"
 #include "tune/joined.h"
+#include "tune/unit.h"
 
 struct standing {
 	struct pt_item item[PT_TX_MAX];
@@ -46,7 +47,8 @@ static int collect(struct pt_ctx *ctx, struct tune_work *w, struct standing *s)
 			if (!t.item[i].want || !knob || has(s, &t.item[i]))
 				continue;
 			s->lasting[s->n] = !t.runtime_only;
-			s->kept[s->n] = !t.runtime_only && pt_knob_is_sysctl(knob);
+			s->kept[s->n] = !t.runtime_only &&
+				(pt_knob_is_sysctl(knob) || pt_unit_is(knob->key));
 			s->item[s->n++] = (struct pt_item){ .knob = knob,
 				.device = t.item[i].device,
 				.guide = t.item[i].guide,
@@ -65,6 +67,8 @@ static const char *who(struct tune_work *w, const struct pt_item *it)
 
 	if (pt_joined_of(it->knob->key) == &pt_joined_marking)
 		return "the ruleset was flushed or loaded anew, or somebody changed the table";
+	if (pt_unit_is(it->knob->key))
+		return "somebody edited the unit's drop-in";
 	if (it->device)
 		return "the link was reset, or another tool owns the device";
 	if (pt_sysctl_origin(&w->job.host, it->knob->key, a, &o) == 0 &&
@@ -100,7 +104,10 @@ static void judge_kept(struct tune_work *w, struct pt_item *it)
 
 	if (it->action != PT_TUNE_SAME)
 		return;
-	if (pt_sysctl_origin(&w->job.host, it->knob->key, a, &o) < 0) {
+	bool unit = pt_unit_is(it->knob->key);
+	int rc = unit ? pt_unit_origin(&w->job.host, it->device, it->knob->key, a, &o)
+		      : pt_sysctl_origin(&w->job.host, it->knob->key, a, &o);
+	if (rc < 0) {
 		it->action = PT_TUNE_SHADOWED;
 		it->why = "in no file: gone after a restart";
 	} else if (pt_knob_canonical(it->knob, o.value, value, NULL) < 0 ||
@@ -109,6 +116,19 @@ static void judge_kept(struct tune_work *w, struct pt_item *it)
 		it->why = pt_arena_printf(
 			a, "%s:%u has the last word (%s)", o.file, o.line, o.value);
 	}
+}
+
+// A unit has its settings from its next start on.
+static void judge_live(struct tune_work *w, struct pt_item *it)
+{
+	unsigned pid = 0;
+
+	if (it->action != PT_TUNE_SAME || !pt_unit_is(it->knob->key) ||
+		pt_unit_live(&w->job.host, it->device, it->knob->key, it->want, &pid) != 0)
+		return;
+	it->action = PT_TUNE_WARN;
+	it->why = pt_arena_printf(&w->job.arena,
+		"process %u was started without it: systemctl restart %s", pid, it->device);
 }
 
 // For node_exporter's textfile collector.
@@ -149,6 +169,8 @@ static int show_standing(struct pt_ctx *ctx, const struct tune_opts *o, bool fil
 		judge_runtime(&w, &s->item[i]);
 		if (files && s->kept[i])
 			judge_kept(&w, &s->item[i]);
+		if (files)
+			judge_live(&w, &s->item[i]);
 		s->bad += s->item[i].action != PT_TUNE_SAME;
 	}
 	if (!code && o->textfile && put_textfile(&w, s, o->textfile, &ctx->err) < 0)
@@ -195,6 +217,8 @@ static bool is_again(const struct tune_work *w, const struct pt_item *it, const 
 {
 	if (!it->device)
 		return !pt_knob_is_sysctl(it->knob);
+	if (pt_unit_is(it->knob->key)) // a file has it
+		return false;
 	return (!device || strcmp(device, it->device) == 0) &&
 		pt_nics_find(&w->job.nics, it->device);
 }

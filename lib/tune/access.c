@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "tune/joined.h"
+#include "tune/unit.h"
 
 #define NIC "nic."
 
@@ -53,6 +54,8 @@ int pt_access_read(const struct pt_access *a, const char *key, const char *devic
 
 	if (strncmp(key, NIC, sizeof(NIC) - 1) == 0)
 		return read_device(a, key, device, out, err);
+	if (pt_unit_is(key) && device)
+		return pt_unit_read(a->host, device, key, out, err);
 	if (joined)
 		return joined->read(a->host, device, out, err);
 	int rc = pt_host_sysctl_path(key, path, sizeof(path));
@@ -77,6 +80,8 @@ int pt_access_write(const struct pt_access *a, const char *key, const char *devi
 				err, -ENODEV, "%s: no such device", device ? device : "?");
 		return pt_nic_write(a->nics, device, key + sizeof(NIC) - 1, value, err);
 	}
+	if (pt_unit_is(key) && device)
+		return pt_unit_write(a->host, device, key, value, err);
 	if (joined)
 		return joined->write(a->host, device, value, err);
 	int rc = pt_host_sysctl_path(key, path, sizeof(path));

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "tune/files.h"
 #include "tune/joined.h"
+#include "tune/unit.h"
 #include "tune/watchdog.h"
 
 extern char **environ;
@@ -42,6 +43,8 @@ static const struct {
 	{ "nic.mtu", 70 },
 	{ "nic.", 60 }, // RPS, XPS
 	{ "marking", 80 },
+	{ "limits.", 90 }, // of units
+	{ "unit.", 90 },
 	{ "", 10 },
 };
 
@@ -270,6 +273,8 @@ static int write_all(struct snapshot *s)
 		if (s->t->item[i].want)
 			rc = write_item(s, i);
 	}
+	if (rc == 0 && pt_tx_has_units(s->t))
+		rc = pt_unit_reload(s->ap->host, s->err);
 	for (unsigned i = 0; rc == 0 && i < s->t->n; i++) { // what came along with it
 		const struct pt_tx_item *it = &s->t->item[i];
 		if (!it->want && pt_access_read(&s->access, it->key, it->device, now, NULL) == 0)

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "tune/apply.h"
 #include "tune/files.h"
+#include "tune/unit.h"
 
 static const char head[] = "# Written by pt-tune; `pt-tune unpersist' takes it back.\n";
 
@@ -80,11 +81,49 @@ static int persist_modules(struct pt_tx *t, const struct pt_host *h, struct pt_e
 	return more ? put_file(t, h, PT_FILE_MODULES, &text, err) : 0;
 }
 
+// What waits in /run for each unit that the transaction sets goes to /etc.
+static int persist_units(struct pt_tx *t, const struct pt_host *h, struct pt_err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < t->n; i++) {
+		char kept[256], waiting[256];
+		pt_autobuf text = { 0 };
+		if (!t->item[i].want || !t->item[i].device || !pt_unit_is(t->item[i].key))
+			continue;
+		pt_unit_paths(t->item[i].device, kept, waiting);
+		if (pt_host_read(h, waiting, &text) < 0)
+			continue; // of this unit all is there already
+		rc = put_file(t, h, kept, &text, err);
+		if (rc == 0)
+			rc = pt_tx_file(t, waiting, pt_buf_str(&text), NULL, err);
+		if (rc == 0)
+			rc = pt_file_put(h, waiting, NULL, err);
+	}
+	return rc < 0 || !pt_tx_has_units(t) ? rc : pt_unit_reload(h, err);
+}
+
+static int find_unit_shadow(const struct pt_tx_item *it, const struct pt_host *h,
+	struct pt_arena *a, struct pt_err *err)
+{
+	struct pt_sysctl_origin o;
+	int rc = pt_unit_origin(h, it->device, it->key, a, &o);
+
+	if (rc < 0 || pt_unit_is_ours(it->device, o.file))
+		return 0;
+	return pt_err_set(err, -EEXIST, "%s %s: %s:%u has the last word (%s)", it->device, it->key,
+		o.file, o.line, o.value);
+}
+
 static int find_shadow(struct pt_tx *t, const struct pt_host *h, struct pt_err *err)
 {
 	for (unsigned i = 0; i < t->n; i++) {
 		const struct pt_tx_item *it = &t->item[i];
 		struct pt_sysctl_origin o;
+		bool unit = it->want && it->device && pt_unit_is(it->key);
+		int rc = unit ? find_unit_shadow(it, h, t->a, err) : 0;
+		if (rc < 0)
+			return rc;
 		if (!is_kept(it) || pt_sysctl_origin(h, it->key, t->a, &o) < 0 ||
 			strcmp(o.file, PT_FILE_SYSCTL) == 0)
 			continue;
@@ -108,6 +147,8 @@ int pt_apply_persist(struct pt_tx *t, const struct pt_host *h, struct pt_err *er
 
 	if (rc == 0)
 		rc = persist_sysctl(t, h, err);
+	if (rc == 0)
+		rc = persist_units(t, h, err);
 	if (rc == 0)
 		rc = find_shadow(t, h, err);
 	if (rc < 0)

@@ -39,19 +39,39 @@ static int write_temporary(const struct pt_host *h, const char *path, const char
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
+// Where they are there already, so much the better.
+static void make_dirs(const struct pt_host *h, const char *path)
+{
+	char dir[256];
+
+	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(p - path), path);
+		(void)mkdirat(h->root_fd, dir, 0755);
+	}
+}
+
+static void drop_dir(const struct pt_host *h, const char *path)
+{
+	char dir[256];
+
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+	if (strstr(dir, "/systemd/") && strcmp(dir + strlen(dir) - 2, ".d") == 0)
+		(void)unlinkat(h->root_fd, dir, AT_REMOVEDIR); // refused where it is not empty
+}
+
 int pt_file_put(const struct pt_host *h, const char *path, const char *text, struct pt_err *err)
 {
-	char temporary[256], dir[256];
+	char temporary[256];
 	int rc;
 
 	if (!text) {
 		if (unlinkat(h->root_fd, path, 0) < 0 && errno != ENOENT)
 			return pt_err_errno(err, -errno, "%s", path);
 		rc = sync_dir(h, path);
+		drop_dir(h, path);
 		return rc < 0 && rc != -ENOENT ? pt_err_errno(err, rc, "%s", path) : 0;
 	}
-	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
-	(void)mkdirat(h->root_fd, dir, 0755); // where it is there already, so much the better
+	make_dirs(h, path);
 	(void)snprintf(temporary, sizeof(temporary), "%s.pt-tune", path);
 	rc = write_temporary(h, temporary, text);
 	if (rc == 0 && renameat(h->root_fd, temporary, h->root_fd, path) < 0)
@@ -63,14 +83,9 @@ int pt_file_put(const struct pt_host *h, const char *path, const char *text, str
 	return rc < 0 ? pt_err_errno(err, rc, "%s", path) : 0;
 }
 
-struct found {
-	char name[256]; // sorts the files
-	char path[512];
-};
-
 static int by_name(const void *a, const void *b)
 {
-	const struct found *x = a, *y = b;
+	const struct pt_conf *x = a, *y = b;
 
 	return strcmp(x->name, y->name);
 }
@@ -82,7 +97,7 @@ static void close_dir(DIR **d)
 }
 
 // A name in an earlier directory hides the same name in a later one.
-static void add_dir(const struct pt_host *h, const char *dir, struct found *list, unsigned *n)
+static void add_dir(const struct pt_host *h, const char *dir, struct pt_conf *list, unsigned *n)
 {
 	int fd = pt_host_dir(h, dir);
 	__attribute__((cleanup(close_dir))) DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -102,6 +117,19 @@ static void add_dir(const struct pt_host *h, const char *dir, struct found *list
 		(void)snprintf(list[*n].path, sizeof(list->path), "%s/%.255s", dir, e->d_name);
 		(*n)++;
 	}
+}
+
+unsigned pt_conf_list(const struct pt_host *h, const char *const *dirs, size_t n_dirs,
+	struct pt_arena *a, struct pt_conf **out)
+{
+	struct pt_conf *list = pt_arena_alloc(a, MAX_FILES * sizeof(*list));
+	unsigned n = 0;
+
+	for (size_t i = 0; i < n_dirs; i++)
+		add_dir(h, dirs[i], list, &n);
+	qsort(list, n, sizeof(*list), by_name);
+	*out = list;
+	return n;
 }
 
 // "-net.ipv4.conf/all.forwarding = 1": the key with dots, the value without blanks around.
@@ -152,13 +180,10 @@ int pt_sysctl_origin(
 {
 	static const char *const dirs[] = { "etc/sysctl.d", "run/sysctl.d",
 		"usr/local/lib/sysctl.d", "usr/lib/sysctl.d", "lib/sysctl.d" };
-	struct found *list = pt_arena_alloc(a, MAX_FILES * sizeof(*list));
-	unsigned n = 0;
+	struct pt_conf *list;
+	unsigned n = pt_conf_list(h, dirs, PT_ARRAY_LEN(dirs), a, &list);
 	bool found = false;
 
-	for (size_t i = 0; i < PT_ARRAY_LEN(dirs); i++)
-		add_dir(h, dirs[i], list, &n);
-	qsort(list, n, sizeof(*list), by_name);
 	for (unsigned i = 0; i < n; i++)
 		found |= scan_file(h, list[i].path, key, a, out);
 	return found ? 0 : -ENOENT;

@@ -14,6 +14,7 @@
 #include "tune/expr.h"
 #include "tune/host.h"
 #include "tune/rule.h"
+#include "tune/unit.h"
 
 #define MAX_ITEMS   512
 #define MAX_EXTENDS 4
@@ -175,7 +176,8 @@ static int put_item(struct loader *l, const struct pt_node *n, const struct pt_p
 		struct pt_profile_item *old = &p->items[i];
 		if (old->knob == it->knob && same(old->match.role, it->match.role) &&
 			same(old->match.name, it->match.name) &&
-			same(old->match.driver, it->match.driver)) {
+			same(old->match.driver, it->match.driver) &&
+			same(old->match.unit, it->match.unit)) {
 			if (same(old->file, it->file))
 				return fail(l, n->key, "%s: given twice, first in line %u",
 					it->knob->key, old->line);
@@ -218,6 +220,17 @@ static bool is_device_match(const char *area, const struct pt_node *n)
 			(strcmp(area, "qos") == 0 && n->kind != PT_NODE_SCALAR));
 }
 
+static bool is_unit_name(const char *area, const struct pt_node *n)
+{
+	return strcmp(area, "unit") == 0 && strcmp(n->key->text.s, "name") == 0;
+}
+
+// A unit's limits stand with it; its knobs are limits.*.
+static bool is_unit_limits(const char *area, const struct pt_node *n)
+{
+	return strcmp(area, "unit") == 0 && strcmp(n->key->text.s, "limits") == 0;
+}
+
 // "nic" + {rings: {rx: 1}} is nic.rings.rx
 static int read_area(struct loader *l, const char *prefix, const struct pt_node *map,
 	const struct pt_profile_match *match)
@@ -230,8 +243,14 @@ static int read_area(struct loader *l, const char *prefix, const struct pt_node 
 		if (match->role == NULL && *prefix == '\0' && n->kind == PT_NODE_MAP &&
 			!is_options(n))
 			return fail(l, n, "%s: needs a value", n->key->text.s);
-		if (is_device_match(prefix, n))
+		if (is_device_match(prefix, n) || is_unit_name(prefix, n))
 			continue;
+		if (is_unit_limits(prefix, n)) {
+			rc = read_area(l, "limits", n, match);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
 		(void)snprintf(
 			key, sizeof(key), "%s%s%s", prefix, *prefix ? "." : "", n->key->text.s);
 		const struct pt_knob *k = pt_knob_find(key);
@@ -305,6 +324,29 @@ static int read_qos(struct loader *l, const struct pt_node *qos)
 		return read_per_device(l, "qos", qos, "wan");
 	for (const struct pt_node *n = qos->first; rc == 0 && n; n = n->next)
 		rc = read_per_device(l, "qos", n, "wan");
+	return rc;
+}
+
+static int read_unit(struct loader *l, const struct pt_node *entry)
+{
+	struct pt_profile_match match = { 0 };
+	const struct pt_node *name = child(entry, "name");
+	int rc = name ? scalar(l, name, &match.unit) : 0;
+
+	if (rc == 0 && match.unit && !pt_unit_name_ok(match.unit))
+		return fail(l, name, "unit: '%s' is no service's name", match.unit);
+	return rc < 0 ? rc : read_area(l, "unit", entry, &match);
+}
+
+// One unit, or a list of them.
+static int read_units(struct loader *l, const struct pt_node *units)
+{
+	int rc = 0;
+
+	if (units->kind != PT_NODE_LIST)
+		return read_unit(l, units);
+	for (const struct pt_node *n = units->first; rc == 0 && n; n = n->next)
+		rc = read_unit(l, n);
 	return rc;
 }
 
@@ -395,8 +437,8 @@ static int read_extends(struct loader *l, const struct pt_node *list)
 
 static int read_top(struct loader *l, const struct pt_node *n)
 {
-	static const char *const areas[] = { "marking", "unit", "limits", "sqlite", "config",
-		"wireguard", "persist", "host", "claim" };
+	static const char *const areas[] = { "marking", "limits", "sqlite", "config", "wireguard",
+		"persist", "host", "claim" };
 	static const struct pt_profile_match any = { 0 };
 	const char *key = n->key->text.s;
 
@@ -418,6 +460,8 @@ static int read_top(struct loader *l, const struct pt_node *n)
 		return read_nic(l, n);
 	if (strcmp(key, "qos") == 0)
 		return read_qos(l, n);
+	if (strcmp(key, "unit") == 0)
+		return read_units(l, n);
 	for (size_t i = 0; i < PT_ARRAY_LEN(areas); i++) {
 		if (strcmp(key, areas[i]) == 0)
 			return read_area(l, areas[i], n, &any);

@@ -15,11 +15,12 @@
 
 struct pt_host;
 
-// Which devices an entry of `nic` or `qos` is for; NULL: any.
+// Which devices an entry of `nic` or `qos`, or which unit one of `unit`, is for; NULL: any.
 struct pt_profile_match {
 	const char *role;   // wan: has a default route; lan: has none
 	const char *name;   // pattern
 	const char *driver; // pattern
+	const char *unit;   // "patronus-probe.service"; NULL: PT_UNIT_DEFAULT
 };
 
 struct pt_profile_item {

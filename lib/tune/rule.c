@@ -123,6 +123,7 @@ static double of_case(const struct pt_case *c, const char *name, bool *known)
 		{ "uplink", uplink },
 		{ "uplink_known", !isnan(uplink) },
 		{ "rate", c->rate },
+		{ "oneshot", c->oneshot },
 	};
 
 	*known = true;

@@ -11,6 +11,7 @@
 //   p_KEY                   first number that the same profile asks for another key (_ for . and -)
 //   uncovered               listeners inside v0 to v1 that are not reserved
 //   uplink, uplink_known    Mbit/s of the device, or uplink_mbit; whether it has a value
+//   oneshot                 the unit has no process that lives
 //   rate                    what is wanted for qos.rate of the same device, which stands before
 #pragma once
 #include <stdbool.h>
@@ -57,7 +58,7 @@ struct pt_case {
 	double max, queues;                          // NaN: unknown
 	double there, fixed;                         // 0, 1, NaN: no device
 	double uplink, rate;                         // NaN: not declared; not wanted before
-	bool comment;
+	bool comment, oneshot;
 	unsigned field; // whose current value `cur` is
 };
 void pt_case_init(struct pt_case *c, const struct pt_knob *k, const struct pt_facts *facts);

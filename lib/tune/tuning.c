@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "tune/qos.h"
+#include "tune/unit.h"
 
 #define MAX_ITEMS 8192
 #define NIC       "nic."
@@ -116,12 +118,30 @@ int pt_tuning_current(const struct pt_host *h, const struct pt_facts *f, const s
 	return current_fact(f, k, out);
 }
 
+// Whosever word is the last: our own drop-in may say nothing.
+static int current_unit(
+	const struct pt_host *h, const char *unit, const struct pt_knob *k, char out[PT_KNOB_VALUE])
+{
+	struct pt_knob unbounded = *k;
+	struct pt_sysctl_origin o;
+	pt_autoarena a = { 0 };
+
+	unbounded.min = unbounded.max = 0;
+	int rc = pt_unit_origin(h, unit, k->key, &a, &o);
+	if (rc == -ENODEV)
+		return -ENOENT;
+	if (rc < 0 || pt_knob_canonical(&unbounded, o.value, out, NULL) < 0)
+		(void)snprintf(out, PT_KNOB_VALUE, "none");
+	return 0;
+}
+
 // One item on its way through the rules.
 struct maker {
 	const struct pt_tuning_ask *ask;
 	struct pt_arena *a;
 	struct pt_tuning *out;
 	struct pt_item *item;
+	const char *unit; // whose setting it is; NULL: no unit's
 	struct pt_case c;
 	const struct pt_rule *decided; // first rule that was no mere warning
 	const struct pt_rule *warned;
@@ -200,6 +220,15 @@ static int asked_value(struct maker *m, const struct pt_profile_item *from, char
 	}
 	if (strcmp(from->knob->key, "qos.leaf") == 0)
 		return asked_leaf(m, from, out);
+	if (m->unit && !from->list && from->knob->canon == PT_CANON_WORD) {
+		int rc = pt_unit_resolve(
+			m->ask->host, m->ask->nics, from->knob->key, from->text, out);
+		if (rc < 0)
+			m->item->why = strcmp(from->text, "wan") == 0
+				? "this host does not say where its WAN devices are"
+				: "no libjemalloc.so.2 is here";
+		return rc;
+	}
 	if (pt_profile_item_literal(from, out, NULL) == 0)
 		return 0;
 	int rc = pt_case_value(&m->c, from->text, out, &err);
@@ -220,7 +249,8 @@ static bool written_here(const struct pt_knob *k)
 
 	if (is_nic(k))
 		return strcmp(k->key, "nic.qdisc") != 0;
-	return pt_knob_is_sysctl(k) || (joined && pt_joined_get(joined, "", k->key, word) == 0);
+	return pt_knob_is_sysctl(k) || pt_unit_is(k->key) ||
+		(joined && pt_joined_get(joined, "", k->key, word) == 0);
 }
 
 static int settle(struct maker *m, const struct pt_profile_item *from, char value[PT_KNOB_VALUE],
@@ -288,6 +318,10 @@ static void fill_case(struct maker *m, const struct pt_nic *nic)
 	if (joined && (nic || !joined->per_device))
 		m->c.fixed = joined->read(ask->host, nic ? nic->name : NULL, text, NULL) == 0 &&
 			pt_joined_is_other(text);
+	if (m->unit) {
+		m->c.there = m->item->before != NULL;
+		m->c.oneshot = pt_unit_is_oneshot(ask->host, m->unit);
+	}
 	if (!nic)
 		return;
 	m->c.uplink = nic->rate_bps / 1e6;
@@ -310,16 +344,20 @@ static int make_item(struct maker *m, const struct pt_profile_item *from, const 
 	struct pt_item *it = m->item;
 	const struct pt_knob *k = from->knob;
 
+	m->unit = !pt_unit_is(k->key) ? NULL
+		: from->match.unit    ? from->match.unit
+				      : PT_UNIT_DEFAULT;
 	*it = (struct pt_item){ .knob = k,
-		.device = nic ? pt_arena_strdup(m->a, nic->name) : NULL };
+		.device = nic ? pt_arena_strdup(m->a, nic->name) : m->unit };
 	it->guide = pt_arena_strdup(
 		m->a, from->op == PT_OP_KEEP && !*from->text ? "keep" : from->text);
-	int here = pt_tuning_current(m->ask->host, m->ask->facts, nic, k, now);
-	fill_case(m, nic);
-	if (here == 0) {
+	int here = m->unit ? current_unit(m->ask->host, m->unit, k, now)
+			   : pt_tuning_current(m->ask->host, m->ask->facts, nic, k, now);
+	if (here == 0)
 		it->before = pt_arena_strdup(m->a, now);
+	fill_case(m, nic);
+	if (here == 0)
 		pt_case_current(&m->c, it->before);
-	}
 	m->c.comment = from->comment;
 	if (m->ask->netns && k->scope != PT_SCOPE_NETNS && k->scope != PT_SCOPE_DEVICE) {
 		it->action = PT_TUNE_REFUSE;

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "tune/unit.h"
 
 #define MAX_JOURNAL (64u << 20)
 
@@ -40,6 +41,15 @@ bool pt_tx_same_boot(const struct pt_tx *t)
 	char boot[PT_BOOT_ID_LEN];
 
 	return t->boot && pt_boot_id(boot) == 0 && strcmp(boot, t->boot) == 0;
+}
+
+bool pt_tx_has_units(const struct pt_tx *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		if (t->item[i].want && pt_unit_is(t->item[i].key))
+			return true;
+	}
+	return false;
 }
 
 // ---- the directory ----
@@ -259,9 +269,9 @@ int pt_tx_file(
 {
 	if (t->n_file == PT_ARRAY_LEN(t->file))
 		return pt_err_set(err, -E2BIG, "too many files");
-	t->file[t->n_file++] = (struct pt_tx_file){ pt_arena_strdup(t->a, path),
-		before ? pt_arena_strdup(t->a, before) : NULL,
-		now ? pt_arena_strdup(t->a, now) : NULL };
+	t->file[t->n_file++] = (struct pt_tx_file){ .path = pt_arena_strdup(t->a, path),
+		.before = before ? pt_arena_strdup(t->a, before) : NULL,
+		.now = now ? pt_arena_strdup(t->a, now) : NULL };
 	return append(t,
 		json_pack("{s:s,s:s,s:s?,s:s?}", "rec", "file", "path", path, "before", before,
 			"now", now),
@@ -382,8 +392,9 @@ static void on_applied(struct pt_tx *t, const json_t *r)
 static void on_file(struct pt_tx *t, const json_t *r)
 {
 	if (t->n_file < PT_ARRAY_LEN(t->file))
-		t->file[t->n_file++] = (struct pt_tx_file){ text_of(t, r, "path"),
-			text_of(t, r, "before"), text_of(t, r, "now") };
+		t->file[t->n_file++] = (struct pt_tx_file){ .path = text_of(t, r, "path"),
+			.before = text_of(t, r, "before"),
+			.now = text_of(t, r, "now") };
 }
 
 static void on_closed(struct pt_tx *t, const json_t *r)

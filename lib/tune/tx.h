@@ -54,7 +54,8 @@ struct pt_tx {
 	// Files that were changed, with what they held before (NULL: were not there) and hold now.
 	struct pt_tx_file {
 		const char *path, *before, *now;
-	} file[16];
+		bool left; // undone but for what somebody else has changed in it
+	} file[64];
 	unsigned n_file;
 	const char *effect; // counters that moved after it was applied; NULL: not measured
 };
@@ -107,6 +108,7 @@ int pt_tx_finish(struct pt_tx *t, enum pt_tx_result result, struct pt_err *err);
 
 bool pt_tx_same_boot(const struct pt_tx *t);
 int64_t pt_tx_boottime_ms(void);
+bool pt_tx_has_units(const struct pt_tx *t); // it writes settings of systemd's units
 // Its watchdog lives (its pid and start time are those in the directory).
 bool pt_tx_watched(const struct pt_tx *t);
 

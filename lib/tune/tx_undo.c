@@ -10,6 +10,7 @@
 #include "tune/files.h"
 #include "tune/joined.h"
 #include "tune/tx.h"
+#include "tune/unit.h"
 
 static const char foreign[] = "changed by somebody else since";
 
@@ -54,7 +55,7 @@ static int put_back(const struct pt_tx_item *it, const struct pt_access *a, stru
 struct undoing {
 	struct pt_tx *t;
 	const struct pt_access *a;
-	bool force;
+	bool force, booted;
 	unsigned n_foreign, n_failed;
 };
 
@@ -99,24 +100,68 @@ static bool anything_written(const struct pt_tx *t)
 	return false;
 }
 
+static bool is_changed(const struct undoing *u, const struct pt_tx_file *f)
+{
+	pt_autobuf now = { 0 };
+
+	return !u->force && f->now && pt_host_read(u->a->host, f->path, &now) == 0 &&
+		strcmp(pt_buf_str(&now), f->now) != 0 &&
+		(!f->before || strcmp(pt_buf_str(&now), f->before) != 0);
+}
+
+// What a unit's settings waited in was in /run. It does not go back there when somebody changed
+// what became of it, nor after a restart, nor once its settings are being put back one by one.
+static bool stays_away(const struct undoing *u, unsigned i)
+{
+	const struct pt_tx_file *f = &u->t->file[i];
+
+	return strncmp(f->path, "run/", 4) == 0 &&
+		(u->booted || u->t->undoing || (i && is_changed(u, &u->t->file[i - 1])));
+}
+
 // A file is put back where it still holds what we wrote.
 static int undo_files(struct undoing *u)
 {
 	for (unsigned i = u->t->n_file; i-- > 0;) {
-		const struct pt_tx_file *f = &u->t->file[i];
+		struct pt_tx_file *f = &u->t->file[i];
 		pt_autobuf now = { 0 };
+		if (stays_away(u, i))
+			continue;
 		int rc = pt_host_read(u->a->host, f->path, &now);
 		bool ours = rc == 0 && f->now && strcmp(pt_buf_str(&now), f->now) == 0;
 		bool before = rc == 0 ? f->before && strcmp(pt_buf_str(&now), f->before) == 0
 				      : rc == -ENOENT && !f->before;
 		if (before)
 			continue;
-		if (!ours && !u->force && rc != -ENOENT)
+		f->left = !ours && !u->force && rc != -ENOENT;
+		if (f->left)
 			u->n_foreign++;
 		else if (pt_file_put(u->a->host, f->path, f->before, NULL) < 0)
 			u->n_failed++;
 	}
 	return 0;
+}
+
+// What is left in a unit's file after its values were put back one by one is kept as that file was.
+static void keep_left(struct undoing *u)
+{
+	const struct pt_host *h = u->a->host;
+
+	for (unsigned i = 0; i < u->t->n; i++) {
+		const struct pt_tx_item *it = &u->t->item[i];
+		char kept[256], waiting[256];
+		pt_autobuf text = { 0 };
+		bool left = false;
+		if (!it->want || !it->device || !pt_unit_is(it->key))
+			continue;
+		pt_unit_paths(it->device, kept, waiting);
+		for (unsigned k = 0; k < u->t->n_file; k++)
+			left |= u->t->file[k].left && strcmp(u->t->file[k].path, kept) == 0;
+		if (left && pt_host_read(h, waiting, &text) == 0 &&
+			(pt_file_put(h, kept, pt_buf_str(&text), NULL) < 0 ||
+				pt_file_put(h, waiting, NULL, NULL) < 0))
+			u->n_failed++;
+	}
 }
 
 static void undo_values(struct undoing *u)
@@ -158,14 +203,17 @@ static void undo_booted(struct undoing *u)
 int pt_tx_undo(struct pt_tx *t, const struct pt_access *a, bool force, enum pt_tx_result *out,
 	struct pt_err *err)
 {
-	struct undoing u = { .t = t, .a = a, .force = force };
 	bool booted = !pt_tx_same_boot(t) && !a->host->root;
+	struct undoing u = { .t = t, .a = a, .force = force, .booted = booted };
 
 	(void)undo_files(&u);
 	if (booted)
 		undo_booted(&u);
 	else if (anything_written(t))
 		undo_values(&u);
+	keep_left(&u);
+	if (pt_tx_has_units(t) && pt_unit_reload(a->host, NULL) < 0)
+		u.n_failed++;
 	*out = u.n_failed     ? PT_TX_INCOMPLETE
 		: booted      ? PT_TX_REBOOTED
 		: u.n_foreign ? PT_TX_FOREIGN

@@ -27,6 +27,7 @@ body='del(.type, .v, .ts, .mono_ns, .boot, .src, .seq)'
 }
 
 @test "plan: guide's values become this host's, each with its rule" {
+	put usr/lib/systemd/system/patronus-sdwan.service $'[Service]\nExecStart=/usr/bin/patronus-sdwan'
 	run --separate-stderr pt-tune plan --root "$ROOT" --profile guide-1.0.0 --if eth0 --json
 	[ "$status" -eq 3 ]
 	jq -c "$body" <<<"$output" >"$BATS_TEST_TMPDIR/got"
@@ -44,7 +45,7 @@ body='del(.type, .v, .ts, .mono_ns, .boot, .src, .seq)'
 		and is("nic.rps/eth0"; "adapt"; "3"; "NIC-RPSMASK")
 		and is("nic.features.lro/eth0"; "refuse"; null; "NIC-LRO")
 		and is("nic.coalesce.adaptive-rx/eth0"; "skip"; null; "NIC-UNSUPPORTED")
-		and is("unit.env.TOKIO_WORKER_THREADS/"; "hand"; "2"; "ENV-THREADS")
+		and is("unit.env.TOKIO_WORKER_THREADS/patronus-sdwan.service"; "adapt"; "2"; "ENV-THREADS")
 		and is("sqlite.maintenance/"; "refuse"; null; "DB-STOP")' "$BATS_TEST_TMPDIR/got"
 }
 
