@@ -6,15 +6,8 @@
 
 enum pt_log_format { PT_LOG_FORMAT_JSON, PT_LOG_FORMAT_TEXT };
 enum pt_log_rotation { PT_ROTATE_HOURLY, PT_ROTATE_DAILY, PT_ROTATE_WEEKLY, PT_ROTATE_NEVER };
-// The words of SQLite's pragmas, in the order of these.
-enum pt_journal_mode {
-	PT_JOURNAL_WAL,
-	PT_JOURNAL_DELETE,
-	PT_JOURNAL_TRUNCATE,
-	PT_JOURNAL_PERSIST,
-	PT_JOURNAL_MEMORY,
-	PT_JOURNAL_OFF
-};
+// The words of SQLite's pragmas, in the order of these; journals that a crash spares alone.
+enum pt_journal_mode { PT_JOURNAL_WAL, PT_JOURNAL_DELETE, PT_JOURNAL_TRUNCATE, PT_JOURNAL_PERSIST };
 extern const char *const pt_journal_mode_names[];
 enum pt_synchronous { PT_SYNC_OFF, PT_SYNC_NORMAL, PT_SYNC_FULL, PT_SYNC_EXTRA };
 extern const char *const pt_synchronous_names[];

@@ -24,8 +24,6 @@ const char *const pt_journal_mode_names[] = {
 	[PT_JOURNAL_DELETE] = "DELETE",
 	[PT_JOURNAL_TRUNCATE] = "TRUNCATE",
 	[PT_JOURNAL_PERSIST] = "PERSIST",
-	[PT_JOURNAL_MEMORY] = "MEMORY",
-	[PT_JOURNAL_OFF] = "OFF",
 	NULL,
 };
 const char *const pt_synchronous_names[] = {
@@ -308,7 +306,7 @@ static const struct pt_field database_fields[] = {
 		IN(database, journal_mode),
 		.names = pt_journal_mode_names,
 		.def = PT_JOURNAL_WAL,
-		.doc = "SQLite's journal" },
+		.doc = "SQLite's journal; without one on the disk a crash would take the file" },
 	{ .key = "synchronous",
 		.kind = PT_KIND_ENUM,
 		IN(database, synchronous),

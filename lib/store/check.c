@@ -77,12 +77,12 @@ static int check_journal(struct check *c)
 	if (code)
 		return code;
 	value(c, "%s", mode);
-	if (strcasecmp(mode, want) != 0)
-		cure(c, PT_CHECK_NOTE, "settings say %s: the next writer sets it", want);
-	else if (strcasecmp(mode, "wal") != 0)
+	if (c->config->database.journal_mode != PT_JOURNAL_WAL)
 		cure(c, PT_CHECK_BAD,
 			"readers and writers wait for each other: set database.journal_mode to "
 			"WAL");
+	else if (strcasecmp(mode, want) != 0)
+		cure(c, PT_CHECK_NOTE, "settings say %s: the next writer sets it", want);
 	return 0;
 }
 

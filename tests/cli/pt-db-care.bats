@@ -69,6 +69,10 @@ days() { sql "$(days_sql "$1")"; } # N
 	printf 'database:\n  synchronous: NORMAL\n' >"$config"
 	run -0 --separate-stderr pt check --json
 	jq -e '.checks[] | select(.check == "synchronous") | .verdict == "note" and (.cure | endswith("set database.synchronous to FULL"))' <<<"$output"
+	printf 'database:\n  journal_mode: TRUNCATE\n' >"$config"
+	run -1 --separate-stderr pt check --json
+	jq -e '.checks[] | select(.check == "journal_mode") | .verdict == "bad" and (.cure | endswith("set database.journal_mode to WAL"))' <<<"$output"
+	: >"$config"
 	# An index that lost a row, which a look at the pages alone does not show.
 	sql "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX idx_sites_status ON sites(id)' WHERE name = 'idx_sites_status'"
 	sql "INSERT INTO sites (id) VALUES ('s')"

@@ -258,6 +258,8 @@ sql() { sqlite3 "$db" "$1"; }
 	EOF
 	[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
 	[ ! -e "$BATS_TEST_TMPDIR/x.db" ]
+	# The guide's words to verify the settings are questions.
+	[ "$(pt query --csv 'PRAGMA journal_mode;' | tr -d '\r')" = $'journal_mode\nwal' ]
 	run pt query "SELEC 1"
 	[ "$output" = 'pt-db: query: near "SELEC": syntax error' ]
 }

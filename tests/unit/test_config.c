@@ -157,6 +157,9 @@ static const struct {
 		"2:24: failover.detection_threshold: 0 is out of range 1 to 100" },
 	{ "failover:\n  detection_interval_ms: 0\n",
 		"2:26: failover.detection_interval_ms: 0 is out of range 1 to 3600000 ms" },
+	{ "database:\n  journal_mode: OFF\n",
+		"2:17: database.journal_mode: \"OFF\" is not a word for this; valid here: WAL, "
+		"DELETE, TRUNCATE, PERSIST" },
 	{ "database:\n  journal_mode: wal\n",
 		"2:17: database.journal_mode: \"wal\" is not a word for this; did you mean WAL?" },
 	{ "logging:\n  level: verbose\n",

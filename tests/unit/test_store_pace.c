@@ -113,6 +113,17 @@ static void the_disk_is_waited_for_again(void)
 			T_SQL(db, "PRAGMA synchronous", cases[i].after);
 		}
 	}
+	// Without a log all of them wait: there the wait keeps the file sound.
+	pt_autosql plain = NULL;
+	struct pt_pace pace = { .n = 1, .min = 1, .max = 1 };
+	fixture_config.database.synchronous = PT_SYNC_FULL;
+	fixture_config.database.journal_mode = PT_JOURNAL_DELETE;
+	T_EQ(pt_store_open(fixture_path, PT_SQL_WRITE, &fixture_config, &plain, &err), 0);
+	T_EQ(pt_pace_begin(&pace, plain, INT64_MAX, &err), 0);
+	T_SQL(plain, "PRAGMA synchronous", 2);
+	T_EQ(pt_pace_end(&pace, plain, INT64_MAX, 0, &again, &err), 0);
+	fixture_config.database.journal_mode = PT_JOURNAL_WAL;
+	pt_sql_free(pt_take(&plain));
 	// Also where the lock was not to be had.
 	pt_autosql a = NULL;
 	fixture_config.database.synchronous = PT_SYNC_FULL;
