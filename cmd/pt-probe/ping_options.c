@@ -99,9 +99,6 @@ int ping_options_complete(struct pt_ctx *ctx, struct probe_ping_opts *o)
 	if ((o->auth_key || o->direction) && !o->stamp_port)
 		return pt_err_set(&ctx->err, -EINVAL, "--%s is for --stamp",
 			o->auth_key ? "auth-key" : "direction");
-	if (o->auth_key && o->direction)
-		return pt_err_set(&ctx->err, -EINVAL,
-			"--direction: extensions are not signed, --auth-key allows none");
 	if (o->stamp_port && o->size < PT_STAMP_LEN)
 		return pt_err_set(&ctx->err, -EINVAL,
 			"--size: a STAMP packet has at least %d bytes", PT_STAMP_LEN);

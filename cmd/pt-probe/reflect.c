@@ -183,6 +183,8 @@ static void tell_totals(const struct service *s)
 		" not sent",
 		n->received, n->answered, n->malformed, n->refused, n->looped, n->limited,
 		n->forged, n->replayed, n->failed);
+	if (n->tampered)
+		pt_log(PT_LOG_INFO, "%" PRIu64 " had extensions that were not signed", n->tampered);
 	if (n->user_stamps)
 		pt_log(PT_LOG_INFO, "%" PRIu64 " requests came without a kernel time stamp",
 			n->user_stamps);
@@ -209,6 +211,7 @@ static json_t *counters_json(const struct service *s)
 		{ "limited", n->limited },
 		{ "forged", n->forged },
 		{ "replayed", n->replayed },
+		{ "tampered", n->tampered },
 		{ "failed", n->failed },
 		{ "user_stamps", n->user_stamps },
 		{ "cpu_us", (uint64_t)pt_cpu_us() },

@@ -116,12 +116,20 @@ static uint64_t *objection(struct pt_reflector *r, struct slot *s, const struct 
 
 // ---- replies ----
 
-static void answer_extensions(
+// Where the answer's own signature of them belongs; 0: nowhere.
+static size_t answer_extensions(
 	struct pt_reflector *r, struct slot *s, size_t len, struct pt_envelope *a, uint16_t ssid)
 {
 	struct pt_stamp_reflect reflect = { .tos = (uint8_t)a->tos };
-	if (len <= r->base || r->o.key)
-		return; // none, or not signed: they stay as the sender marked them, unrecognised
+	size_t signature = 0;
+	if (len <= r->base)
+		return 0;
+	if (r->o.key && pt_stamp_tlvs_check(r->o.key, s->packet, r->base, len, &signature) != 0) {
+		r->n.tampered++;
+		pt_stamp_tlvs_distrust(s->packet, r->base, len);
+		return 0;
+	}
+	reflect.trusted = signature != 0;
 	if (pt_stamp_wants_counts(s->packet, r->base, len)) {
 		reflect.direct = &session_of(r, s, a, ssid)->counts;
 		reflect.direct->received++;
@@ -130,6 +138,7 @@ static void answer_extensions(
 	pt_stamp_tlvs_reflect(s->packet, r->base, len, &reflect);
 	if (reflect.dscp >= 0)
 		a->tos = reflect.dscp << 2;
+	return signature;
 }
 
 static void turn_into_reply(
@@ -145,9 +154,11 @@ static void turn_into_reply(
 	reply.error = r->clock.wire;
 	reply.received_ntp = pt_ntp_from_unix_ns(s->received_ns);
 	reply.sender_ttl = a->ttl < 0 ? 0 : (uint8_t)a->ttl;
-	answer_extensions(r, s, len, a, reply.ssid);
+	size_t signature = answer_extensions(r, s, len, a, reply.ssid);
 	(void)(closed ? pt_stamp_auth_reply_write(&reply, s->packet, len)
 		      : pt_stamp_reply_write(&reply, s->packet, len)); // requests are no shorter
+	if (signature)
+		pt_stamp_tlvs_sign(r->o.key, s->packet, r->base, signature, true);
 }
 
 static void seal(struct pt_reflector *r, struct slot *s, uint64_t ntp)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// STAMP Session-Reflector (RFC 8762 section 4.3; RFC 8972: class of service, direct measurement):
-// answers each request out of the device it came by, from the address it was sent to, in its
+// STAMP Session-Reflector (RFC 8762 section 4.3; RFC 8972: class of service, direct measurement,
+// HMAC): answers each request out of the device it came by, from the address it was sent to, in its
 // traffic class, never with more bytes than it got. One process serves every device of a network
 // namespace.
 #pragma once
@@ -32,6 +32,7 @@ struct pt_reflect_counters {
 	uint64_t limited;   // above a rate
 	uint64_t forged;    // authenticated mode: not signed with our key
 	uint64_t replayed;  // authenticated mode: answered before, or too old
+	uint64_t tampered;  // authenticated mode: answered, but their extensions were not signed
 	uint64_t failed;    // the kernel would not send
 	uint64_t user_stamps; // received without a kernel time stamp
 	struct pt_hist held;  // from the kernel's stamp of a request to the stamp of its answer

@@ -12,6 +12,7 @@
 #include "wire/stamp_tlv.h"
 
 #define NOISE_BITS 12 // of the sender's timestamp: 0.95 us
+#define EXTENSIONS (PT_STAMP_DIRECT_LEN + PT_STAMP_HMAC_LEN)
 
 // In the order of use: of thousands each is cold when its turn comes.
 struct pt_stream {
@@ -74,8 +75,11 @@ static int read_stamp(struct pt_stream *s, const struct pt_port_packet *p, struc
 	out->stamp = true;
 	out->seq = out->reflected.sender.seq;
 	out->cookie = (uint32_t)out->reflected.sender.ntp;
+	size_t base = stamp_base(&s->o), at = 0;
 	out->counted = s->o.counts_every &&
-		pt_stamp_direct_read(p->data, stamp_base(&s->o), p->len, &out->counts) == 0;
+		pt_stamp_direct_read(p->data, base, p->len, &out->counts) == 0;
+	if (s->o.key && out->counted)
+		out->counted = !pt_stamp_tlvs_check(s->o.key, p->data, base, p->len, &at) && at;
 	return 0;
 }
 
@@ -220,24 +224,37 @@ struct leaving {
 	uint64_t cookie;
 };
 
+// The extension that asks for them, behind the base packet, signed where that is. The length of it
+// all.
+static size_t put_counts(struct pt_stream *s, uint8_t *out, size_t len)
+{
+	size_t base = stamp_base(&s->o), at = base + PT_STAMP_DIRECT_LEN;
+
+	pt_stamp_direct_write(out + base, ++s->asked);
+	if (s->o.key) {
+		pt_stamp_tlvs_sign(s->o.key, out, base, at, false);
+		at += PT_STAMP_HMAC_LEN;
+	}
+	if (s->o.key && at + PT_STAMP_TLV_HEADER <= len)
+		pt_stamp_padding_write(out + at, len - at);
+	return at > len ? at : len;
+}
+
 static int fill_stamp(struct pt_stream *s, const struct leaving *p, uint8_t *out)
 {
 	struct pt_stamp_sent w = {
 		.seq = p->seq, .ntp = p->cookie, .error = s->hub->clock.wire, .ssid = s->o.ssid
 	};
-	size_t base = stamp_base(&s->o), len = s->packet_len;
-	bool asks = asks_counts(s, p->seq);
-	if (asks && len < base + PT_STAMP_DIRECT_LEN)
-		len = base + PT_STAMP_DIRECT_LEN;
-	memset(out, 0, len);
-	if (asks)
-		pt_stamp_direct_write(out + base, ++s->asked);
-	if (!s->o.key) {
+	size_t len = s->packet_len;
+	memset(out, 0, len + EXTENSIONS);
+	if (!s->o.key)
 		(void)pt_stamp_request_write(&w, out, len); // it has room
-		return (int)len;
-	}
-	(void)pt_stamp_auth_request_write(&w, out, len);
-	pt_stamp_sign(s->o.key, out);
+	else
+		(void)pt_stamp_auth_request_write(&w, out, len);
+	if (asks_counts(s, p->seq))
+		len = put_counts(s, out, len);
+	if (s->o.key)
+		pt_stamp_sign(s->o.key, out);
 	return (int)len;
 }
 
@@ -394,7 +411,7 @@ static int join(struct pt_stream *s, struct pt_err *err)
 	s->place.port = s->port;
 	if (code)
 		return code;
-	return pt_port_room(s->port, s->packet_len + PT_STAMP_DIRECT_LEN)
+	return pt_port_room(s->port, s->packet_len + EXTENSIONS)
 		? pt_err_set(err, -ENOMEM, "out of memory")
 		: 0;
 }

@@ -157,6 +157,58 @@ bool pt_stamp_signed(struct pt_stamp_key *key, const void *packet)
 	return memeql_sec(want, (const uint8_t *)packet + SIGNED_LEN, HMAC_LEN);
 }
 
+// ---- extensions ----
+
+static void digest_tlvs(
+	struct pt_stamp_key *key, const uint8_t *packet, size_t base, size_t at, uint8_t *out)
+{
+	struct hmac_sha256_ctx c = key->ready;
+	hmac_sha256_update(&c, sizeof(__be32), packet); // the sequence number
+	hmac_sha256_update(&c, at - base, packet + base);
+	hmac_sha256_digest(&c, HMAC_LEN, out);
+}
+
+void pt_stamp_tlvs_sign(
+	struct pt_stamp_key *key, void *packet, size_t base, size_t at, bool reflector)
+{
+	const struct pt_stamp_tlv tlv = { .flags = reflector ? 0 : PT_STAMP_TLV_UNRECOGNISED,
+		.type = PT_STAMP_TLV_HMAC,
+		.length = htons(HMAC_LEN) };
+	uint8_t *p = packet;
+
+	memcpy(p + at, &tlv, sizeof(tlv));
+	digest_tlvs(key, p, base, at, p + at + sizeof(tlv));
+}
+
+int pt_stamp_tlvs_check(struct pt_stamp_key *key, void *packet, size_t base, size_t len, size_t *at)
+{
+	const uint8_t *hmac = NULL;
+	uint8_t want[HMAC_LEN];
+	struct pt_stamp_ext e;
+	size_t next = base, place = 0;
+	bool bare = false, behind = false; // others than padding: without a signature, behind it
+
+	for (size_t here = next; pt_stamp_ext_next(packet, len, &next, &e); here = next) {
+		if (e.type == PT_STAMP_TLV_PADDING && !e.malformed)
+			continue;
+		behind |= hmac != NULL;
+		bare = true;
+		if (e.type == PT_STAMP_TLV_HMAC && !e.malformed && e.len == HMAC_LEN) {
+			hmac = e.value;
+			place = here;
+		}
+	}
+	if (!hmac && bare)
+		return -ENOENT;
+	if (hmac) {
+		digest_tlvs(key, packet, base, place, want);
+		if (behind || !memeql_sec(want, hmac, HMAC_LEN))
+			return -EBADMSG;
+	}
+	*at = place;
+	return 0;
+}
+
 // ---- keys ----
 
 int pt_stamp_key_new(const void *secret, size_t len, struct pt_stamp_key **out)

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "wire/stamp.h"
+#include "wire/stamp_tlv.h"
 
 #define PT_STAMP_AUTH_LEN 112
 
@@ -32,3 +33,13 @@ int pt_stamp_auth_ssid(const void *buf, size_t len, uint16_t *out);
 // differs.
 void pt_stamp_sign(struct pt_stamp_key *key, void *packet);
 bool pt_stamp_signed(struct pt_stamp_key *key, const void *packet);
+
+// Extensions have a signature of their own, itself one of them (RFC 8972 section 4.8), of the
+// sequence number and of all that are between `base` and it. Only padding may follow.
+// Into PT_STAMP_HMAC_LEN bytes at `at`; as a sender, or a reflector.
+void pt_stamp_tlvs_sign(
+	struct pt_stamp_key *key, void *packet, size_t base, size_t at, bool reflector);
+// 0: rightly signed, *at is the signature's place; or nothing that needs one, and *at is 0.
+// -ENOENT: not signed. -EBADMSG: not with this key, or not in the right place.
+int pt_stamp_tlvs_check(
+	struct pt_stamp_key *key, void *packet, size_t base, size_t len, size_t *at);

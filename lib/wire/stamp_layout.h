@@ -55,6 +55,7 @@ _Static_assert(__builtin_offsetof(struct pt_stamp_reply, sender_ttl) == 40, "RFC
 #define PT_STAMP_TLV_PADDING      1
 #define PT_STAMP_TLV_CLASS        4 // RFC 8972 section 4.4
 #define PT_STAMP_TLV_DIRECT       5 // RFC 8972 section 4.5
+#define PT_STAMP_TLV_HMAC         8 // RFC 8972 section 4.8
 
 struct pt_stamp_tlv {
 	__u8 flags;
@@ -76,5 +77,11 @@ struct pt_stamp_direct {
 	__be32 reflected; // by the reflector, this one included
 };
 
+// HMAC-SHA-256, cut, of the sequence number and of all extensions in front.
+struct pt_stamp_hmac {
+	__u8 bytes[16];
+};
+
+_Static_assert(sizeof(struct pt_stamp_hmac) == 16, "RFC 8972 section 4.8");
 _Static_assert(sizeof(struct pt_stamp_class) == 4, "RFC 8972 figure 8");
 _Static_assert(sizeof(struct pt_stamp_direct) == 12, "RFC 8972 figure 9");

@@ -39,6 +39,12 @@ static void put_header(uint8_t *out, uint8_t type, size_t len)
 	memcpy(out, &tlv, sizeof(tlv));
 }
 
+void pt_stamp_padding_write(void *out, size_t len)
+{
+	memset(out, 0, len);
+	put_header(out, PT_STAMP_TLV_PADDING, len - PT_STAMP_TLV_HEADER);
+}
+
 void pt_stamp_direct_write(void *out, uint32_t sent)
 {
 	struct pt_stamp_direct v = { .sent = htonl(sent) };
@@ -144,6 +150,8 @@ void pt_stamp_tlvs_reflect(void *packet, size_t base, size_t len, struct pt_stam
 		bool sound = !e.malformed;
 		if (sound && e.type == PT_STAMP_TLV_PADDING)
 			*e.flags = 0;
+		else if (sound && e.type == PT_STAMP_TLV_HMAC && r->trusted)
+			*e.flags = 0; // whoever has the key signs anew
 		else if (sound && e.type == PT_STAMP_TLV_CLASS)
 			sound = reflect_class(&e, r);
 		else if (sound && e.type == PT_STAMP_TLV_DIRECT)
@@ -157,4 +165,13 @@ void pt_stamp_tlvs_reflect(void *packet, size_t base, size_t len, struct pt_stam
 				(known ? 0 : PT_STAMP_TLV_UNRECOGNISED));
 		}
 	}
+}
+
+void pt_stamp_tlvs_distrust(void *packet, size_t base, size_t len)
+{
+	struct pt_stamp_ext e;
+
+	for (size_t at = base; pt_stamp_ext_next(packet, len, &at, &e);)
+		*e.flags = (uint8_t)(PT_STAMP_TLV_INTEGRITY |
+			(e.malformed ? PT_STAMP_TLV_MALFORMED : 0));
 }

@@ -10,6 +10,7 @@
 
 #define PT_STAMP_TLV_HEADER sizeof(struct pt_stamp_tlv)
 #define PT_STAMP_DIRECT_LEN (PT_STAMP_TLV_HEADER + sizeof(struct pt_stamp_direct))
+#define PT_STAMP_HMAC_LEN   (PT_STAMP_TLV_HEADER + sizeof(struct pt_stamp_hmac))
 #define PT_STAMP_CLASS_LEN  (PT_STAMP_TLV_HEADER + sizeof(struct pt_stamp_class))
 
 // One of them, inside the packet that is read.
@@ -30,6 +31,8 @@ struct pt_stamp_counts {
 };
 // A sender's extension into `out`, which has room for PT_STAMP_DIRECT_LEN.
 void pt_stamp_direct_write(void *out, uint32_t sent);
+// A sender's padding of len bytes, at least PT_STAMP_TLV_HEADER, all of them zero.
+void pt_stamp_padding_write(void *out, size_t len);
 // A sender's, with the class that the answer shall have, into PT_STAMP_CLASS_LEN.
 void pt_stamp_class_write(void *out, uint8_t dscp);
 
@@ -47,9 +50,12 @@ struct pt_stamp_reflect {
 	struct pt_stamp_counts *direct; // of its session, which count it already; NULL: not counted
 	int dscp;                       // wanted for the answer; -1: as the request's
 	bool counts;                    // a direct measurement is in it
+	bool trusted;                   // there is a signature, and it is right
 };
 // Looks only: is there a direct measurement?
 bool pt_stamp_wants_counts(void *packet, size_t base, size_t len);
 // Answers them in place: those known are filled in and their flags cleared, U is set on others, M
 // on one that does not fit.
 void pt_stamp_tlvs_reflect(void *packet, size_t base, size_t len, struct pt_stamp_reflect *r);
+// Answers them where the signature is not right: none is looked at, and all say so.
+void pt_stamp_tlvs_distrust(void *packet, size_t base, size_t len);

@@ -94,6 +94,38 @@ static bool try_tlvs(const char *bytes, size_t len, char *why, size_t n)
 	return true;
 }
 
+// Signatures of extensions: whatever the bytes are, what is signed is right, and nothing else is.
+static bool try_signed(const char *bytes, size_t len, char *why, size_t n)
+{
+	pt_autofree uint8_t *w = calloc(1, len + PT_STAMP_AUTH_LEN + PT_STAMP_HMAC_LEN);
+	struct pt_stamp_key *key = NULL;
+	struct pt_stamp_ext e;
+	const size_t base = PT_STAMP_AUTH_LEN, end = base + len;
+	size_t at = base, place = 0;
+	bool padded = true, has = false, whole = true;
+
+	if (!w || pt_stamp_key_new("sixteen bytes or more", 21, &key))
+		return fail(why, n, "out of memory");
+	memcpy(w + base, bytes, len);
+	bool believed = !pt_stamp_tlvs_check(key, w, base, end, &place);
+	while (pt_stamp_ext_next(w, end, &at, &e)) {
+		padded &= e.type == PT_STAMP_TLV_PADDING;
+		has |= e.type == PT_STAMP_TLV_HMAC;
+		whole &= !e.malformed;
+	}
+	pt_stamp_tlvs_sign(key, w, base, at, false);
+	bool sealed = !pt_stamp_tlvs_check(key, w, base, at + PT_STAMP_HMAC_LEN, &place) &&
+		place == at;
+	w[3] ^= 1; // of the sequence number
+	bool again = !pt_stamp_tlvs_check(key, w, base, at + PT_STAMP_HMAC_LEN, &place);
+	pt_stamp_key_free(key);
+	if (believed && !(padded && whole))
+		return fail(why, n, "HMAC: believed without a signature");
+	if (whole && !has && (!sealed || again))
+		return fail(why, n, "HMAC: signed, and not believed, or of another packet");
+	return true;
+}
+
 static bool try_icmp(int family, const char *bytes, size_t len, char *why, size_t n)
 {
 	struct pt_icmp_echo echo;
@@ -123,8 +155,8 @@ static bool try_all(const char *bytes, size_t len, char *why, size_t n)
 	if (header >= 0 && ((size_t)header > len || header < 20))
 		return fail(why, n, "IPv4: header past the packet");
 	return try_stamp(bytes, len, why, n) && try_auth(bytes, len, why, n) &&
-		try_tlvs(bytes, len, why, n) && try_icmp(AF_INET, bytes, len, why, n) &&
-		try_icmp(AF_INET6, bytes, len, why, n);
+		try_tlvs(bytes, len, why, n) && try_signed(bytes, len, why, n) &&
+		try_icmp(AF_INET, bytes, len, why, n) && try_icmp(AF_INET6, bytes, len, why, n);
 }
 
 FUZZ_TARGET(try_all, "packet")

@@ -45,6 +45,85 @@ static void request_bytes(void)
 	pt_stamp_key_free(key);
 }
 
+#define DIRECT_AT PT_STAMP_AUTH_LEN
+#define HMAC_AT   (DIRECT_AT + PT_STAMP_DIRECT_LEN)
+#define PAD_AT    (HMAC_AT + PT_STAMP_HMAC_LEN)
+
+// A request with a direct measurement, its signature, and padding behind.
+static size_t extended(struct pt_stamp_key *key, uint8_t w[PAD_AT + 10])
+{
+	const struct pt_stamp_sent p = { .seq = 7 };
+
+	memset(w, 0, PAD_AT + 10);
+	(void)pt_stamp_auth_request_write(&p, w, PT_STAMP_AUTH_LEN); // it has room
+	pt_stamp_direct_write(w + DIRECT_AT, 3);
+	pt_stamp_tlvs_sign(key, w, DIRECT_AT, HMAC_AT, false);
+	pt_stamp_padding_write(w + PAD_AT, 10);
+	return PAD_AT + 10;
+}
+
+// RFC 8972 section 4.8; the signature is another implementation's.
+static void signed_extensions(void)
+{
+	static const uint8_t tlv[] = { 0x80, 8, 0, 16, 0x18, 0x8f, 0x90, 0xdb, 0x47, 0x50, 0x72,
+		0x4d, 0x37, 0x55, 0x7a, 0x5a, 0x22, 0x04, 0x98, 0xbf };
+	struct pt_stamp_key *key = key_of(secret), *other = key_of("0123456789abcdeF");
+	uint8_t w[PAD_AT + 10], copy[sizeof(w)];
+	size_t at = 1, len = extended(key, w);
+
+	T_OK(memcmp(w + HMAC_AT, tlv, sizeof(tlv)) == 0);
+	T_EQ(pt_stamp_tlvs_check(key, w, DIRECT_AT, len, &at), 0);
+	T_EQ(at, HMAC_AT);
+	T_EQ(pt_stamp_tlvs_check(key, w, DIRECT_AT, PAD_AT, &at), 0);
+	T_EQ(pt_stamp_tlvs_check(other, w, DIRECT_AT, len, &at), -EBADMSG);
+	for (size_t i = 0; i < PAD_AT; i += i == 3 ? DIRECT_AT - 3 : 1) { // but its own flags
+		memcpy(copy, w, sizeof(w));
+		copy[i] ^= 1;
+		if (i != HMAC_AT && !pt_stamp_tlvs_check(key, copy, DIRECT_AT, len, &at))
+			T_FAIL("byte %zu may change", i);
+	}
+	T_EQ(pt_stamp_tlvs_check(key, w, DIRECT_AT, HMAC_AT, &at), -ENOENT);
+	T_EQ(pt_stamp_tlvs_check(key, w, DIRECT_AT, PAD_AT - 1, &at), -ENOENT); // cut
+	memcpy(copy, w, sizeof(w));                                             // another behind it
+	copy[PAD_AT + 1] = PT_STAMP_TLV_CLASS;
+	T_EQ(pt_stamp_tlvs_check(key, copy, DIRECT_AT, len, &at), -EBADMSG);
+	at = 1; // padding alone needs none, nor does nothing
+	T_EQ(pt_stamp_tlvs_check(key, w + PAD_AT - DIRECT_AT, DIRECT_AT, DIRECT_AT + 10, &at), 0);
+	T_EQ(at, 0);
+	T_EQ(pt_stamp_tlvs_check(key, w, DIRECT_AT, DIRECT_AT, &at), 0);
+	pt_stamp_key_free(key);
+	pt_stamp_key_free(other);
+}
+
+static void distrusted_extensions(void)
+{
+	struct pt_stamp_key *key = key_of(secret);
+	uint8_t w[PAD_AT + 10];
+	size_t at = DIRECT_AT, len = extended(key, w);
+	struct pt_stamp_counts counts = { 9, 9, 9 };
+	struct pt_stamp_reflect r = { .direct = &counts, .trusted = true };
+	struct pt_stamp_ext e;
+	unsigned n = 0;
+
+	pt_stamp_tlvs_distrust(w, DIRECT_AT, len);
+	for (; pt_stamp_ext_next(w, len, &at, &e); n++)
+		T_EQ(*e.flags, PT_STAMP_TLV_INTEGRITY);
+	T_EQ(n, 3);
+	T_EQ(pt_stamp_direct_read(w, DIRECT_AT, len, &counts), -ENOENT);
+	len = extended(key, w); // and when it is right
+	pt_stamp_tlvs_reflect(w, DIRECT_AT, len, &r);
+	T_OK(pt_stamp_tlvs_check(key, w, DIRECT_AT, len, &at) != 0); // it is another packet now
+	pt_stamp_tlvs_sign(key, w, DIRECT_AT, HMAC_AT, true);
+	T_EQ(pt_stamp_tlvs_check(key, w, DIRECT_AT, len, &at), 0);
+	at = DIRECT_AT;
+	for (n = 0; pt_stamp_ext_next(w, len, &at, &e); n++)
+		T_EQ(*e.flags, 0);
+	T_EQ(n, 3);
+	T_EQ(pt_stamp_direct_read(w, DIRECT_AT, len, &counts), 0);
+	T_EQ(counts.received, 9);
+	pt_stamp_key_free(key);
+}
+
 static void reply_bytes(void)
 {
 	const struct pt_stamp_reflected p = { .seq = 9,
@@ -117,6 +196,8 @@ static void keys(void)
 	pt_stamp_key_free(same);
 }
 
-T_MAIN({ "authenticated request, byte by byte", request_bytes },
+T_MAIN({ "extensions are signed", signed_extensions },
+	{ "and not trusted otherwise", distrusted_extensions },
+	{ "authenticated request, byte by byte", request_bytes },
 	{ "authenticated reply, byte by byte", reply_bytes }, { "signatures", signatures },
 	{ "keys", keys })
