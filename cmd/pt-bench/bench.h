@@ -21,6 +21,9 @@ struct bench_rows {
 // one is missed, 2.
 int bench_show(struct pt_ctx *ctx, const struct bench_rows *rows, unsigned n);
 
+// Bodies as `bench` records on standard output; takes them. 0 or -errno.
+int bench_write(struct pt_ctx *ctx, json_t *const bodies[], unsigned n);
+
 #define BENCH_INTERVALS 4
 
 struct bench_failover_args {
@@ -73,3 +76,12 @@ struct bench_tune_args {
 extern const struct argp_option bench_tune_options[];
 int bench_tune_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
 int bench_tune(struct pt_ctx *ctx, int argc, char **argv, void *opts);
+
+struct bench_claims_args {
+	uint32_t rounds; // 0: the default
+	int64_t turn_ns;
+	const char *dir, *tools;
+};
+extern const struct argp_option bench_claims_options[];
+int bench_claims_parse(struct pt_ctx *ctx, int key, char *arg, void *opts);
+int bench_claims(struct pt_ctx *ctx, int argc, char **argv, void *opts);

@@ -56,6 +56,14 @@ static const struct pt_verb verbs[] = {
 		.args = "",
 		.need = PT_NEED_ROOT | PT_NEED_JSON,
 		.doc = "Plan the tuning of a host with many devices: how long does it take?" },
+	{ .name = "claims",
+		.run = bench_claims,
+		.options = bench_claims_options,
+		.parse = bench_claims_parse,
+		.opts_size = sizeof(struct bench_claims_args),
+		.args = "",
+		.need = PT_NEED_ROOT | PT_NEED_JSON,
+		.doc = "Do what the tuning guide promises percentages for: is it so?" },
 	{ .name = NULL },
 };
 
@@ -74,15 +82,21 @@ int bench_count(
 	return 0;
 }
 
-static int write_records(const struct bench_rows *rows, unsigned n, struct pt_err *err)
+static int open_writer(struct pt_record_writer **out, struct pt_err *err)
 {
-	struct pt_record_writer *w = NULL;
 	char host[64] = "", src[96];
 
 	if (gethostname(host, sizeof(host) - 1))
 		return pt_err_errno(err, -errno, "host name");
 	(void)snprintf(src, sizeof(src), "%s/pt-bench", host);
-	int code = pt_record_writer_new(src, STDOUT_FILENO, NULL, &w, err);
+	return pt_record_writer_new(src, STDOUT_FILENO, NULL, out, err);
+}
+
+static int write_records(const struct bench_rows *rows, unsigned n, struct pt_err *err)
+{
+	struct pt_record_writer *w = NULL;
+	int code = open_writer(&w, err);
+
 	for (unsigned i = 0; !code && i < n; i++) {
 		for (size_t k = 0; !code && k < rows[i].n; k++)
 			code = pt_record_write(
@@ -90,6 +104,21 @@ static int write_records(const struct bench_rows *rows, unsigned n, struct pt_er
 	}
 	pt_record_writer_free(w);
 	return code;
+}
+
+int bench_write(struct pt_ctx *ctx, json_t *const bodies[], unsigned n)
+{
+	struct pt_record_writer *w = NULL;
+	int code = open_writer(&w, &ctx->err);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (code)
+			json_decref(bodies[i]);
+		else
+			code = pt_record_write(w, "bench", bodies[i], &ctx->err);
+	}
+	pt_record_writer_free(w);
+	return code == -EPIPE ? 0 : code; // a reader that has had enough is no fault
 }
 
 static int print_tables(const struct bench_rows *rows, unsigned n, struct pt_err *err)
