@@ -5,6 +5,7 @@
 // go on to the sockets whatever becomes of them here.
 #pragma once
 #include "bpf/parse.h"
+#include "bpf/clock.h"
 #include "bpf/watchdog.h"
 #include "lib/wire/bfd_layout.h"
 
@@ -15,7 +16,11 @@
 struct pt_bfd_case {
 	struct pt_slot s;
 	struct pt_bfd_slot *b;
-	struct pt_bfd_packet packet;
+	struct {
+		struct udphdr udp;
+		struct pt_bfd_packet packet;
+	};
+	__u32 room; // for UDP, as IP has it
 	__u64 now;
 	struct pt_verdict verdict;
 	int news;
@@ -118,8 +123,9 @@ static __always_inline int pt_bfd_find(struct __sk_buff *skb, const __u32 l2_len
 		return -1;
 	c->b = bpf_map_lookup_elem(&pt_bfd, &c->s.path);
 	c->now = bpf_ktime_get_ns();
-	return c->b ? (int)bpf_skb_load_bytes(skb, l2_len + p->l4_offset + sizeof(struct udphdr),
-			      &c->packet, sizeof(c->packet))
+	c->room = skb->len - l2_len - p->l4_offset;
+	return c->b ? (int)bpf_skb_load_bytes(skb, l2_len + p->l4_offset, &c->udp,
+			      sizeof(c->udp) + sizeof(c->packet))
 		    : -1;
 }
 
@@ -183,14 +189,16 @@ static __always_inline void pt_bfd_out(
 
 // ---- theirs ----
 
-// Section 6.8.6, and that it knows us. What names no session of ours is for pt-probe alone, whose
-// own packets will tell what came of it.
+// Section 6.8.6, its lengths as well as UDP's, and that it knows us. What names no session of ours
+// is for pt-probe alone, whose own packets will tell what came of it.
 static __always_inline int pt_bfd_is_sound(const struct pt_bfd_case *c, const struct pt_packet *p)
 {
 	const struct pt_bfd_packet *w = &c->packet;
 	__u8 state = PT_BFD_STATE(w->second);
+	__u32 length = bpf_ntohs(c->udp.len);
 
-	return (p->dport == PT_BFD_PORT_HOPS || p->ttl == PT_BFD_TTL) &&
+	return length <= c->room && length >= sizeof(c->udp) + w->len &&
+		(p->dport == PT_BFD_PORT_HOPS || p->ttl == PT_BFD_TTL) &&
 		w->first >> 5 == PT_BFD_VERSION && w->len >= PT_BFD_LEN && w->mult && w->mine &&
 		w->yours && !(w->second & (PT_BFD_MULTIPOINT | PT_BFD_AUTH)) &&
 		(w->second & (PT_BFD_POLL | PT_BFD_FINAL)) != (PT_BFD_POLL | PT_BFD_FINAL) &&
@@ -244,7 +252,7 @@ static __always_inline void pt_bfd_in(
 
 	if (pt_bfd_find(skb, l2_len, p, &((struct iphdr *)p->net)->saddr,
 		    &((struct ipv6hdr *)p->net)->saddr, &c) ||
-		!pt_bfd_is_sound(&c, p)) {
+		!pt_bfd_is_sound(&c, p) || !pt_is_ours(skb, p)) {
 		pt_tally(PT_STAT_BFD_REFUSED);
 		return;
 	}

@@ -38,6 +38,8 @@ int pt_bfd_link_new(struct pt_bfd_hub *h, const struct pt_bfd_opts *o, pt_bfd_fn
 	struct pt_bfd_link **out);
 // The far end is told AdminDown.
 void pt_bfd_link_free(struct pt_bfd_link *l);
+// From the next packet on; the session goes on.
+void pt_bfd_link_mark(struct pt_bfd_link *l, uint8_t dscp);
 void pt_bfd_link_tune(struct pt_bfd_link *l, const struct pt_bfd_params *p);
 void pt_bfd_link_enable(struct pt_bfd_link *l, bool on);
 const struct pt_bfd *pt_bfd_link_session(const struct pt_bfd_link *l);

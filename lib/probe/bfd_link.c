@@ -23,6 +23,16 @@ static int set_int(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
 
+static int set_dscp(const struct pt_bfd_link *l, int fd)
+{
+	int code = l->o.target.family == AF_INET6
+		? set_int(fd, SOL_IPV6, IPV6_TCLASS, l->o.dscp << 2)
+		: set_int(fd, SOL_IP, IP_TOS, l->o.dscp << 2);
+
+	(void)set_int(fd, SOL_SOCKET, SO_PRIORITY, PRIORITY); // TOS has set it: needs its turn
+	return code;
+}
+
 static int set_options(const struct pt_bfd_link *l, int fd)
 {
 	bool v6 = l->o.target.family == AF_INET6;
@@ -30,12 +40,10 @@ static int set_options(const struct pt_bfd_link *l, int fd)
 		      : set_int(fd, SOL_IP, IP_TTL, PT_BFD_TTL);
 
 	if (!code)
-		code = v6 ? set_int(fd, SOL_IPV6, IPV6_TCLASS, l->o.dscp << 2)
-			  : set_int(fd, SOL_IP, IP_TOS, l->o.dscp << 2);
+		code = set_dscp(l, fd);
 	if (v6)
 		(void)set_int(fd, SOL_IPV6, IPV6_V6ONLY, 1);
-	(void)set_int(fd, SOL_SOCKET, SO_PRIORITY, PRIORITY); // TOS has set it: needs its turn
-	(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, SMALL);      // nobody answers to this port
+	(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, SMALL); // nobody answers to this port
 	return code;
 }
 
@@ -223,6 +231,15 @@ void pt_bfd_link_free(struct pt_bfd_link *l)
 		l->hub->slots[l->slot] = NULL;
 	free((void *)(uintptr_t)l->o.device); // ours
 	free(l);
+}
+
+void pt_bfd_link_mark(struct pt_bfd_link *l, uint8_t dscp)
+{
+	if (l->o.dscp == dscp)
+		return;
+	l->o.dscp = dscp;
+	if (l->fd >= 0)
+		l->fault = set_dscp(l, l->fd);
 }
 
 void pt_bfd_link_tune(struct pt_bfd_link *l, const struct pt_bfd_params *p)

@@ -12,13 +12,14 @@
 
 #define DSCP_CS6  48 // what routers give such packets
 #define US_PER_MS 1000
+#define BUCKETS   4096u // a power of two
 
 _Static_assert((int)PT_SESSION_ADMIN_DOWN == PT_BFD_ADMIN_DOWN && (int)PT_SESSION_UP == PT_BFD_UP,
 	"the record's words are the packet's states");
 
 struct member {
 	struct pt_bfd_paths *paths;
-	struct member *next;
+	struct member *next, *next_alike; // of all, and of those in its bucket
 	char *id;
 	struct pt_bfd_link *link;
 	bool wanted;
@@ -29,6 +30,7 @@ struct pt_bfd_paths {
 	struct pt_loop *loop;
 	struct pt_bfd_hub *hub;
 	struct member *members;
+	struct member *bucket[BUCKETS]; // by id: a reload asks for each of thousands
 	struct pt_timer *look;
 	pt_bfd_tell_fn *tell;
 	void *ctx;
@@ -107,7 +109,7 @@ static struct pt_bfd_opts opts_of(const struct pt_path *p, const struct pt_confi
 static bool same_session(const struct pt_bfd_opts *a, const struct pt_bfd_opts *b)
 {
 	return pt_addr_eq(&a->target, &b->target) && strcmp(a->device, b->device) == 0 &&
-		a->dscp == b->dscp && a->multihop == b->multihop;
+		a->multihop == b->multihop;
 }
 
 static bool same_params(const struct pt_bfd_params *a, const struct pt_bfd_params *b)
@@ -115,13 +117,31 @@ static bool same_params(const struct pt_bfd_params *a, const struct pt_bfd_param
 	return a->min_tx_us == b->min_tx_us && a->min_rx_us == b->min_rx_us && a->mult == b->mult;
 }
 
+static struct member **bucket_of(struct pt_bfd_paths *p, const char *id)
+{
+	uint32_t hash = 2166136261u; // FNV-1a
+
+	for (; *id; id++)
+		hash = (hash ^ (uint8_t)*id) * 16777619u;
+	return &p->bucket[hash & (BUCKETS - 1)];
+}
+
 static struct member *find(struct pt_bfd_paths *p, const char *id)
 {
-	struct member *m = p->members;
+	struct member *m = *bucket_of(p, id);
 
 	while (m && strcmp(m->id, id) != 0)
-		m = m->next;
+		m = m->next_alike;
 	return m;
+}
+
+static void leave_bucket(struct member *m)
+{
+	struct member **at = bucket_of(m->paths, m->id);
+
+	while (*at != m)
+		at = &(*at)->next_alike;
+	*at = m->next_alike;
 }
 
 static void member_free(struct member *m)
@@ -145,6 +165,9 @@ static int add(struct pt_bfd_paths *p, const char *id, const struct pt_bfd_opts 
 		member_free(m);
 		return code;
 	}
+	struct member **same = bucket_of(p, id);
+	m->next_alike = *same;
+	*same = m;
 	m->next = p->members;
 	p->members = m;
 	return 0;
@@ -162,6 +185,7 @@ static void sweep(struct pt_bfd_paths *p)
 			continue;
 		}
 		*at = m->next;
+		leave_bucket(m);
 		member_free(m);
 	}
 }
@@ -179,6 +203,7 @@ static void keep(struct pt_bfd_paths *p, const struct pt_path *path, const struc
 	if (!m || !same_session(pt_bfd_link_opts(m->link), &o))
 		return;
 	m->wanted = true;
+	pt_bfd_link_mark(m->link, o.dscp);
 	if (!same_params(&pt_bfd_link_opts(m->link)->params, &o.params))
 		pt_bfd_link_tune(m->link, &o.params);
 }

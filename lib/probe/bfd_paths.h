@@ -20,7 +20,7 @@ int pt_bfd_paths_new(
 // Every far end is told AdminDown.
 void pt_bfd_paths_free(struct pt_bfd_paths *p);
 // Starts, changes and ends sessions until they are what the paths of `self` want. Those that change
-// their intervals alone go on. Paths under maintenance are AdminDown.
+// their intervals or code point alone go on. Paths under maintenance are AdminDown.
 int pt_bfd_paths_load(struct pt_bfd_paths *p, const struct pt_config *c, const struct pt_network *n,
 	const struct pt_site *self, struct pt_err *err);
 // For `stats` records: sessions, how many are up, packets, refusals by reason. NULL: no memory.

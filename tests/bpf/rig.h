@@ -288,6 +288,7 @@ static inline void rig_ipv6(struct rig_packet *p, const char *dst, uint8_t next,
 	(void)inet_pton(AF_INET6, dst, &p->v6.daddr);
 	p->udp6.source = htons(sport);
 	p->udp6.dest = htons(dport);
+	p->udp6.len = htons((uint16_t)(8 + payload));
 	p->len = ETH_HLEN + 48 + payload;
 }
 

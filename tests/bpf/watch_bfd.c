@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The watch programs and BFD: what the packets of both ends make of a path, in real time, and what
 // changes nothing.
+#include <fcntl.h>
+
+#include "base/cleanup.h"
 #include "plane/event.h"
 #include "tests/bpf/rig.h"
+#include "tests/unit/ip.h"
 #include "wire/bfd.h"
 
 #define PATH   1
@@ -252,6 +256,7 @@ static void lies_change_nothing(void)
 		{ "192.0.2.99", 255, 1, 0x30 },  // poll and final
 		{ "192.0.2.99", 255, 2, MULT },  // multiplier 0
 		{ "192.0.2.99", 255, 3, 0x18 },  // length 0
+		{ "192.0.2.99", 255, 3, 0x20 },  // longer than what UDP carries
 		{ "192.0.2.99", 255, 7, 0x01 },  // another's discriminator
 		{ "192.0.2.99", 255, 11, 0x01 }, // not ours
 	};
@@ -271,6 +276,65 @@ static void lies_change_nothing(void)
 	}
 	struct pt_bfd_slot after = slot_of(PATH);
 	T_OK(before.heard_ns == after.heard_ns && before.accepted == after.accepted);
+}
+
+static int wrong_length(uint16_t udp_len)
+{
+	const struct pt_bfd_control theirs = answer(PT_BFD_DOWN);
+	uint64_t refused = rig_stat(PT_STAT_BFD_REFUSED);
+
+	make4("192.0.2.99", "192.0.2.2", PT_BFD_PORT, 255);
+	pkt.udp4.dest = htons(PT_BFD_PORT);
+	pkt.udp4.len = htons(udp_len);
+	(void)pt_bfd_write(&theirs, pkt.data + ETH_HLEN + 28, PT_BFD_LEN);
+	T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_UNSPEC);
+	return (int)(rig_stat(PT_STAT_BFD_REFUSED) - refused);
+}
+
+// Another session: nothing of an earlier one is overdue.
+static void begin_anew(void)
+{
+	struct pt_bfd_control ours = said(PT_BFD_ADMIN_DOWN);
+
+	reset();
+	say(&ours);
+	come_up();
+}
+
+static void lengths_agree(void)
+{
+	begin_anew();
+	T_EQ(wrong_length(8 + PT_BFD_LEN - 1), 1); // the last byte is none of UDP's
+	T_EQ(wrong_length(8 + PT_BFD_LEN + 1), 1); // a byte that IP does not have
+	T_EQ(slot_of(PATH).remote, PT_BFD_UP);
+	T_EQ(wrong_length(8 + PT_BFD_LEN), 0);
+	T_EQ(slot_of(PATH).remote, PT_BFD_DOWN);
+	T_EQ(down(PATH), 1);
+}
+
+static int forwarding(const char *how)
+{
+	pt_autofd fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && write(fd, how, 1) == 1;
+}
+
+// To somebody behind us, from the right address: that one's session is not ours.
+static void what_we_forward(void)
+{
+	struct pt_bfd_control theirs = answer(PT_BFD_DOWN);
+
+	begin_anew();
+	T_NEED(forwarding("1"));
+	T_EQ(RUN("ip", "link", "set", "lo", "up"), 0);
+	T_EQ(RUN("ip", "route", "add", "203.0.113.0/24", "dev", "lo"), 0);
+	T_EQ(RUN("ip", "addr", "add", "192.0.2.2/32", "dev", "lo"), 0);
+	make4("192.0.2.99", "203.0.113.7", PT_BFD_PORT, 255);
+	T_EQ(run(PT_PROGRAM_IN, &theirs, ETH_HLEN + 28), 0);
+	T_EQ(slot_of(PATH).remote, PT_BFD_UP);
+	T_EQ(hear(&theirs, 255), 1);
+	T_EQ(slot_of(PATH).remote, PT_BFD_DOWN);
+	T_NEED(forwarding("0"));
 }
 
 // Any bytes in the place of a packet, from the right address with the right TTL. One in 2^32 may
@@ -339,5 +403,7 @@ RIG_MAIN({ "silence is a verdict in the kernel", silence },
 	{ "a session that never comes up is one", never_up },
 	{ "a shorter detection time waits for the poll", shorter_waits_for_the_poll },
 	{ "lies change nothing", lies_change_nothing },
+	{ "lengths agree with UDP's and IP's", lengths_agree },
+	{ "what is forwarded is not ours", what_we_forward },
 	{ "noise changes nothing", noise_changes_nothing },
 	{ "over several hops any TTL is taken", several_hops }, { "IPv6", six })

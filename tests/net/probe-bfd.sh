@@ -164,6 +164,15 @@ if have_bird; then
 	check "they are counted by reason" wait_until 5 refused \
 		'{"multipoint":1,"discriminator":3,"auth":1,"hops":1,"peer":2}' ||
 		note "$(jq -c 'select(.type == "stats") | .bfd' "$SCRATCH/probe.out")"
+	before=$(counts)
+	reconfigure "min_tx_ms: 20, min_rx_ms: 30" ", dscp: 10"
+	if command -v tshark >/dev/null && capturing; then
+		check "another code point is taken" on ea timeout -s KILL 20 tshark -q -i wan0 -c 1 \
+			-f "udp port 3784 and src 10.9.0.1 and ip[1] == 40" -w /dev/null 2>"$SCRATCH/marked.err"
+	else
+		skip "another code point is taken" "no tshark, or it cannot capture"
+	fi
+	is "and the session goes on" "$(counts)" "$before"
 	meet
 	reap probe
 	is "asked to end, it ends well" $? 0
