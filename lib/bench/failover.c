@@ -102,15 +102,31 @@ static bool paths_answer(const void *ctx)
 	return pt_rig_paths_answer(&b->rig);
 }
 
+#define STRAGGLE_NS PT_NS_PER_MS // no packet takes longer to the edge
+
+// The packet that avoided the path first is the one that arrived first: all before it were lost.
+static struct pt_mono first_sent(const struct pt_rig *r, struct pt_mono committed)
+{
+	struct pt_mono since = pt_mono_add(committed, -STRAGGLE_NS);
+	struct pt_feed_first one = pt_feed_first(r->stream, since), other = { { 0 }, { 0 } };
+
+	if (r->crowd)
+		other = pt_feed_first(r->crowd, since);
+	return other.got.ns && (!one.got.ns || other.got.ns < one.got.ns) ? other.sent : one.sent;
+}
+
 // The edge's stamp of the first packet on the new path, beyond the commit or that packet's sending.
 static void note_first(const struct bench *b, struct pt_mono cut, int64_t out[PT_BENCH_SERIES])
 {
 	struct pt_mono from = { (int64_t)b->rig.down.committed_ns };
 	struct pt_mono first = { (int64_t)b->rig.avoided.detected_ns };
-	struct pt_mono sent = pt_feed_sent(b->rig.stream, first);
+	struct pt_mono sent;
 
-	if (b->rig.crowd || !first.ns || !from.ns || (int64_t)b->rig.down.detected_ns < cut.ns)
-		return; // a crowd's packet may be the first
+	if (!first.ns || !from.ns || (int64_t)b->rig.down.detected_ns < cut.ns)
+		return;
+	sent = first_sent(&b->rig, from);
+	if (!sent.ns)
+		return;
 	if (pt_mono_diff(sent, from) > 0)
 		from = sent;
 	int64_t late = pt_mono_diff(first, from); // on another CPU it may be before we stamp

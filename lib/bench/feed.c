@@ -284,17 +284,18 @@ uint64_t pt_feed_arrived(const struct pt_feed *s, struct pt_mono since)
 	return n;
 }
 
-struct pt_mono pt_feed_sent(const struct pt_feed *s, struct pt_mono at)
+struct pt_feed_first pt_feed_first(const struct pt_feed *s, struct pt_mono since)
 {
+	struct pt_feed_first first = { { 0 }, { 0 } };
 	uint64_t end = atomic_load(&s->sent);
-	uint64_t oldest = end > PT_FEED_MEMORY / 2 ? end - PT_FEED_MEMORY / 2 : 0;
 
-	for (uint64_t seq = end; seq > oldest; seq--) {
-		int64_t sent_ns = atomic_load(&packet_at(s, seq - 1)->sent_ns);
-		if (sent_ns <= at.ns)
-			return (struct pt_mono){ sent_ns };
+	for (uint64_t seq = first_since(s, since); seq < end; seq++) {
+		const struct packet *p = packet_at(s, seq);
+		int64_t got_ns = atomic_load(&p->got_ns);
+		if (got_ns && (!first.got.ns || got_ns < first.got.ns))
+			first = (struct pt_feed_first){ { atomic_load(&p->sent_ns) }, { got_ns } };
 	}
-	return (struct pt_mono){ 0 };
+	return first;
 }
 
 struct pt_mono pt_feed_reached(const struct pt_feed *s, struct pt_mono since)

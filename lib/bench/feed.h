@@ -37,8 +37,11 @@ void pt_feed_aim(struct pt_feed *s, unsigned target, const struct pt_addr *to);
 struct pt_feed_look pt_feed_look(const struct pt_feed *s, struct pt_mono from, struct pt_mono to);
 // How many packets that were sent at or after `since` have arrived.
 uint64_t pt_feed_arrived(const struct pt_feed *s, struct pt_mono since);
-// When the newest packet of those was sent that left at `at` or before; 0: none is remembered.
-struct pt_mono pt_feed_sent(const struct pt_feed *s, struct pt_mono at);
+// Of the packets that were sent at or after `since`, the first that arrived.
+struct pt_feed_first {
+	struct pt_mono sent, got; // 0: none did
+};
+struct pt_feed_first pt_feed_first(const struct pt_feed *s, struct pt_mono since);
 // When the packet was sent with which the last target was reached: of each, the first that was sent
 // at or after `since` and arrived. 0: not yet.
 struct pt_mono pt_feed_reached(const struct pt_feed *s, struct pt_mono since);

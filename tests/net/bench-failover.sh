@@ -63,6 +63,7 @@ if command -v bird >/dev/null; then
 		between "$metric, us" "$(value $metric value)" 19000 150000
 		between "$metric of BIRD, us" "$(value $metric baseline)" 15000 2000000
 	done
+	between "first packet of any user, ns" "$(value first_packet_p99 value)" 1 5000000
 	is "nothing of it runs on" "$(pgrep -f "^bird .*$SCRATCH")" ""
 else
 	skip "beside BIRD" "no bird on this machine (make deps-bench)"
