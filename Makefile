@@ -116,7 +116,7 @@ check-san:
 check-long: check check-san lint
 	$QDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_LANE)
 	$QPT_LANES=1 PT_TEST_TIMEOUT=2700 tests/run $(BUILD) lane/
-	$QPT_LONG=1 PT_TEST_TIMEOUT=1200 tests/run $(BUILD) net/failover-busy net/failover-stopped net/failover-brownout
+	$QPT_LONG=1 PT_TEST_TIMEOUT=1200 tests/run $(BUILD) net/failover-busy net/failover-stopped net/failover-brownout net/failover-many
 	$QPT_KILLS=200 PT_TEST_TIMEOUT=1800 tests/run $(BUILD) cli/pt-db-kills
 	$QPT_DIFF_COUNT=1000000 tests/run $(BUILD) bpf/steer_differential
 	$QPT_HOOKS=clsact tests/run $(BUILD) bpf/ net/

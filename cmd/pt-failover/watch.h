@@ -67,6 +67,7 @@ struct watch {
 	struct pt_timer *look;                          // at what verdicts moved
 	uint32_t epoch;                                 // as last looked at
 	int64_t looked_ns, look_cost_ns;                // when, and for how long
+	bool look_waits;                                // for `look`
 	int64_t hold_at_ns;                             // what `hold` is set to; 0 not
 	bool keep_dirty;                                // the state file is older than the state
 	char keep_complaint[sizeof(((struct pt_err *)NULL)->msg)];
@@ -109,6 +110,8 @@ void watch_look(struct watch *w, const char *cause);
 // The same after verdicts of the kernel: at once, but where thousands fall one after the other only
 // so often that looking leaves the processor to others.
 void watch_look_paced(struct watch *w);
+// What waits is looked at now: before anything else moves traffic, for its cause is known.
+void watch_look_waiting(struct watch *w);
 void watch_on_look(void *ctx, uint64_t expirations);
 // Not before then is there time for another look.
 int64_t watch_look_next_ns(const struct watch *w);

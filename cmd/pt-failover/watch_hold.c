@@ -96,6 +96,7 @@ void watch_on_hold(void *ctx, uint64_t expirations)
 	int64_t now = pt_mono_now().ns, next = INT64_MAX;
 
 	(void)expirations;
+	watch_look_waiting(w);
 	w->hold_at_ns = 0;
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++) {
 		int64_t until = (int64_t)penalty_of(w, i)->hold_until_ns;

@@ -249,23 +249,35 @@ void watch_look_paced(struct watch *w)
 		if (w->now.open)
 			go_on(w);
 	} else if (pt_mono_now().ns >= next) {
+		w->look_waits = false;
 		watch_look(w, "timeout");
 	} else {
+		w->look_waits = true;
 		(void)pt_loop_timer_set(w->look, (struct pt_mono){ next }, 0);
 	}
+}
+
+void watch_look_waiting(struct watch *w)
+{
+	if (!w->look_waits)
+		return;
+	w->look_waits = false;
+	watch_look(w, "timeout");
 }
 
 void watch_on_look(void *ctx, uint64_t expirations)
 {
 	(void)expirations;
-	watch_look(ctx, "timeout");
+	watch_look_waiting(ctx);
 }
 
 void watch_look(struct watch *w, const char *cause)
 {
-	struct pt_moved moved = look(w);
 	struct gathering *n = &w->now;
+	struct pt_moved moved;
 
+	watch_look_waiting(w);
+	moved = look(w);
 	if (moved.sites) {
 		// Of another cause, or long after: another switch.
 		if (n->open &&
