@@ -30,6 +30,27 @@ int pt_db_fresh(
 	return pt_store_create(path, c, &created, out, err);
 }
 
+int pt_db_ask(struct pt_sql *db, const char *sql, unsigned turn, int64_t since, unsigned *rows,
+	struct pt_err *err)
+{
+	char path[32];
+	pt_autostmt s = NULL;
+	int code = pt_stmt_get(db, sql, &s, NULL, err);
+
+	if (code)
+		return code;
+	(void)snprintf(path, sizeof(path), "west-site%03u-fiber", turn * 37 % PT_DB_PATHS);
+	pt_stmt_bind_text(s, 1, path);
+	pt_stmt_bind_i64(s, 2, since);
+	*rows = 0;
+	while ((code = pt_stmt_step(s, err)) > 0) {
+		for (int i = 0; i < pt_stmt_columns(s); i++)
+			(void)pt_stmt_i64(s, i);
+		(*rows)++;
+	}
+	return code;
+}
+
 int pt_db_bench(const struct pt_db_opts *o, struct pt_db_report *out, struct pt_err *err)
 {
 	struct pt_config config = *o->config;

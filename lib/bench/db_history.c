@@ -151,22 +151,9 @@ static void finish(void *ctx)
 static int ask(struct history *h, const char *sql, int64_t since, int64_t *us, unsigned *rows,
 	struct pt_err *err)
 {
-	char path[32];
-	pt_autostmt s = NULL;
 	struct pt_mono start = pt_mono_now();
-	int code = pt_stmt_get(h->db, sql, &s, NULL, err);
+	int code = pt_db_ask(h->db, sql, h->turn, since, rows, err);
 
-	if (code)
-		return code;
-	(void)snprintf(path, sizeof(path), "west-site%03u-fiber", h->turn * 37 % PT_DB_PATHS);
-	pt_stmt_bind_text(s, 1, path);
-	pt_stmt_bind_i64(s, 2, since);
-	*rows = 0;
-	while ((code = pt_stmt_step(s, err)) > 0) {
-		for (int i = 0; i < pt_stmt_columns(s); i++)
-			(void)pt_stmt_i64(s, i);
-		(*rows)++;
-	}
 	*us = pt_mono_diff(pt_mono_now(), start) / PT_NS_PER_US;
 	return code;
 }
@@ -174,10 +161,7 @@ static int ask(struct history *h, const char *sql, int64_t since, int64_t *us, u
 static int ask_last_hour(struct history *h, int64_t *us, struct pt_err *err)
 {
 	unsigned rows;
-	int code = ask(h,
-		"SELECT timestamp, loss_ppm, rtt_us_p50, rtt_us_p95, jitter_us, score FROM "
-		"sdwan_path_health WHERE path_id=?1 AND timestamp > ?2",
-		h->newest - 3600, us, &rows, err);
+	int code = ask(h, PT_DB_LAST_HOUR_SQL, h->newest - 3600, us, &rows, err);
 
 	if (!code && h->o->rows >= PT_DB_ROWS && !rows)
 		code = pt_err_set(err, -EPROTO, "an hour without a row");

@@ -28,6 +28,14 @@ int pt_db_bare(const char *path, const struct pt_config *c, const struct pt_db_s
 int pt_db_bare_more(const char *path, const struct pt_config *c, const struct pt_db_span *span,
 	struct pt_err *err);
 
+// The question of a dashboard: one path's rows since then. turn: which path.
+#define PT_DB_LAST_HOUR_SQL                                                          \
+	"SELECT timestamp, loss_ppm, rtt_us_p50, rtt_us_p95, jitter_us, score FROM " \
+	"sdwan_path_health WHERE path_id=?1 AND timestamp > ?2"
+// Reads every column of every row.
+int pt_db_ask(struct pt_sql *db, const char *sql, unsigned turn, int64_t since, unsigned *rows,
+	struct pt_err *err);
+
 int pt_db_ingest_bench(const struct pt_db_opts *o, const struct pt_config *c,
 	struct pt_bench_result *out, struct pt_err *err);
 int pt_db_history_bench(const struct pt_db_opts *o, const struct pt_config *c,

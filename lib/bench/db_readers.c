@@ -3,7 +3,6 @@
 // for its question.
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -50,21 +49,9 @@ struct crowd {
 
 static int ask(struct pt_sql *db, unsigned turn, int64_t since, struct pt_err *err)
 {
-	char path[32];
-	pt_autostmt s = NULL;
-	int code = pt_stmt_get(db,
-		"SELECT timestamp, loss_ppm, rtt_us_p50, rtt_us_p95, jitter_us, score FROM "
-		"sdwan_path_health WHERE path_id=?1 AND timestamp > ?2",
-		&s, NULL, err);
+	unsigned rows;
 
-	if (code)
-		return code;
-	(void)snprintf(path, sizeof(path), "west-site%03u-fiber", turn * 37 % PT_DB_PATHS);
-	pt_stmt_bind_text(s, 1, path);
-	pt_stmt_bind_i64(s, 2, since);
-	while ((code = pt_stmt_step(s, err)) > 0)
-		(void)pt_stmt_i64(s, 1);
-	return code;
+	return pt_db_ask(db, PT_DB_LAST_HOUR_SQL, turn, since, &rows, err);
 }
 
 static int ask_pool(struct reader *r, unsigned turn)
