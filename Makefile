@@ -48,7 +48,7 @@ tests: all $(UNITS) $(BPFTESTS) $(TESTTOOLS) $(FUZZERS)
 
 DEPS_BUILD := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
               libmnl-dev libjansson-dev libyaml-dev libsqlite3-dev nettle-dev libcurl4-openssl-dev linux-libc-dev
-DEPS_TEST  := bats libclang-rt-14-dev jq libjemalloc2 iproute2 iputils-ping fping bird2 frr tshark nginx-light dnsmasq-base openssl iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
+DEPS_TEST  := bats libclang-rt-14-dev jq libjemalloc2 iproute2 iputils-ping fping bird2 frr tshark nginx-light dnsmasq-base openssl iputils-tracepath traceroute nftables iptables conntrack iperf3 ethtool wireguard-go wireguard-tools procps util-linux bsdutils bsdextrautils sqlite3 valgrind mandoc \
               shellcheck systemd clang-format clang-tidy cppcheck
 DEPS_LANE  := qemu-system-x86 user-mode-linux busybox-static cpio kmod spin ppp wireguard-tools
 # Whom bench/ compares with

@@ -92,6 +92,11 @@ void tune_tell_left(const struct pt_tx *t)
 		else if (it->device && pt_unit_is(it->key))
 			fprintf(stderr, "\tsystemctl edit %s: %s = %s\n", it->device, it->key,
 				it->before);
+		else if (strcmp(it->key, "wireguard.persistent_keepalive") == 0)
+			fprintf(stderr, "\twg set %.*s peer %s persistent-keepalive %s\n",
+				(int)strcspn(it->device, "/"), it->device,
+				strchr(it->device, '/') ? strchr(it->device, '/') + 1 : "?",
+				it->before);
 		else if (it->device)
 			fprintf(stderr, "\tethtool, %s: %s = %s\n", it->device, it->key,
 				it->before);

@@ -219,8 +219,9 @@ static bool is_again(const struct tune_work *w, const struct pt_item *it, const 
 		return !pt_knob_is_sysctl(it->knob);
 	if (pt_unit_is(it->knob->key)) // a file has it
 		return false;
-	return (!device || strcmp(device, it->device) == 0) &&
-		pt_nics_find(&w->job.nics, it->device);
+	char name[IFNAMSIZ]; // of a peer's device, too
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(it->device, "/"), it->device);
+	return (!device || strcmp(device, name) == 0) && pt_nics_find(&w->job.nics, name);
 }
 
 static void plan_again(struct tune_work *w, struct standing *s, const char *device)

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "tune/joined.h"
 #include "tune/unit.h"
+#include "tune/wg.h"
 
 #define NIC "nic."
 
@@ -54,6 +55,8 @@ int pt_access_read(const struct pt_access *a, const char *key, const char *devic
 
 	if (strncmp(key, NIC, sizeof(NIC) - 1) == 0)
 		return read_device(a, key, device, out, err);
+	if (pt_wg_is(key) && device)
+		return pt_wg_get(a->nics, key, device, out, err);
 	if (pt_unit_is(key) && device)
 		return pt_unit_read(a->host, device, key, out, err);
 	if (joined)
@@ -80,6 +83,8 @@ int pt_access_write(const struct pt_access *a, const char *key, const char *devi
 				err, -ENODEV, "%s: no such device", device ? device : "?");
 		return pt_nic_write(a->nics, device, key + sizeof(NIC) - 1, value, err);
 	}
+	if (pt_wg_is(key) && device)
+		return pt_wg_set(a->nics, key, device, value, err);
 	if (pt_unit_is(key) && device)
 		return pt_unit_write(a->host, device, key, value, err);
 	if (joined)

@@ -42,6 +42,7 @@ static const struct {
 	{ "nic.coalesce.", 50 },
 	{ "nic.mtu", 70 },
 	{ "nic.", 60 }, // RPS, XPS
+	{ "wireguard.", 75 },
 	{ "marking", 80 },
 	{ "limits.", 90 }, // of units
 	{ "unit.", 90 },

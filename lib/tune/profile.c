@@ -216,7 +216,7 @@ static int read_item(struct loader *l, const struct pt_knob *k, const struct pt_
 static bool is_device_match(const char *area, const struct pt_node *n)
 {
 	return strcmp(n->key->text.s, "match") == 0 &&
-		(strcmp(area, "nic") == 0 ||
+		(strcmp(area, "nic") == 0 || strcmp(area, "wireguard") == 0 ||
 			(strcmp(area, "qos") == 0 && n->kind != PT_NODE_SCALAR));
 }
 
@@ -315,15 +315,16 @@ static int read_nic(struct loader *l, const struct pt_node *list)
 	return rc;
 }
 
-// Without a match: every device with a default route.
-static int read_qos(struct loader *l, const struct pt_node *qos)
+// One entry or several; role: of devices where an entry has no match, NULL: any.
+static int read_devices(
+	struct loader *l, const char *area, const struct pt_node *list, const char *role)
 {
 	int rc = 0;
 
-	if (qos->kind != PT_NODE_LIST)
-		return read_per_device(l, "qos", qos, "wan");
-	for (const struct pt_node *n = qos->first; rc == 0 && n; n = n->next)
-		rc = read_per_device(l, "qos", n, "wan");
+	if (list->kind != PT_NODE_LIST)
+		return read_per_device(l, area, list, role);
+	for (const struct pt_node *n = list->first; rc == 0 && n; n = n->next)
+		rc = read_per_device(l, area, n, role);
 	return rc;
 }
 
@@ -437,8 +438,8 @@ static int read_extends(struct loader *l, const struct pt_node *list)
 
 static int read_top(struct loader *l, const struct pt_node *n)
 {
-	static const char *const areas[] = { "marking", "limits", "sqlite", "config", "wireguard",
-		"persist", "host", "claim" };
+	static const char *const areas[] = { "marking", "limits", "sqlite", "config", "persist",
+		"host", "claim" };
 	static const struct pt_profile_match any = { 0 };
 	const char *key = n->key->text.s;
 
@@ -459,7 +460,9 @@ static int read_top(struct loader *l, const struct pt_node *n)
 	if (strcmp(key, "nic") == 0)
 		return read_nic(l, n);
 	if (strcmp(key, "qos") == 0)
-		return read_qos(l, n);
+		return read_devices(l, "qos", n, "wan");
+	if (strcmp(key, "wireguard") == 0)
+		return read_devices(l, "wireguard", n, NULL);
 	if (strcmp(key, "unit") == 0)
 		return read_units(l, n);
 	for (size_t i = 0; i < PT_ARRAY_LEN(areas); i++) {

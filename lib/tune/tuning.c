@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "tune/qos.h"
 #include "tune/unit.h"
+#include "tune/wg.h"
 
 #define MAX_ITEMS 8192
 #define NIC       "nic."
@@ -141,6 +142,8 @@ struct maker {
 	struct pt_arena *a;
 	struct pt_tuning *out;
 	struct pt_item *item;
+	const char *tunnel; // of WireGuard, or its peer; NULL: no such setting
+	double tunnel_mtu;
 	const char *unit; // whose setting it is; NULL: no unit's
 	struct pt_case c;
 	const struct pt_rule *decided; // first rule that was no mere warning
@@ -249,7 +252,7 @@ static bool written_here(const struct pt_knob *k)
 
 	if (is_nic(k))
 		return strcmp(k->key, "nic.qdisc") != 0;
-	return pt_knob_is_sysctl(k) || pt_unit_is(k->key) ||
+	return pt_knob_is_sysctl(k) || pt_wg_is(k->key) || pt_unit_is(k->key) ||
 		(joined && pt_joined_get(joined, "", k->key, word) == 0);
 }
 
@@ -322,6 +325,8 @@ static void fill_case(struct maker *m, const struct pt_nic *nic)
 		m->c.there = m->item->before != NULL;
 		m->c.oneshot = pt_unit_is_oneshot(ask->host, m->unit);
 	}
+	if (m->tunnel)
+		m->c.max = m->tunnel_mtu;
 	if (!nic)
 		return;
 	m->c.uplink = nic->rate_bps / 1e6;
@@ -348,11 +353,14 @@ static int make_item(struct maker *m, const struct pt_profile_item *from, const 
 		: from->match.unit    ? from->match.unit
 				      : PT_UNIT_DEFAULT;
 	*it = (struct pt_item){ .knob = k,
-		.device = nic ? pt_arena_strdup(m->a, nic->name) : m->unit };
+		.device = m->tunnel ? m->tunnel
+			: nic       ? pt_arena_strdup(m->a, nic->name)
+				    : m->unit };
 	it->guide = pt_arena_strdup(
 		m->a, from->op == PT_OP_KEEP && !*from->text ? "keep" : from->text);
-	int here = m->unit ? current_unit(m->ask->host, m->unit, k, now)
-			   : pt_tuning_current(m->ask->host, m->ask->facts, nic, k, now);
+	int here = m->tunnel ? pt_wg_get(m->ask->nics, k->key, m->tunnel, now, NULL)
+		: m->unit    ? current_unit(m->ask->host, m->unit, k, now)
+			     : pt_tuning_current(m->ask->host, m->ask->facts, nic, k, now);
 	if (here == 0)
 		it->before = pt_arena_strdup(m->a, now);
 	fill_case(m, nic);
@@ -416,6 +424,43 @@ static int add_devices(struct maker *m, const struct pt_profile_item *from, stru
 	return 0;
 }
 
+// Each device of WireGuard, or each peer of it.
+static int add_tunnel(struct maker *m, const struct pt_profile_item *from, const struct pt_nic *nic,
+	struct pt_err *err)
+{
+	struct pt_wg_view view;
+	int rc = pt_wg_view(m->ask->host, nic->name, &view, NULL);
+
+	if (rc < 0)
+		return rc == -ENOMEM ? pt_err_set(err, rc, "out of memory") : 0; // of another kind
+	m->tunnel_mtu = view.mtu;
+	if (!pt_wg_per_peer(from->knob->key)) {
+		m->tunnel = pt_arena_strdup(m->a, nic->name);
+		rc = add(m, from, nic, err);
+	}
+	for (unsigned i = 0; pt_wg_per_peer(from->knob->key) && rc == 0 && i < view.n; i++) {
+		m->tunnel = pt_arena_printf(m->a, "%s/%s", nic->name, view.peer[i]);
+		rc = add(m, from, nic, err);
+	}
+	m->tunnel = NULL;
+	pt_wg_view_done(&view);
+	return rc;
+}
+
+static int add_tunnels(struct maker *m, const struct pt_profile_item *from, struct pt_err *err)
+{
+	const struct pt_nics *all = m->ask->nics;
+	const char *only = m->ask->device;
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < all->n; i++) {
+		if (only ? strcmp(only, all->nic[i].name) == 0
+			 : pt_nic_matches(&all->nic[i], &from->match))
+			rc = add_tunnel(m, from, &all->nic[i], err);
+	}
+	return rc;
+}
+
 int pt_tuning_make(const struct pt_tuning_ask *ask, struct pt_arena *a, struct pt_tuning *out,
 	struct pt_err *err)
 {
@@ -429,7 +474,9 @@ int pt_tuning_make(const struct pt_tuning_ask *ask, struct pt_arena *a, struct p
 		int rc;
 		if (!pt_tuning_wanted(ask, from->knob->key))
 			continue;
-		if (is_nic(from->knob) || (joined && joined->per_device))
+		if (pt_wg_is(from->knob->key))
+			rc = add_tunnels(&m, from, err);
+		else if (is_nic(from->knob) || (joined && joined->per_device))
 			rc = add_devices(&m, from, err);
 		else
 			rc = add(&m, from, NULL, err);

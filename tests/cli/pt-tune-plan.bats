@@ -250,3 +250,27 @@ marked='marking nft wireguard keep port 51820 control cs6 probes cs5 icmp keep l
 	rm "$ROOT/nft/marking" # a kernel without nftables
 	pt-tune plan --root "$ROOT" --profile sdwan-marking -v | grep -q '^S *marking.probes'
 }
+
+@test "wireguard: each peer by itself, the MTU of the narrowest path; devices of other kinds are left out" {
+	a=AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=
+	b=AgIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=
+	put wireguard/eth1 "$a 0 4 1500
+$b 25 6 1492"
+	profile 'wireguard: {mtu: 1440, persistent_keepalive: 25}'
+	run --separate-stderr pt-tune plan --root "$ROOT" --profile "$P" --json
+	[ "$status" -eq 1 ]
+	jq -se --arg a "eth1/$a" 'map([.device, .action, .want]) | sort == ([["eth1", "adapt", "1412"], [$a, "set", "25"], [$a | sub("/AQ"; "/Ag"), "same", "25"]] | sort)' <<<"$output"
+	cp "$ROOT/wireguard/eth1" "$BATS_TEST_TMPDIR/was"
+	pt-tune apply --root "$ROOT" --state "$STATE" --profile "$P" --settle 0 --no-confirm >/dev/null
+	grep -q "^$a 25 4 1500" "$ROOT/wireguard/eth1"
+	[ "$(cat "$ROOT/sys/class/net/eth1/mtu")" = 1412 ]
+	pt-tune plan --root "$ROOT" --profile "$P"
+	pt-tune rollback --root "$ROOT" --state "$STATE"
+	cmp "$ROOT/wireguard/eth1" "$BATS_TEST_TMPDIR/was"
+	[ "$(cat "$ROOT/sys/class/net/eth1/mtu")" = 1500 ]
+	profile 'wireguard: {match: {name: eth0}, mtu: 1420}'
+	[ -z "$(pt-tune plan --root "$ROOT" --profile "$P" --json)" ]
+	profile 'wireguard: {mtu: 1200}'
+	run pt-tune plan --root "$ROOT" --profile "$P"
+	[ "$status" -eq 2 ]
+}
