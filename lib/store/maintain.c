@@ -21,6 +21,7 @@
 #define VACUUM_MAX    4096
 #define ANALYZE_LIMIT 400 // rows of an index that are looked at: enough for the planner
 #define ANALYZE_LEAST 25
+#define ANALYZE_FEW   500 // rows of a table: no statistics
 #define PASSIVE_TRIES 10
 #define FEW_PAGES     64 // of the log, to be moved while writers wait
 #define BUSY_TRIES    200
@@ -130,6 +131,19 @@ static int look_shortly(const struct pt_maintain *m, const char *script,
 	return code;
 }
 
+// With the statistics of few rows the planner reads whole tables, and goes on to when they have
+// become many; with none it takes an index.
+static int forget_few(
+	const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
+{
+	char sql[128];
+
+	(void)snprintf(sql, sizeof(sql),
+		"DELETE FROM sqlite_stat1 WHERE CAST(stat AS INTEGER) < %d; ANALYZE sqlite_schema",
+		ANALYZE_FEW);
+	return look_shortly(m, sql, out, err);
+}
+
 // Table by table: ANALYZE alone would keep writers out until it is through with all.
 static int analyze(const struct pt_maintain *m, struct pt_maintain_report *out, struct pt_err *err)
 {
@@ -151,6 +165,8 @@ static int analyze(const struct pt_maintain *m, struct pt_maintain_report *out, 
 		code = look_shortly(m, sql, out, err);
 		tell(m, i + 1, n);
 	}
+	if (!code)
+		code = forget_few(m, out, err);
 	(void)snprintf(out->detail, sizeof(out->detail), "%d tables", n);
 	return code;
 }
