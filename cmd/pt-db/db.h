@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/cli.h"
 #include "model/config.h"
+#include "store/shards.h"
 #include "store/sql.h"
 
 // Settings of --config; the defaults where the default file does not exist.
@@ -40,11 +41,9 @@ struct db_ingest_opts {
 extern const struct argp_option db_ingest_options[];
 db_parse_fn db_ingest_parse;
 
-#define DB_SHARDS 16
-
 struct db_query_opts {
 	bool csv;
-	const char *db[DB_SHARDS];
+	const char *db[PT_SHARDS_MAX];
 	unsigned n_db;
 };
 extern const struct argp_option db_query_options[];

@@ -9,7 +9,6 @@
 #include "base/emit.h"
 #include "db.h"
 #include "store/open.h"
-#include "store/shards.h"
 
 const struct argp_option db_query_options[] = {
 	{ .name = "db",
@@ -29,8 +28,8 @@ int db_query_parse(struct pt_ctx *ctx, int key, char *arg, void *opts)
 		o->csv = true;
 		return 0;
 	case 'd':
-		if (o->n_db == DB_SHARDS)
-			return pt_err_set(&ctx->err, -E2BIG, "--db: at most %d", DB_SHARDS);
+		if (o->n_db == PT_SHARDS_MAX)
+			return pt_err_set(&ctx->err, -E2BIG, "--db: at most %d", PT_SHARDS_MAX);
 		o->db[o->n_db++] = arg;
 		return 0;
 	default:

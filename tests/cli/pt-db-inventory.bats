@@ -407,6 +407,22 @@ hand() { # VERB WORD...
 		run -2 pt-db query "${both[@]}" "$sql"
 	done
 	[ ! -e "$BATS_TEST_TMPDIR/z" ]
+	# A name for one alone; as many as there may be, and one more.
+	run -0 pt-db query --db "n=$BATS_TEST_TMPDIR/north.db" --csv 'SELECT count(*) FROM sites'
+	[ "${lines[1]}" = $'2\r' ]
+	many=()
+	for i in {1..11}; do many+=(--db "s$i=$BATS_TEST_TMPDIR/north.db"); done
+	run -0 pt-db query "${many[@]}" --csv 'SELECT count(*), count(DISTINCT shard) FROM sites'
+	[ "${lines[1]}" = $'22,11\r' ]
+	run -64 pt-db query "${many[@]}" --db "s12=$BATS_TEST_TMPDIR/north.db" 'SELECT 1'
+	[[ $output == "pt-db: --db: at most 11" ]]
+	# A table that somebody has changed is named, with its file; the others are read.
+	sqlite3 "$BATS_TEST_TMPDIR/south.db" 'ALTER TABLE transitions ADD COLUMN extra TEXT; DROP TABLE switches'
+	for table in transitions switches; do
+		run -2 pt-db query "${both[@]}" "SELECT count(*) FROM $table"
+		[[ $output == *"no such table: "*"$table with the same columns in $BATS_TEST_TMPDIR/south.db" ]]
+	done
+	run -0 pt-db query "${both[@]}" 'SELECT count(*) FROM sites'
 	run -2 pt-db query "${both[@]}" --db "$BATS_TEST_TMPDIR/none.db" 'SELECT 1'
 	[[ $output == *"none.db: no database there"* ]]
 	run -2 pt-db query --db "$BATS_TEST_TMPDIR/north.db" --db "$BATS_TEST_TMPDIR/north.db" 'SELECT 1'
