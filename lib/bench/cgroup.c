@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/parse.h"
+
+#define LEAVE_NS (5 * PT_NS_PER_S)
 
 static int find_mount(char *out, size_t len)
 {
@@ -63,10 +66,14 @@ int pt_cgroup_open(struct pt_cgroup *g, struct pt_err *err)
 	return pt_err_errno(err, code, "control group");
 }
 
+// A process that has been waited for leaves its group a moment later, on a busy machine a long one.
 void pt_cgroup_close(struct pt_cgroup *g)
 {
-	if (g->dir[0])
-		(void)rmdir(g->dir); // fails while something runs in it: there is no more to do
+	const struct timespec nap = { .tv_nsec = 10 * PT_NS_PER_MS };
+	struct pt_mono end = pt_mono_add(pt_mono_now(), LEAVE_NS);
+
+	while (g->dir[0] && rmdir(g->dir) && errno == EBUSY && pt_mono_diff(end, pt_mono_now()) > 0)
+		(void)nanosleep(&nap, NULL);
 	g->dir[0] = '\0';
 }
 
