@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Edge a's device loses its carrier: a moves on the kernel's word, b on its probes.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -25,41 +25,46 @@ like "the last one is not drained" "$(drain drain a-lte)" 'refused: nothing else
 is "and nothing changed" "$(status a '[.paths[].blocked] | join(",")')" 'drained,'
 reap failover-a
 service_start a failover
-wait_until 5 path_is a a-lte up
+wait_until 10 path_is a a-lte up
 is "a restart keeps it" "$(status a '[.paths[].blocked] | join(",")')" 'drained,'
 sever lte
-check "drained is better than dead" wait_until 3 uses a a-fibre
+check "drained is better than dead" wait_until 10 uses a a-fibre
 heal lte
 wait_until 10 uses a a-lte
 like "undrain" "$(drain undrain a-fibre)" $'^a-fibre: free\nstatus 0$'
-check "and back" wait_until 5 uses a a-fibre
+check "and back" wait_until 10 uses a a-fibre
 
 drill() { "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" "$@"; }
-spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 1 a-fibre
-check "a drill moves users" wait_until 2 uses a a-lte
+spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-fibre
+check "a drill moves users" wait_until 10 uses a a-lte
 like "and says so in status" "$(status a '[.paths[].blocked] | join(",")')" drill
 like "nothing else would be usable" "$(drill a-lte 2>&1)" 'refused: nothing else is usable'
-check "it ends by itself" wait_until 5 uses a a-fibre
+signal drill TERM
+check "it ends when it is asked to" wait_until 10 uses a a-fibre
+reap drill
+spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 1 a-fibre
+check "it ends by itself" wait_until 10 finished drill
 check "well" reap drill
+is "and users are back" "$(status a '.groups[0] | .uses')" a-fibre
 
 spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-fibre
-check "the next drill" wait_until 2 uses a a-lte
+check "the next drill" wait_until 10 uses a a-lte
 slay drill
-check "killed, it is over within its lease" wait_until 3 uses a a-fibre
+check "killed, it is over within its lease" wait_until 10 uses a a-fibre
 spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-lte
-check "the next one, of another path" wait_until 2 blocked_is a-lte drill
+check "the next one, of another path" wait_until 10 blocked_is a-lte drill
 hold 0.3
 is "does not bring it back" "$(status a '[.paths[].blocked] | join(",")')" ',drill'
 signal drill TERM
-wait_until 2 blocked_is a-lte ""
+wait_until 10 blocked_is a-lte ""
 
 spawn drill "$BIN/pt-failover" drill --pin-dir "$(pin_dir a)" --seconds 60 a-fibre
-wait_until 2 uses a a-lte
+wait_until 10 uses a a-lte
 stream_mark
 sever lte
 ended_badly() { finished drill && ! reap drill; }
-check "what carries the users dies: the drill is over" wait_until 5 ended_badly
-check "and they are back" wait_until 3 uses a a-fibre
+check "what carries the users dies: the drill is over" wait_until 10 ended_badly
+check "and they are back" wait_until 10 uses a a-fibre
 hold 0.2
 felt_clean "a cut in a drill" 500000
 

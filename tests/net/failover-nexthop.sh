@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Next hops `auto`: edge a follows the kernel's routes as a DHCP client, a router's advertisements
 # and an administrator set them, live, and says where each came from. Edge b answers at several
 # addresses, so that each is a gateway to the same place.

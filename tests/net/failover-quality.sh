@@ -18,7 +18,7 @@ bad_then_good() { # NAME GOOD-SETTING SETTING...: the last one is bad
 		hold 0.2
 	done
 	for s in a b; do
-		check "$1: edge $s moves its users" wait_until 10 uses $s $s-lte
+		check "$1: edge $s moves its users" wait_until 40 uses $s $s-lte
 		is "$1: edge $s still calls the path up" "$(path_state $s $s-fibre)" up
 	done
 	hold 0.3
@@ -27,7 +27,7 @@ bad_then_good() { # NAME GOOD-SETTING SETTING...: the last one is bad
 	felt_nothing "$1: users on lte"
 	relay_set fibre "$good"
 	for s in a b; do
-		check "$1: edge $s moves them back" wait_until 20 uses $s $s-fibre
+		check "$1: edge $s moves them back" wait_until 40 uses $s $s-fibre
 	done
 	hold 0.3
 	stream_mark

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # The far reflector dies: every path of this edge goes unanswered at once, which is no reason to
 # stop sending. Traffic keeps its first way and loses nothing. Probes over IPv4, then over IPv6.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Replies that nobody asked for: old ones again, invented ones, true ones on the wrong device. They
 # neither keep a dead path alive, nor revive it, nor harm a living one.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # A peer's probe to somebody behind this edge is that one's to answer: if the kernel here answered
 # for it, a path through this edge would look alive however dead it is from here on.
 # shellcheck source=tests/net/lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-probe alone is dead, the others decide on: a path that falls stands last in the new order, and
 # users' packets see to it all the same that it comes up again. So does one whose device is made anew.
 # shellcheck source=tests/net/lib.sh

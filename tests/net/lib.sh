@@ -19,8 +19,9 @@
 # reap NAME, slay NAME           make it end: SIGTERM and its exit status; SIGKILL
 # relay_set WAN[:ab|:ba] K=V...  change a WAN (ab: from a to b); relay_get WAN:DIR FIELD
 # carrier NUMBER up|down         the provider's end of a's device, so that a loses the carrier
-# wait_until SECONDS CMD...      true as soon as CMD succeeds, false after the deadline
-#                                (PT_PATIENCE times as late: on emulated CPUs)
+# within SECONDS CMD...          true as soon as CMD succeeds, false after the deadline: a claim
+# wait_until SECONDS CMD...      the same where the time is none: a busy machine gets 20 s more
+#                                (both PT_PATIENCE times as late: on emulated CPUs)
 # write_config SIDE [KEY=VALUE]  $SCRATCH/SIDE/config.yaml and network.yaml (see the function)
 set -u
 
@@ -137,7 +138,8 @@ slay() { # nothing to do when it has gone already
 	return 0
 }
 
-wait_until() { # WHOLE-SECONDS CMD...
+wait_until() { within $(($1 + 20)) "${@:2}"; }
+within() { # WHOLE-SECONDS CMD...
 	local end=$((${EPOCHREALTIME/[.,]/} + $1 * ${PT_PATIENCE:-1} * 1000000)); shift
 	until "$@"; do
 		((${EPOCHREALTIME/[.,]/} < end)) || return 1

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # An edge of many LAN devices and one path: each of them is steered.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"

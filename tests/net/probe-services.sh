@@ -20,18 +20,18 @@ got() { jq -r "$1" "$SCRATCH/record"; }
 lines() { on ea timeout 20 "$BIN/pt-probe" "$@" 2>&1; }
 
 # ---- TCP: one round trip ----
-relay_set wan0 delay_us=10000
+relay_set wan0 delay_us=50000
 for host in 10.9.0.2:80 "[fd00:9::2]:80"; do
 	COUNT=5 measure tcp "$host"
 	is "tcp $host: exit 0" $? 0
 	is "$host: every handshake, by the kernel's clock" \
 		"$(got '[.probe, .asked, .sent, .received, .timestamps, .resent] | @csv')" "\"tcp\",\"$host\",5,5,\"kernel\",0"
-	between "$host: one round trip, in us" "$(got .rtt_us.p50)" 20000 21500
+	between "$host: one round trip, in us" "$(got .rtt_us.min)" 100000 150000
 done
 measure tcp 10.9.0.2:81
 is "a refusal is an answer" "$? $(got .received)" "0 1"
-like "with its own word" "$(lines tcp -c 1 10.9.0.2:81)" '^refused from 10.9.0.2: seq=1 time=2[0-9]'
-like "and an open port's is another" "$(lines tcp -c 1 10.9.0.2:80)" '^open from 10.9.0.2: seq=1 time=2[0-9]'
+like "with its own word" "$(lines tcp -c 1 10.9.0.2:81)" '^refused from 10.9.0.2: seq=1 time=1[0-9][0-9]\.'
+like "and an open port's is another" "$(lines tcp -c 1 10.9.0.2:80)" '^open from 10.9.0.2: seq=1 time=1[0-9][0-9]\.'
 measure tcp --open 10.9.0.2:81
 is "with --open it is none" "$? $(got '[.received, .why] | @csv')" '1 0,"Connection refused"'
 relay_set wan0:ab blackhole=1
@@ -45,19 +45,17 @@ measure http http://10.9.0.2/hello
 is "http: exit 0" $? 0
 is "http: what came" "$(got '[.probe, .asked, .target, .status, .bytes, .received, .why] | @csv')" \
 	'"http","http://10.9.0.2/hello","10.9.0.2",200,12,1,'
-between "http: connected after one round trip" "$(got .steps_us.connect)" 20000 23000
-between "http: first byte after two" "$(got .steps_us.first_byte)" 40000 46000
+between "http: connected after one round trip" "$(got .steps_us.connect)" 100000 190000
+between "http: first byte after two" "$(got .steps_us.first_byte)" 200000 290000
 is "http: no TLS" "$(got '.steps_us.tls, .cert_days' | xargs)" "null null"
-between "http: rtt is the whole" "$(got .rtt_us.p50)" 40000 48000
-relay_set wan0 delay_us=50000
+between "http: rtt is the whole" "$(got .rtt_us.p50)" 200000 300000
 measure http --ca "$CA" --address 10.9.0.2 https://www.test/hello
 is "https: exit 0" $? 0
 between "https: TLS after two round trips" "$(got .steps_us.tls)" 200000 290000
 between "https: first byte after three" "$(got .steps_us.first_byte)" 300000 390000
-relay_set wan0 delay_us=10000
 is "https: days until the certificate expires" "$(got .cert_days)" 19
 like "https: HTTP/2, its steps and the certificate in words" "$(lines http -c 1 --ca "$CA" --address 10.9.0.2 https://www.test/hello)" \
-	'^200 HTTP/2 from 10.9.0.2: seq=1 time=[0-9.]+ ms lookup=.* connect=2[0-9.]* ms tls=[2-9][0-9.]* ms wait=[0-9.]+ ms .*cert=19 days'
+	'^200 HTTP/2 from 10.9.0.2: seq=1 time=[0-9.]+ ms lookup=.* connect=1[0-9][0-9][0-9.]* ms tls=[12][0-9][0-9][0-9.]* ms wait=[0-9.]+ ms .*cert=19 days'
 relay_set wan0 delay_us=0
 measure http --ca "$CA" --address fd00:9::2 https://www.test/hello
 is "by IPv6" "$? $(got '[.target, .family, .status] | @csv')" '0 "fd00:9::2","ipv6",200'
@@ -101,13 +99,13 @@ measure http --ca "$SCRATCH/none" https://10.9.0.2/
 is "no such CA file: exit 1" "$?" 1
 
 # ---- DNS ----
-relay_set wan0 delay_us=10000
+relay_set wan0 delay_us=50000
 for case in "10.9.0.2 a 192.0.2.7 1" "fd00:9::2 a 192.0.2.7 1" "10.9.0.2 aaaa 2001:db8::7 28"; do
 	read -r server type answer _ <<<"$case"
 	COUNT=3 measure dns -t "$type" --answer "$answer" "$server" www.test
 	is "dns $server $type: exit 0, answered" "$? $(got '[.probe, .sent, .received, .status, .answers, .timestamps] | @csv')" \
 		'0 "dns",3,3,0,1,"kernel"'
-	between "dns $server $type: one round trip" "$(got .rtt_us.p50)" 20000 23000
+	between "dns $server $type: one round trip" "$(got .rtt_us.min)" 100000 190000
 done
 relay_set wan0 delay_us=0
 like "in words" "$(lines dns -c 1 10.9.0.2 www.test)" '^NOERROR 192.0.2.7 from 10.9.0.2: seq=1 time='

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # pt-probe watch: records against what the relay does, settings by their effect, and what must not
 # end it: lost devices, bad files, a reader that goes.
 # shellcheck source=tests/net/lib.sh
@@ -147,7 +148,7 @@ wait_until 3 newest_is gone a-wan0 .sent 0
 is "no device: nothing sent, loss unknown" "$(newest gone a-wan0 '[.sent, .loss_ppm, .score] | @csv')" "0,,"
 check "the other path goes on" heard gone a-wan1
 wan_up a 0
-check "the device is back: measured again within 5 s" wait_until 5 heard gone a-wan0
+check "the device is back: measured again" wait_until 5 heard gone a-wan0
 check "and that is said" told gone 'path a-wan0: probes leave again'
 n=$(count gone a-wan0)
 must ip -n "$(ns ea)" addr del 10.9.0.1/24 dev wan0

@@ -8,7 +8,8 @@
 # shellcheck source=tests/net/lib-edge.sh
 . "$(dirname "$0")/lib-edge.sh"
 
-edges_up check_ms=200 cooldown_s=2 sla='{ rtt_ms: 50 }'
+# A packet late by less than 200 ms is late, and no cut.
+edges_up check_ms=200 threshold=20 cooldown_s=2 sla='{ rtt_ms: 50 }'
 decided() { # SIDE PATH: first of the newest decision
 	[[ $(decisions "$1" | tail -n 1 | jq -r '.paths[0]') = "$2" ]]
 }
@@ -21,13 +22,12 @@ stream_start --interval-us 1000
 check "traffic starts on the preferred WAN" both uses fibre
 
 # ---- slow, not dead ----
-# In small steps: a jump by more than 30 ms would be a cut to the kernel's watchdog.
 for ((us = 1000; us <= 40000; us += 3000)); do
 	relay_set fibre delay_us=$us
 	hold 0.05
 done
 check "a slow WAN loses the traffic, both ways" wait_until 10 both uses lte
-like "by its SLA" "$(reason a)" '^a-fibre: rtt p95 [0-9.]+ ms over 50 ms for [0-9.]+ s; a-lte is in SLA'
+like "by its SLA" "$(reason a)" '^a-fibre: rtt p95 ([0-9.]+ ms over 50 ms|[0-9]+ us over 50000 us) for [0-9.]+ s; a-lte is in SLA'
 check "and not because the kernel saw it dead" path_is a a-fibre up
 relay_set fibre delay_us=1000
 check "it gets it back after the cooldown" wait_until 20 both uses fibre

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Each service is killed in turn, again and again, and comes back: no record is lost or stored
 # twice, no order changes for it, and users notice nothing.
 # shellcheck source=tests/net/lib.sh

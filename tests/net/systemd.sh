@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
+# Beside others.
 # Edge a as it is run in an office: installed, started by a real systemd (process 1 of a container of
 # our own: private mounts, processes and bpffs, the network namespace of edge a, /proc/sys read-only),
 # each stage a unit with its own user and capabilities, joined by spools. Users of both sites watch.

@@ -53,6 +53,7 @@ spawn stream "$STREAM" --from-netns "$(ns ea)" --to-netns "$(ns hb)" --src 10.1.
 MARKS=0
 wait_until 5 grep -q '"start"' "$SCRATCH/stream.out" || bail "$(cat "$SCRATCH/stream.err")"
 marked() { (($(grep -c '"mark","dir":"ab"' "$SCRATCH/stream.out") >= MARKS)); }
+wait_until 10 uses a a-fibre && wait_until 10 goes_by 10.102.3.4 wan0
 stream_mark
 sever fibre
 check "switched" wait_until 3 uses a a-lte
