@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What classifies packets, from the network file to the kernel's tables.
-// Over clsact, too.
 #include "base/buf.h"
 #include "tests/bpf/site.h"
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # A path swallows every packet, its carrier stays: users of both directions, IPv4 and IPv6, hear at
 # most 40 ms of silence at 10 ms x 3, and come back when it heals.
-# Over clsact, too.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh

@@ -3,7 +3,6 @@
 # Beside others.
 # A policy's packets leave with its code point and in its class of the WAN's HTB, without a filter;
 # others as they came. A weighted policy's flows use both WANs.
-# Over clsact, too.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh

@@ -4,7 +4,6 @@
 # What the kernel answers and forwards for us goes the way of the traffic: traceroute and tracepath
 # show the edge as one hop, path MTU discovery works through it, options and fragments follow a
 # switch; both families, both modes. Nothing but our own routes leads to the other site.
-# Over clsact, too.
 # shellcheck source=tests/net/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/net/lib-edge.sh
