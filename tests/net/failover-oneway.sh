@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib-edge.sh"
 one_way() { # FAMILY of the probes
 	local dir other s
-	edges_up family="$1"
+	edges_up family="$1" max_hold_s=1 # each fall would double it
 	stream_start
 	for dir in ab ba; do
 		[[ $dir = ab ]] && other=ba || other=ab

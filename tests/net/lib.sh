@@ -273,11 +273,11 @@ carrier() { trace isp "carrier a$1 $2"; must ip -n "$(ns isp)" link set "a$1" "$
 # ---- configuration, pins ----
 
 # write_config SIDE [KEY=VALUE...]: keys interval_ms, threshold, cooldown_s, check_ms, port, family
-# (of the probes, 4 or 6), traffic_probes and sla (a YAML flow map). Paths and uplinks are named SIDE-WAN; the first WAN is preferred.
+# (of the probes, 4 or 6), traffic_probes, max_hold_s and sla (a YAML flow map). Paths and uplinks are named SIDE-WAN; the first WAN is preferred.
 write_config() {
 	local side=$1 dir=$SCRATCH/$1 s i
 	local interval_ms=$((10 * ${PT_PATIENCE:-1})) threshold=$((${PT_PATIENCE:-1} > 1 ? 6 : 3)) cooldown_s=2 check_ms=1000 port=862 family=4 sla='{}'
-	local traffic_probes=true
+	local traffic_probes=true max_hold_s=
 	shift
 	for s in "$@"; do local "${s%%=*}=${s#*=}"; done
 	mkdir -p "$dir"
@@ -290,6 +290,7 @@ write_config() {
 		  detection_threshold: $threshold
 		  cooldown_period_secs: $cooldown_s
 		  traffic_probes: $traffic_probes
+		  ${max_hold_s:+cooldown_max_secs: $max_hold_s}
 	END
 	{
 		echo "sites:"
