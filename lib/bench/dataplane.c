@@ -20,7 +20,7 @@
 
 #define REPEAT 200000
 
-enum { SERIES_RELOAD = PT_DATAPLANE_RELOAD };
+enum { SERIES_RELOAD = PT_DATAPLANE_RELOAD, SERIES_LOAD = PT_DATAPLANE_LOAD };
 
 static const struct pt_bench_metric metrics[PT_DATAPLANE_METRICS] = {
 	[PT_DATAPLANE_HOT] = { .name = "decision_hot",
@@ -59,6 +59,12 @@ static const struct pt_bench_metric metrics[PT_DATAPLANE_METRICS] = {
 		.q_ppm = 500000,
 		.target = 20000,
 		.doc = "All tables of the network, seen by packets at once" },
+	[PT_DATAPLANE_LOAD] = { .name = "load",
+		.unit = "us",
+		.series = SERIES_LOAD,
+		.q_ppm = 500000,
+		.target = 50000,
+		.doc = "The programs of an edge on Ethernet, which is half of what attach takes" },
 };
 
 struct bench {
@@ -168,6 +174,23 @@ static int measure_all(struct bench *b, int64_t out[2][PT_BENCH_SERIES], struct 
 	return ret ? ret : measure_memory(b, out, err);
 }
 
+static int load(const struct bench *b, int64_t *us, struct pt_err *err)
+{
+	const uint32_t set = PT_PROGRAM_BIT(PT_PROGRAM_STEER) | PT_PROGRAM_BIT(PT_PROGRAM_IN) |
+		PT_PROGRAM_BIT(PT_PROGRAM_OUT);
+	struct pt_programs again = PT_PROGRAMS_NONE;
+	int64_t start = pt_mono_now().ns;
+	int ret;
+
+	again.sizes = b->progs.sizes;
+	again.generation = b->progs.generation;
+	again.seed = b->progs.seed;
+	ret = pt_load_some(b->dir, set, &again, err);
+	*us = (pt_mono_now().ns - start) / PT_NS_PER_US;
+	pt_programs_done(&again);
+	return ret;
+}
+
 static int once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
 {
 	struct bench *b = ctx;
@@ -175,6 +198,8 @@ static int once(void *ctx, int64_t out[PT_BENCH_SERIES], struct pt_err *err)
 	int ret = pt_fleet_reload(&b->fleet, b->plane, err);
 
 	out[SERIES_RELOAD] = (pt_mono_now().ns - start) / PT_NS_PER_US;
+	if (!ret)
+		ret = load(b, &out[SERIES_LOAD], err);
 	if (!ret)
 		ret = measure_all(b, both, err);
 	for (unsigned i = 0; i < SERIES_RELOAD && !ret; i++)

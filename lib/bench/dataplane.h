@@ -13,6 +13,7 @@ enum pt_dataplane_metric {
 	PT_DATAPLANE_RANDOM6,
 	PT_DATAPLANE_MEMORY, // a bare program that reads as many cache lines as a decision
 	PT_DATAPLANE_RELOAD, // all tables of the network anew, grace period included
+	PT_DATAPLANE_LOAD,   // the programs of an edge, by the verifier
 	PT_DATAPLANE_METRICS
 };
 

@@ -510,7 +510,8 @@ static void test_missing_device(void)
 	expect_passed(PT_STAT_PASS_NO_HOP);
 }
 
-// The kernel allows a million: half of that is to spare, on old verifiers, too.
+// The kernel allows a million, of which half is to spare, on old verifiers, too; but each takes
+// most of a microsecond, and attach waits for it.
 static void test_verifier_effort(void)
 {
 	for (int i = 0; i < PT_PROGRAM_COUNT; i++) {
@@ -519,7 +520,7 @@ static void test_verifier_effort(void)
 
 		T_EQ(bpf_obj_get_info_by_fd(rig.prog.fd[i], &info, &len), 0);
 		printf("# %s: %u instructions followed\n", info.name, info.verified_insns);
-		T_OK(info.verified_insns < 500000);
+		T_OK(info.verified_insns < 100000);
 	}
 }
 

@@ -13,13 +13,13 @@ setup() {
 	local pid=$!
 	wait "$pid" || [ $? -eq 1 ]
 	jq -es 'map(.metric) == ["decision_hot", "decision_random", "decision6_hot",
-			"decision6_random", "memory_random", "reload"]
+			"decision6_random", "memory_random", "reload", "load"]
 		and all(.type == "bench" and .workload == "dataplane" and .runs == 2
 			and .skipped == null and .value > 0)
 		and (map(select(.unit == "ns")) | length == 5 and all(.baseline > 0
 			and .baseline_name == "empty program"))
 		and (map(select(.target != null).metric)
-			== ["decision_hot", "decision_random", "reload"])' "$BATS_TEST_TMPDIR/out"
+			== ["decision_hot", "decision_random", "reload", "load"])' "$BATS_TEST_TMPDIR/out"
 	run ! compgen -G "/sys/fs/bpf/pt-bench-$pid"
 }
 
