@@ -34,6 +34,7 @@ declare -A left_out=(
 	[net/failover-dead]="outages in milliseconds"
 	[net/failover-drain]="drills of a second"
 	[net/failover-hold]="holds in tenths of a second"
+	[net/failover-many]="a thousand probes a second"
 	[net/failover-killed]="detection in milliseconds"
 	[net/failover-orders]="decisions within milliseconds"
 	[net/failover-spoofed]="a flood at full speed"
@@ -96,7 +97,7 @@ pack() {
 	cat >"$root/init" <<-'END'
 		#!/bin/busybox sh
 		/bin/busybox --install -s /applets
-		export PATH=/bin:/sbin:/applets HOME=/tmp PT_BUILD=/patronus/build PT_HOOK=clsact PT_PATIENCE=6 PT_DIFF_COUNT=20000
+		export PATH=/bin:/sbin:/applets HOME=/tmp PT_BUILD=/patronus/build PT_HOOK=clsact PT_PATIENCE=6 PT_OWN_CLOCK=1 PT_DIFF_COUNT=20000
 		mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t devtmpfs dev /dev
 		mount -t tmpfs tmpfs /tmp && mount -t tmpfs run /run && mount -t bpf bpf /sys/fs/bpf
 		mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
