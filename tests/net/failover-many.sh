@@ -64,6 +64,7 @@ SINCE=$(now_ns)
 carrier 0 down
 check "no carrier: all sites by lte" wait_until 20 all_use lte
 check "no carrier: users arrive" wait_until 20 reaches
+# shellcheck disable=SC2016 # jq's
 switches='[.[] | select(.type == "switch" and .sites > 0 and .committed_ns > $t)]'
 told_of() { [[ $(told "$switches | map(select(.cause == \"$1\").sites) | add") = "$SITES" ]]; } # CAUSE
 check "no carrier: all of them are told" wait_until 20 told_of carrier
@@ -78,6 +79,7 @@ SINCE=$(now_ns) CPU_US=$(cpu_us)
 sever fibre
 check "silent cut: all sites by lte" wait_until 30 all_use lte
 check "silent cut: users arrive" wait_until 20 reaches
+# shellcheck disable=SC2016 # jq's
 fallen='[.[] | select(.type == "transition" and .to == "down" and .mono_ns > $t)]'
 all_fell() { [[ $(told "$fallen | map(.path) | unique | length") = "$SITES" ]]; }
 check "silent cut: every path's fall is told" wait_until 20 all_fell
@@ -86,6 +88,7 @@ is "silent cut: of fibre alone" "$(told "$fallen | map(.path) | map(select(start
 check "silent cut: all sites are told" wait_until 20 told_of timeout
 # Of each path two probes have to be overdue: the later of them leaves one to two intervals after the
 # cut. Without a timer the third one tells.
+# shellcheck disable=SC2016 # jq's
 read -r first last <<<"$(told '[.[] | select(.type == "switch" and .detected_ns > $t) | .detected_ns] |
 	"\(min) \(max)"')"
 between "silent cut: until the first path falls, ms" $(((first - CUT_NS) / 1000000)) $((INTERVAL_MS * 9 / 10)) $((3 * INTERVAL_MS))
