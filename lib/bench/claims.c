@@ -47,19 +47,19 @@ void pt_claim_judge(struct pt_claim_result *r)
 	}
 	bool more = ratio->median > low || (r->claim.low_ppm && ratio->median == low);
 	int64_t off = ratio->median > low ? ratio->median - low : low - ratio->median;
-	r->verdict = off < half ? PT_CLAIM_UNCLEAR : more ? PT_CLAIM_TRUE : PT_CLAIM_FALSE;
-	if (off < half)
+	bool clear = off >= half || ratio->min > low || ratio->max < low;
+	r->verdict = !clear ? PT_CLAIM_UNCLEAR : more ? PT_CLAIM_TRUE : PT_CLAIM_FALSE;
+	if (!clear)
 		r->why = "within the spread of what decides";
-	else if (ratio->median + half < ONE)
-		r->why = "it is worse";
-	else if (ratio->median - half <= ONE)
-		r->why = "no difference beyond the spread";
-	else if (!more)
-		r->why = "less than claimed";
-	else
+	else if (more)
 		r->why = r->claim.high_ppm && ratio->median > r->claim.high_ppm
 			? "more than claimed"
 			: "as claimed";
+	else if (ratio->median + half < ONE || ratio->max < ONE)
+		r->why = "it is worse";
+	else
+		r->why = ratio->median - half <= ONE ? "no difference beyond the spread"
+						     : "less than claimed";
 }
 
 int pt_claims_play(const struct pt_claims_group *g, struct pt_claim_result *out, unsigned *n,

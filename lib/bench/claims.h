@@ -36,8 +36,8 @@ struct pt_claims_opts {
 int pt_claims_bench(const struct pt_claims_opts *o, struct pt_claim_result out[PT_CLAIMS_MAX],
 	unsigned *n, struct pt_err *err);
 
-// True: at least the least that is claimed. Unclear: the middle half of the runs is on both sides
-// of what decides.
+// True: at least the least that is claimed. Unclear: that is within half the spread of the median,
+// and runs are on both sides of it.
 void pt_claim_judge(struct pt_claim_result *r);
 json_t *pt_claim_to_json(const struct pt_claim_result *r);
 void pt_claims_print(struct pt_emit *e, const struct pt_claim_result *r, unsigned n);

@@ -21,6 +21,7 @@ static const struct {
 	{ 0, 0, 1300, 20, PT_CLAIM_TRUE, "as claimed" },
 	{ 0, 0, 1000, 0, PT_CLAIM_FALSE, "no difference beyond the spread" },
 	{ 0, 0, 1010, 40, PT_CLAIM_UNCLEAR, "within the spread of what decides" },
+	{ 0, 0, 27000, 80000, PT_CLAIM_TRUE, "as claimed" }, // all runs above
 	{ 0, 0, 800, 40, PT_CLAIM_FALSE, "it is worse" },
 };
 
@@ -30,7 +31,13 @@ static void verdicts(void)
 		struct pt_claim_result r = { .claim = { "x", rows[i].low * 1000,
 						     rows[i].high * 1000 } };
 		r.bench.ratio_ppm = (struct pt_summary){
-			.runs = 5, .median = rows[i].ratio * 1000, .spread = rows[i].spread * 1000
+			.runs = 5,
+			.median = rows[i].ratio * 1000,
+			.spread = rows[i].spread * 1000,
+			.min = rows[i].spread < rows[i].ratio
+				? (rows[i].ratio - rows[i].spread) * 1000
+				: 2000000,
+			.max = (rows[i].ratio + rows[i].spread) * 1000,
 		};
 		pt_claim_judge(&r);
 		T_EQ(r.verdict, rows[i].verdict);
