@@ -154,7 +154,8 @@ struct service {
 	struct pt_kreflector *kernel; // NULL: none
 	struct pt_record_writer *out;
 	struct pt_timer *export;
-	struct pt_stamp_key *key;
+	const char *key_file; // NULL: open mode
+	struct pt_stamp_key *key, *former_key;
 };
 
 // What both together have done. What only the kernel can tell apart is left out.
@@ -268,13 +269,32 @@ static int open_records(struct service *s, const struct probe_reflect_opts *o, s
 
 // ---- the run ----
 
+// The key that is in the file now; the one before still serves, so that senders need not change at
+// the same moment.
+static int change_key(struct service *s, struct pt_err *err)
+{
+	struct pt_stamp_key *key = NULL;
+	int code = s->key_file ? pt_stamp_key_load(s->key_file, &key, err) : 0;
+
+	if (code || !key || pt_stamp_key_same(key, s->key)) {
+		pt_stamp_key_free(key);
+		return code;
+	}
+	pt_reflector_key(s->reflector, key);
+	pt_stamp_key_free(s->former_key);
+	s->former_key = s->key;
+	s->key = key;
+	pt_log(PT_LOG_INFO, "another key; the one before is answered, too");
+	return 0;
+}
+
 static void on_signal(void *ctx, int signo)
 {
 	struct service *s = ctx;
 	struct pt_err err = { 0 };
 	if (signo != SIGHUP)
 		pt_loop_stop(s->loop, PT_EXIT_OK);
-	else if (apply_settings(s, &err))
+	else if (change_key(s, &err) || apply_settings(s, &err))
 		pt_log(PT_LOG_ERROR, "%s: kept what was running", err.msg);
 	else
 		pt_log(PT_LOG_INFO, "configuration read again");
@@ -309,6 +329,7 @@ static int run(struct service *s, const struct probe_reflect_opts *o)
 	if (o->auth_key && pt_stamp_key_load(o->auth_key, &s->key, err))
 		return -EINVAL;
 	ro.key = s->key;
+	s->key_file = o->auth_key;
 	int code = pt_loop_signals(s->loop, signals, on_signal, s);
 	if (code)
 		return pt_err_errno(err, code, "signals");
@@ -340,6 +361,7 @@ int probe_reflect(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	pt_reflector_free(s.reflector);
 	pt_record_writer_free(s.out);
 	pt_stamp_key_free(s.key);
+	pt_stamp_key_free(s.former_key);
 	pt_loop_free(s.loop);
 	return code < 0 ? PT_EXIT_FAIL : code;
 }

@@ -28,6 +28,7 @@ struct pt_config {
 		int64_t db_persist_interval;
 		int64_t budget_pps, budget_bps, budget_percent; // PT_NULL: no limit
 		int64_t cpu;                                    // PT_NULL: any
+		const char *auth_key;                           // file; NULL: none
 	} health;
 
 	struct {

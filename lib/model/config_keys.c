@@ -140,6 +140,10 @@ static const struct pt_field health_fields[] = {
 		.max = 1023,
 		.def = PT_NULL,
 		.doc = "Processor that pt-probe watch keeps to; any where absent" },
+	{ .key = "auth_key",
+		.kind = PT_KIND_STR,
+		IN(health, auth_key),
+		.doc = "File with the secret that signs STAMP to paths that live by BFD" },
 };
 static const struct pt_schema health_schema = SCHEMA(health, health_fields);
 

@@ -37,6 +37,7 @@ struct slot {
 	} control;
 	struct sockaddr_storage peer;
 	struct iovec iov;
+	struct pt_stamp_key *key; // that it is signed with; NULL: open mode
 };
 
 struct endpoint {
@@ -54,7 +55,8 @@ struct pt_reflector {
 	struct endpoint sock[MAX_SOCKETS];
 	uint32_t n_sock;
 	struct pt_sessions *sessions;
-	size_t base; // bytes of the base packet
+	size_t base;                     // bytes of the base packet
+	struct pt_stamp_key *former_key; // before the last change; NULL: there was none
 	struct pt_clock_watch clock;
 	struct pt_reflect_counters n;
 	int64_t answer_ns; // that the kernel lately took to send one
@@ -88,8 +90,12 @@ static struct pt_session *session_of(
 static uint64_t *distrust(struct pt_reflector *r, struct slot *s, const struct pt_envelope *a)
 {
 	struct pt_stamp_sent sent;
-	if (!pt_stamp_signed(r->o.key, s->packet))
-		return &r->n.forged;
+	s->key = r->o.key;
+	if (!pt_stamp_signed(s->key, s->packet)) {
+		s->key = r->former_key;
+		if (!s->key || !pt_stamp_signed(s->key, s->packet))
+			return &r->n.forged;
+	}
 	(void)pt_stamp_auth_request_read(s->packet, PT_STAMP_AUTH_LEN, &sent); // it is so long
 	struct pt_session *session = session_of(r, s, a, sent.ssid);
 	return pt_session_fresh(session, sent.seq, sent.ntp) ? NULL : &r->n.replayed;
@@ -124,7 +130,7 @@ static size_t answer_extensions(
 	size_t signature = 0;
 	if (len <= r->base)
 		return 0;
-	if (r->o.key && pt_stamp_tlvs_check(r->o.key, s->packet, r->base, len, &signature) != 0) {
+	if (s->key && pt_stamp_tlvs_check(s->key, s->packet, r->base, len, &signature) != 0) {
 		r->n.tampered++;
 		pt_stamp_tlvs_distrust(s->packet, r->base, len);
 		return 0;
@@ -158,17 +164,17 @@ static void turn_into_reply(
 	(void)(closed ? pt_stamp_auth_reply_write(&reply, s->packet, len)
 		      : pt_stamp_reply_write(&reply, s->packet, len)); // requests are no shorter
 	if (signature)
-		pt_stamp_tlvs_sign(r->o.key, s->packet, r->base, signature, true);
+		pt_stamp_tlvs_sign(s->key, s->packet, r->base, signature, true);
 }
 
-static void seal(struct pt_reflector *r, struct slot *s, uint64_t ntp)
+static void seal(struct slot *s, uint64_t ntp)
 {
-	if (!r->o.key) {
+	if (!s->key) {
 		pt_stamp_sent_set(s->packet, ntp);
 		return;
 	}
 	pt_stamp_auth_sent_set(s->packet, ntp);
-	pt_stamp_sign(r->o.key, s->packet);
+	pt_stamp_sign(s->key, s->packet);
 }
 
 // Answers leave one after the other: each is stamped with the time at which its turn will come.
@@ -177,7 +183,7 @@ static void stamp_answers(struct pt_reflector *r, unsigned from, unsigned n, int
 	for (unsigned i = 0; i < n; i++) {
 		struct slot *s = r->out_slots[from + i];
 		int64_t sent_ns = now_ns + i * r->answer_ns * 3 / 4; // rather early than late
-		seal(r, s, pt_ntp_from_unix_ns(sent_ns));
+		seal(s, pt_ntp_from_unix_ns(sent_ns));
 		if (sent_ns >= s->received_ns)
 			pt_hist_add(
 				&r->n.held, (uint64_t)(sent_ns - s->received_ns) / PT_NS_PER_US);
@@ -418,6 +424,12 @@ void pt_reflector_free(struct pt_reflector *r)
 	free(r->allow);
 	free(r->bind);
 	free(r);
+}
+
+void pt_reflector_key(struct pt_reflector *r, struct pt_stamp_key *key)
+{
+	r->former_key = r->o.key;
+	r->o.key = key;
 }
 
 const struct pt_reflect_counters *pt_reflector_counters(const struct pt_reflector *r)

@@ -24,6 +24,11 @@ struct pt_reflect_opts {
 	struct pt_stamp_key *key;
 };
 
+struct pt_reflector;
+// Authenticated mode goes on with another key; what is signed with the one before is answered, by
+// that, until the next change. Both are borrowed.
+void pt_reflector_key(struct pt_reflector *r, struct pt_stamp_key *key);
+
 struct pt_reflect_counters {
 	uint64_t received, answered;
 	uint64_t malformed; // too short, too long
@@ -37,8 +42,6 @@ struct pt_reflect_counters {
 	uint64_t user_stamps; // received without a kernel time stamp
 	struct pt_hist held;  // from the kernel's stamp of a request to the stamp of its answer
 };
-
-struct pt_reflector;
 
 // Opens and registers the sockets. A family that the kernel lacks is left out when no bind names
 // it.

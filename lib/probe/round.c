@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "probe/signed.h"
 #include "probe/stream.h"
 #include "probe/targets.h"
 #include "wire/stamp_layout.h"
@@ -26,6 +27,8 @@ struct one {
 struct pt_round {
 	struct pt_hub hub;
 	struct pt_http *http;
+	struct pt_stamp_key *key; // of signed streams; NULL: none is
+	const struct pt_config *config;
 	struct one *ones;
 	uint32_t n, probes;
 	uint32_t from, to; // paths at turn: all, or one after the other
@@ -144,6 +147,7 @@ static int make_stream(struct pt_round *r, struct one *o, struct pt_err *err)
 		.ssid = other_session(r, p),
 		.payload = stamp ? PT_STAMP_LEN : ECHO_BYTES,
 		.counts_every = stamp,
+		.key = pt_path_is_signed(p, r->config) ? r->key : NULL,
 		.timeout_ns = r->timeout_ns,
 		.period_ns = r->gap_ns,
 	};
@@ -210,13 +214,18 @@ int pt_round_new(const struct pt_round_opts *o, struct pt_loop *loop, struct pt_
 		return pt_err_set(err, -ENOMEM, "out of memory");
 	pt_hub_init(&r->hub, loop);
 	r->hub.patient = true;
+	r->config = c;
 	r->probes = (uint32_t)c->health.probes_per_check;
 	if (r->probes < PT_ROUND_LEAST)
 		r->probes = PT_ROUND_LEAST;
 	r->gap_ns = pt_config_probe_ns(c) < MAX_GAP_NS ? pt_config_probe_ns(c) : MAX_GAP_NS;
 	r->timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS;
 	r->ones = calloc(o->n + 1, sizeof(*r->ones));
-	int code = r->ones ? fill(r, o, err) : pt_err_set(err, -ENOMEM, "out of memory");
+	int code = r->ones ? 0 : pt_err_set(err, -ENOMEM, "out of memory");
+	if (!code && c->health.auth_key)
+		code = pt_stamp_key_load(c->health.auth_key, &r->key, err);
+	if (!code)
+		code = fill(r, o, err);
 	if (!code)
 		code = start(r, c, err);
 	if (code)
@@ -237,6 +246,7 @@ void pt_round_free(struct pt_round *r)
 		pt_targets_free(r->ones[i].targets);
 	}
 	free(r->ones);
+	pt_stamp_key_free(r->key);
 	pt_http_free(r->http);
 	pt_hub_done(&r->hub);
 	free(r);

@@ -69,7 +69,8 @@ struct pt_session *pt_sessions_get(struct pt_sessions *s, const struct pt_sessio
 bool pt_session_fresh(struct pt_session *s, uint32_t seq, uint64_t ntp)
 {
 	uint32_t ahead = seq - s->newest, behind = s->newest - seq;
-	if (!s->seen || ((int32_t)ahead <= -WINDOW && ntp > s->newest_ntp)) {
+	// Of one run what has a lower number has an earlier stamp: else another run began.
+	if (!s->seen || ((int32_t)ahead <= 0 && ntp > s->newest_ntp)) {
 		s->newest = seq;
 		s->newest_ntp = ntp;
 		s->seen = 1;

@@ -13,6 +13,7 @@
 #include "probe/ahead.h"
 #include "probe/bfd_paths.h"
 #include "probe/schedule.h"
+#include "probe/signed.h"
 #include "probe/stream.h"
 #include "probe/targets.h"
 #include "probe/turns.h"
@@ -43,6 +44,7 @@ struct plan {
 	int64_t wanted_ns;             // period without health.budget_*
 	int64_t period_ns, quality_ns; // between probes, and between those that quality needs
 	int64_t check_ns, timeout_ns, export_ns; // export_ns 0: no statistics
+	struct pt_stamp_key *key;                // borrowed
 	bool parallel;                           // else one path after the other
 };
 
@@ -52,8 +54,9 @@ struct pt_watch {
 	struct pt_hub hub;
 	struct pt_bfd_paths *bfd;
 	struct plan plan;
-	struct pt_http *http; // of targets; NULL until one asks for it
-	int cpu;              // that we keep to; -1: any
+	struct pt_http *http;     // of targets; NULL until one asks for it
+	int cpu;                  // that we keep to; -1: any
+	struct pt_stamp_key *key; // of signed streams; NULL: none is
 	struct pt_schedule probes, reports;
 	struct pt_turns turns;
 	struct pt_timer *export;
@@ -247,8 +250,8 @@ static void plan_done(struct plan *p)
 	*p = (struct plan){ 0 };
 }
 
-static struct pt_stream_opts stream_opts(
-	const struct pt_path *p, const struct pt_config *c, int64_t period_ns)
+static struct pt_stream_opts stream_opts(const struct pt_path *p, const struct pt_config *c,
+	int64_t period_ns, struct pt_stamp_key *key)
 {
 	bool icmp = p->quality == PT_QUALITY_ICMP;
 
@@ -262,6 +265,7 @@ static struct pt_stream_opts stream_opts(
 		.ssid = (uint16_t)p->ssid,
 		.payload = PT_STAMP_LEN,
 		.counts_every = period_ns < COUNTED_NS ? COUNTS_EVERY : 1,
+		.key = pt_path_is_signed(p, c) ? key : NULL,
 		.timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS,
 		.period_ns = period_ns,
 	};
@@ -271,7 +275,7 @@ static bool same_stream(const struct pt_stream_opts *a, const struct pt_stream_o
 {
 	return a->probe == b->probe && pt_addr_eq(&a->target, &b->target) && a->port == b->port &&
 		a->dscp == b->dscp && strcmp(a->device, b->device) == 0 && a->ssid == b->ssid &&
-		a->timeout_ns == b->timeout_ns && a->period_ns == b->period_ns;
+		a->key == b->key && a->timeout_ns == b->timeout_ns && a->period_ns == b->period_ns;
 }
 
 // The stream that measures this path already, taken out of the old plan; NULL: there is none.
@@ -327,7 +331,7 @@ static int watch_path(struct pt_watch *w, struct plan *plan, const struct pt_pat
 	const struct pt_config *c, struct pt_err *err)
 {
 	uint32_t every = rounds(p, plan);
-	struct pt_stream_opts o = stream_opts(p, c, plan->period_ns * every);
+	struct pt_stream_opts o = stream_opts(p, c, plan->period_ns * every, plan->key);
 	struct watched *new = &plan->paths[plan->n];
 	struct pt_err why = { 0 };
 	char *id = strdup(p->id);
@@ -395,7 +399,7 @@ static bool is_measured(const struct pt_path *p, const struct pt_site *self)
 static int make_plan(struct pt_watch *w, const struct pt_config *c, const struct pt_network *n,
 	const struct pt_site *self, struct pt_err *err)
 {
-	struct plan plan = { 0 };
+	struct plan plan = { .key = w->key };
 	int code = 0;
 	read_intervals(c, &plan);
 	read_budget(w, c, n, self, &plan);
@@ -412,6 +416,41 @@ static int make_plan(struct pt_watch *w, const struct pt_config *c, const struct
 	plan_done(&w->plan);
 	w->plan = plan;
 	return code;
+}
+
+static void tell_unsigned(
+	const struct pt_config *c, const struct pt_network *n, const struct pt_site *self)
+{
+	uint32_t open = 0;
+
+	for (uint32_t i = 0; i < n->n_paths; i++)
+		open += strcmp(n->paths[i].source, self->id) == 0 &&
+			n->paths[i].quality == PT_QUALITY_STAMP &&
+			!pt_path_is_signed(&n->paths[i], c);
+	if (open)
+		pt_log(PT_LOG_WARN,
+			"health.auth_key: the probes of %u paths stay unsigned, for the kernel "
+			"judges life by them: not with liveness: bfd",
+			open);
+}
+
+// The key in the file, which is the one that there was unless it changed: then streams that sign
+// begin anew. *old is to be freed after them.
+static int load_key(struct pt_watch *w, const struct pt_config *c, struct pt_stamp_key **old,
+	struct pt_err *err)
+{
+	struct pt_stamp_key *key = NULL;
+	int code = c->health.auth_key ? pt_stamp_key_load(c->health.auth_key, &key, err) : 0;
+
+	if (code)
+		return code;
+	if (pt_stamp_key_same(key, w->key)) {
+		pt_stamp_key_free(key);
+		return 0;
+	}
+	*old = w->key;
+	w->key = key;
+	return 0;
 }
 
 static int load(struct pt_watch *w, struct pt_err *err)
@@ -442,7 +481,15 @@ static int load(struct pt_watch *w, struct pt_err *err)
 	if (!mine)
 		pt_log(PT_LOG_WARN, "%s: no path starts at site %s: nothing to measure",
 			w->o.network, self->id);
+	struct pt_stamp_key *old = NULL;
+	bool first = !w->key;
+	code = load_key(w, &c, &old, err);
+	if (code)
+		return code;
+	if (first && w->key)
+		tell_unsigned(&c, &n, self);
 	code = make_plan(w, &c, &n, self, err);
+	pt_stamp_key_free(old);
 	return code ? code : pt_bfd_paths_load(w->bfd, &c, &n, self, err);
 }
 
@@ -547,6 +594,7 @@ void pt_watch_free(struct pt_watch *w)
 	stop(w);
 	pt_bfd_paths_free(w->bfd);
 	plan_done(&w->plan);
+	pt_stamp_key_free(w->key);
 	pt_http_free(w->http);
 	pt_hub_done(&w->hub);
 	free(w);

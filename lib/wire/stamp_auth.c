@@ -244,6 +244,11 @@ int pt_stamp_key_load(const char *path, struct pt_stamp_key **out, struct pt_err
 	return code ? pt_err_set(err, code, "out of memory") : 0;
 }
 
+bool pt_stamp_key_same(const struct pt_stamp_key *a, const struct pt_stamp_key *b)
+{
+	return a && b ? memeql_sec(&a->ready, &b->ready, sizeof(a->ready)) : a == b;
+}
+
 void pt_stamp_key_free(struct pt_stamp_key *key)
 {
 	if (key)

@@ -20,6 +20,7 @@ struct pt_stamp_key;
 int pt_stamp_key_load(const char *path, struct pt_stamp_key **out, struct pt_err *err);
 int pt_stamp_key_new(const void *secret, size_t len, struct pt_stamp_key **out);
 void pt_stamp_key_free(struct pt_stamp_key *key);
+bool pt_stamp_key_same(const struct pt_stamp_key *a, const struct pt_stamp_key *b); // NULL: none
 
 // As their open counterparts. What is written is not signed yet.
 int pt_stamp_auth_request_write(const struct pt_stamp_sent *p, void *buf, size_t size);

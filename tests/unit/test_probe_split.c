@@ -67,6 +67,13 @@ static void replays(void)
 	T_OK(pt_session_fresh(&a, 166, 1066));
 	T_OK(!pt_session_fresh(&a, 102, 1002)); // out of the window: nobody remembers
 	T_OK(pt_session_fresh(&a, 104, 1004));
+	struct pt_session b = { 0 };
+	T_OK(pt_session_fresh(&b, 0, 2000));
+	T_OK(pt_session_fresh(&b, 1, 2010));
+	T_OK(pt_session_fresh(&b, 0, 3000)); // began anew, before the window was full
+	T_OK(!pt_session_fresh(&b, 0, 2000));
+	T_OK(!pt_session_fresh(&b, 0, 3000));
+	T_OK(pt_session_fresh(&b, 1, 3010));
 	T_OK(!pt_session_fresh(&a, 5, 500)); // older in every respect
 	T_OK(pt_session_fresh(&a, 0, 2000)); // the sender began again
 	T_OK(!pt_session_fresh(&a, 0, 2000));
