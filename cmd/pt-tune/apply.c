@@ -25,7 +25,8 @@ const struct argp_option tune_apply_options[] = {
 	{ "runtime-only", TUNE_OPT_RUNTIME_ONLY, NULL, 0, "Not kept over a restart", 0 },
 	{ "probe", TUNE_OPT_PROBE, "SPEC", 0,
 		"Undone unless this answers: tcp:ADDRESS:PORT or exec:PROGRAM; repeatable", 0 },
-	{ "settle", TUNE_OPT_SETTLE, "TIME", 0, "Measure the effect for so long (1s)", 0 },
+	{ "settle", TUNE_OPT_SETTLE, "TIME", 0,
+		"Measure counters for so long, before and after (1s)", 0 },
 	{ 0 },
 };
 const struct argp_option tune_confirm_options[] = {

@@ -2,6 +2,7 @@
 // pt-tune history, persist, unpersist: what was done, and what is kept of it.
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -14,7 +15,7 @@ static const struct pt_column list_columns[] = {
 	{ .key = "profile", .heading = "PROFILE" },
 	{ .key = "result", .heading = "RESULT" },
 	{ .key = "settings", .heading = "SETTINGS", .right = true },
-	{ .key = "effect", .heading = "WHAT MOVED WHILE IT WAS MEASURED" },
+	{ .key = "effect", .heading = "COUNTERS A SECOND, BEFORE>AFTER" },
 	{ .key = NULL },
 };
 static const struct pt_column show_columns[] = {
@@ -25,6 +26,13 @@ static const struct pt_column show_columns[] = {
 	{ .key = "after", .heading = "AFTER" },
 	{ .key = "rule", .heading = "RULE" },
 	{ .key = "trouble", .heading = "TROUBLE" },
+	{ .key = NULL },
+};
+
+static const struct pt_column effect_columns[] = {
+	{ .key = "counter", .heading = "COUNTER" },
+	{ .key = "before", .heading = "BEFORE/s", .right = true },
+	{ .key = "after", .heading = "AFTER/s", .right = true },
 	{ .key = NULL },
 };
 
@@ -58,6 +66,22 @@ static int put_list(struct pt_ctx *ctx, struct tune_work *w, struct pt_emit *e)
 	return n < 0 ? n : 0;
 }
 
+static void put_effect(struct pt_emit *e, struct pt_arena *a, const char *effect)
+{
+	char *at = pt_arena_strdup(a, effect ? effect : ""), *word;
+
+	pt_emit_table(e, "effect", effect_columns);
+	while ((word = strsep(&at, " "))) {
+		const char *name = strsep(&word, "="), *was = word ? strsep(&word, ">") : NULL;
+		if (!was || !word)
+			continue; // as an older one wrote it
+		pt_emit_row(e);
+		pt_emit_str(e, name);
+		pt_emit_real(e, strtod(was, NULL));
+		pt_emit_real(e, strtod(word, NULL));
+	}
+}
+
 static int put_one(struct pt_ctx *ctx, struct tune_work *w, struct pt_emit *e, const char *id)
 {
 	struct pt_tx t;
@@ -80,6 +104,7 @@ static int put_one(struct pt_ctx *ctx, struct tune_work *w, struct pt_emit *e, c
 		pt_emit_str(e, it->rule);
 		pt_emit_str(e, it->trouble);
 	}
+	put_effect(e, &w->job.arena, t.effect);
 	pt_tx_close(&t);
 	return 0;
 }

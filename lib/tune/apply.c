@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "tune/effect.h"
 #include "tune/files.h"
 #include "tune/joined.h"
 #include "tune/unit.h"
@@ -295,35 +296,6 @@ static int run_probes(const struct pt_apply *ap, struct pt_err *err)
 	return rc;
 }
 
-// Waits, and tells what moved meanwhile; a guard whose counter moved too far fails.
-static int measure(const struct pt_apply *ap, struct pt_buf *effect, struct pt_err *err)
-{
-	struct timespec wait = { ap->settle_ms / 1000, ap->settle_ms % 1000 * 1000000 };
-	struct pt_facts first, last;
-
-	if (!ap->settle_ms)
-		return 0;
-	pt_facts_read(ap->host, &first);
-	while (nanosleep(&wait, &wait) < 0 && errno == EINTR)
-		continue;
-	pt_facts_read(ap->host, &last);
-	for (int i = 1; i < PT_FACT_COUNT; i++) {
-		double moved = pt_facts_moved(&first, &last, (enum pt_fact)i);
-		if (pt_fact_rows[i].counter && moved > 0)
-			pt_buf_printf(effect, "%s%s=%.0f", effect->len ? " " : "",
-				pt_fact_rows[i].name, moved);
-	}
-	for (uint32_t i = 0; i < ap->profile->n_guards; i++) {
-		const struct pt_profile_guard *g = &ap->profile->guards[i];
-		double moved = pt_facts_moved(&first, &last, g->fact);
-		if (moved > g->limit)
-			return pt_err_set(err, -EREMOTEIO,
-				"guard: %s moved by %.0f in %" PRId64 " ms, %.0f is allowed",
-				pt_fact_rows[g->fact].name, moved, ap->settle_ms, g->limit);
-	}
-	return 0;
-}
-
 static int restore(struct snapshot *s, struct pt_watchdog *dog)
 {
 	enum pt_tx_result result;
@@ -340,17 +312,22 @@ static int apply_list(struct snapshot *s, const struct pt_item **list, unsigned 
 {
 	struct pt_watchdog dog = { .link = -1 };
 	pt_autobuf effect = { 0 };
+	struct pt_window before, after;
 	int64_t timeout = s->ap->timeout_ms;
-	int rc = take_snapshot(s, list, n);
 
+	pt_window_take(s->ap->host, s->ap->settle_ms, &before);
+	int rc = take_snapshot(s, list, n);
 	if (rc == 0)
 		rc = pt_watchdog_start(s->ap->host, s->ap->state, s->t, &dog, s->err);
 	if (rc == 0)
 		rc = write_all(s);
 	if (rc == 0)
 		rc = run_probes(s->ap, s->err);
-	if (rc == 0)
-		rc = measure(s->ap, &effect, s->err);
+	if (rc == 0) {
+		pt_window_take(s->ap->host, s->ap->settle_ms, &after);
+		pt_window_effect(&before, &after, &effect);
+		rc = pt_window_guard(s->ap->profile, &after, s->err);
+	}
 	if (rc == 0)
 		rc = pt_tx_applied(
 			s->t, timeout ? pt_tx_boottime_ms() + timeout : 0, effect.data, s->err);

@@ -14,7 +14,7 @@ struct pt_apply {
 	struct pt_tx_state *state; // locked
 	const char *const *probes; // those of the profile come on top
 	unsigned n_probes;
-	int64_t settle_ms;  // how long the effect is measured
+	int64_t settle_ms;  // how long counters are measured, before and after
 	int64_t timeout_ms; // until it is undone unless it is confirmed; 0: never
 	bool runtime_only;
 };

@@ -57,7 +57,7 @@ struct pt_tx {
 		bool left; // undone but for what somebody else has changed in it
 	} file[64];
 	unsigned n_file;
-	const char *effect; // counters that moved after it was applied; NULL: not measured
+	const char *effect; // counters that moved (tune/effect.h); NULL: none, or not measured
 };
 
 // The directory of states and its lock. Created where it is missing.

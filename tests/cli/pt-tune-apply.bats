@@ -198,7 +198,7 @@ guards: {regress: {softnet_dropped: 0}}'
 	[ "$status" -eq 4 ]
 	[ "$(sysctl_of vm.swappiness)" = 60 ]
 	(
-		sleep 0.4
+		sleep 1.5 # in the second window
 		put proc/net/softnet_stat '00001000 00000007 00000000 00000000'
 	) &
 	run pt-tune apply "${at[@]}" --settle 1s --profile "$P"
@@ -208,6 +208,20 @@ guards: {regress: {softnet_dropped: 0}}'
 	[ "$(sysctl_of vm.swappiness)" = 60 ]
 	pt-tune apply "${at[@]}" "${quick[@]}" --probe exec:true --no-confirm --profile "$P" >/dev/null
 	[ "$(sysctl_of vm.swappiness)" = 10 ]
+}
+
+@test "history shows what a change did: counters a second, before beside after" {
+	profile 'sysctl: {vm.swappiness: 10}'
+	put proc/net/snmp $'Ip: FragFails\nIp: 0\nTcp: RetransSegs\nTcp: 10\nUdp: RcvbufErrors MemErrors\nUdp: 0 0'
+	(
+		sleep 1 # once it is begun, well inside of the first window
+		put proc/net/snmp $'Ip: FragFails\nIp: 0\nTcp: RetransSegs\nTcp: 40\nUdp: RcvbufErrors MemErrors\nUdp: 0 0'
+	) &
+	pt-tune apply "${at[@]}" --settle 3s --no-confirm --profile "$P" >/dev/null
+	wait
+	id=$(pt-tune history "${at[@]}" --json | jq -r '.transactions[0].id')
+	pt-tune history "${at[@]}" "$id" --json | jq -e '.effect | map(select(.counter == "tcp_retrans")) == [{"counter": "tcp_retrans", "before": 10, "after": 0}]'
+	pt-tune history "${at[@]}" | grep -q 'tcp_retrans=10>0'
 }
 
 @test "a probe that cannot be run is told before anything is written" {
