@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "bench/flows.h"
+#include "bench/lane.h"
 #include "plane/state.h"
 
 #pragma GCC diagnostic push
@@ -69,6 +70,7 @@ static const struct pt_bench_metric metrics[PT_DATAPLANE_METRICS] = {
 
 struct bench {
 	char dir[PT_PIN_PATH];
+	struct pt_lane lane; // so that there is a device with neighbours
 	struct pt_fleet fleet;
 	struct pt_programs progs;
 	struct pt_plane *plane;
@@ -77,6 +79,19 @@ struct bench {
 };
 
 // ---- packets ----
+
+struct turn {
+	int prog;
+	struct bpf_test_run_opts *opts;
+};
+
+static int test_run(void *ctx, struct pt_err *err)
+{
+	struct turn *t = ctx;
+	int ret = bpf_prog_test_run_opts(t->prog, t->opts);
+
+	return ret ? pt_err_errno(err, ret, "test run") : 0;
+}
 
 static int run(
 	struct bench *b, int family, int target, uint32_t want, int64_t *ns, struct pt_err *err)
@@ -87,13 +102,15 @@ static int run(
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = b->frame[v6],
 		.data_size_in = v6 ? PT_FLOWS_FRAME6 : PT_FLOWS_FRAME, .data_out = out,
 		.data_size_out = sizeof(out), .repeat = REPEAT);
+	struct turn turn = { bpf_program__fd(b->skel->progs.flows), &opts };
 	int ret = bpf_map_update_elem(
 		bpf_map__fd(b->skel->maps.flow_target), &key, &target, BPF_ANY);
 
-	if (!ret)
-		ret = bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.flows), &opts);
 	if (ret)
-		return pt_err_errno(err, ret, "test run");
+		return pt_err_errno(err, ret, "the program to measure");
+	ret = pt_nodes_in(&b->lane.nodes, PT_LANE_ROUTER, test_run, &turn, err);
+	if (ret)
+		return ret;
 	// A packet that is not steered costs less: that would measure something else.
 	if (opts.retval != want)
 		return pt_err_set(
@@ -224,6 +241,9 @@ static int open_bench(struct bench *b, const struct pt_dataplane_opts *o, struct
 	(void)snprintf(b->dir, sizeof(b->dir), "/sys/fs/bpf/pt-bench-%d/plane", getpid());
 
 	if (!ret)
+		ret = pt_lane_up(&b->lane, err);
+	b->fleet.link = b->lane.wan; // the paths' device
+	if (!ret)
 		ret = pt_fleet_load(&b->fleet, b->dir, &b->progs, &b->plane, err);
 	if (ret)
 		return ret;
@@ -238,7 +258,7 @@ static int open_bench(struct bench *b, const struct pt_dataplane_opts *o, struct
 int pt_dataplane_bench(
 	const struct pt_dataplane_opts *o, struct pt_dataplane_report *out, struct pt_err *err)
 {
-	struct bench b = { .progs = PT_PROGRAMS_NONE };
+	struct bench b = { .progs = PT_PROGRAMS_NONE, .lane = { .nodes = PT_NODES_NONE } };
 	const struct pt_bench_plan plan = {
 		.workload = "dataplane",
 		.metrics = metrics,
@@ -260,6 +280,7 @@ int pt_dataplane_bench(
 	pt_plane_free(b.plane);
 	if (b.dir[0])
 		(void)pt_pin_remove(b.dir, NULL); // nothing to add to the first error
+	pt_lane_down(&b.lane);
 	pt_fleet_done(&b.fleet);
 	return ret;
 }

@@ -28,10 +28,12 @@ static const char *const lines[PT_LANE_NODES] = {
 			   "link set wan0 up\n"
 			   "addr add 11.0.0.1/24 dev lan0\n"
 			   "addr add 192.0.2.254/24 dev wan0\n"
+			   "addr add 2001:db8::254/64 dev wan0 nodad\n"
 			   "neigh add " PT_LANE_SENDER " lladdr " MAC_OUT
 			   " dev lan0 nud permanent\n"
 			   "neigh add 192.0.2.1 lladdr " MAC_IN " dev wan0 nud permanent\n"
 			   "neigh add 192.0.2.2 lladdr " MAC_IN " dev wan0 nud permanent\n"
+			   "neigh add 2001:db8::1 lladdr " MAC_IN " dev wan0 nud permanent\n"
 			   "route add 11.0.0.0/8 via 192.0.2.1\n",
 	[PT_LANE_TO] = "link set lo up\n"
 		       "link set in0 up\n"
