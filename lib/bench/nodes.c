@@ -24,6 +24,7 @@ static const struct {
 	{ .path = "/proc/sys/net/ipv4/conf/all/send_redirects", .value = "0" },
 	{ .path = "/proc/sys/net/ipv4/conf/default/send_redirects", .value = "0" },
 	{ .path = "/proc/sys/net/ipv4/ip_forward", .value = "1" },
+	{ .path = "/proc/sys/net/ipv6/conf/all/forwarding", .value = "1" },
 };
 
 int pt_nodes_ip(const char *netns, const char *lines, struct pt_err *err)
