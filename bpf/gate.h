@@ -58,6 +58,7 @@ __noinline int pt_gate_look(__u32 path)
 	gate->mtu[0] = !odd && hop->flags & PT_HOP_VIA4 ? (__u16)mtu : 0;
 	gate->mtu[1] = !odd && hop->flags & PT_HOP_VIA6 ? (__u16)mtu : 0;
 	gate->ifindex = hop->ifindex;
+	gate->port = 0;
 	gate->until[0] = gate->until[1] = (__u32)bpf_jiffies64();
 	*(volatile __u32 *)&gate->epoch = now;
 	pt_note_epoch(watch, now);

@@ -23,14 +23,15 @@ struct pt_glance {
 	__u8 proto, dscp;
 };
 
-// One step of pt_find.
-static __always_inline __u32 pt_step(__u32 node, const struct pt_key *key)
+// One step of pt_find. IPv4 is in `hi` alone.
+static __always_inline __u32 pt_step(__u32 node, const __u16 family, const struct pt_key *key)
 {
+	const int v4 = family == PT_AF_INET;
 	__u32 index = node & PT_NODE_INDEX, byte = node >> PT_NODE_BYTE;
 
 	if (node & PT_NODE_CHUNK) {
 		const struct pt_chunk *chunk = bpf_map_lookup_elem(&pt_chunk, &index);
-		__u64 word = byte & 8 ? key->lo : key->hi;
+		__u64 word = !v4 && byte & 8 ? key->lo : key->hi;
 
 		return chunk ? chunk->node[word >> (56 - 8 * (byte & 7)) & 0xff] : 0;
 	} else {
@@ -39,19 +40,19 @@ static __always_inline __u32 pt_step(__u32 node, const struct pt_key *key)
 		if (!fork)
 			return 0;
 		return (key->hi ^ fork->addr[0]) & fork->mask[0] ||
-				(key->lo ^ fork->addr[1]) & fork->mask[1]
+				(!v4 && (key->lo ^ fork->addr[1]) & fork->mask[1])
 			? fork->outside
 			: fork->inside;
 	}
 }
 
 // pt_find with its first steps in line.
-static __always_inline __u32 pt_find_soon(__u32 node, const struct pt_key *key)
+static __always_inline __u32 pt_find_soon(__u32 node, const __u16 family, const struct pt_key *key)
 {
 	if (node & PT_NODE_TABLE)
-		node = pt_step(node, key);
+		node = pt_step(node, family, key);
 	if (node & PT_NODE_TABLE)
-		node = pt_step(node, key);
+		node = pt_step(node, family, key);
 	return node & PT_NODE_TABLE ? pt_find(node, key->hi, key->lo) : node;
 }
 
@@ -86,12 +87,21 @@ static __always_inline int pt_is_no_source(__u32 s)
 	return net < 128 || net >= 0xe0 || s >> 16 == 0xa9fe;
 }
 
+static __always_inline void pt_glance_ends(const __u16 family, const void *net, struct pt_glance *g)
+{
+	const struct ipv6hdr *v6 = net;
+	const struct iphdr *v4 = net;
+
+	g->src = family == PT_AF_INET ? pt_key_v4(v4->saddr) : pt_key_v6(&v6->saddr);
+	g->dst = family == PT_AF_INET ? pt_key_v4(v4->daddr) : pt_key_v6(&v6->daddr);
+}
+
 static __always_inline int pt_glance_v4(
 	const struct iphdr *ip, const void *end, struct pt_glance *g, struct pt_plain *out)
 {
 	const __be16 *port = (const void *)(ip + 1);
 
-	if ((const void *)(ip + 1) > end || *(const __u8 *)ip != 0x45 || ip->ttl <= 1 ||
+	if (*(const __u8 *)ip != 0x45 || ip->ttl <= 1 ||
 		ip->frag_off & bpf_htons(PT_IPV4_OFFSET | PT_IPV4_MORE) ||
 		!pt_is_under_way(port, end, ip->protocol) || !pt_is_sum_right(ip) ||
 		pt_is_no_source(bpf_ntohl(ip->saddr)))
@@ -99,12 +109,10 @@ static __always_inline int pt_glance_v4(
 	out->len = bpf_ntohs(ip->tot_len);
 	if (out->len < sizeof(*ip) + 2 * sizeof(*port))
 		return 0;
-	*g = (struct pt_glance){ .src = pt_key_v4(ip->saddr),
-		.dst = pt_key_v4(ip->daddr),
-		.sport = port[0],
-		.dport = port[1],
-		.proto = ip->protocol,
-		.dscp = ip->tos >> 2 };
+	g->sport = port[0];
+	g->dport = port[1];
+	g->proto = ip->protocol;
+	g->dscp = ip->tos >> 2;
 	return 1;
 }
 
@@ -113,19 +121,17 @@ static __always_inline int pt_glance_v6(
 {
 	const __be16 *port = (const void *)(ip + 1);
 
-	if ((const void *)(ip + 1) > end || ip->version != 6 || ip->hop_limit <= 1 ||
-		!pt_is_under_way(port, end, ip->nexthdr) || pt_scope_v6(ip))
+	if (ip->version != 6 || ip->hop_limit <= 1 || !pt_is_under_way(port, end, ip->nexthdr) ||
+		pt_scope_v6(ip))
 		return 0;
 	out->len = bpf_ntohs(ip->payload_len);
 	if (out->len < 2 * sizeof(*port))
 		return 0;
 	out->len += sizeof(*ip);
-	*g = (struct pt_glance){ .src = pt_key_v6(&ip->saddr),
-		.dst = pt_key_v6(&ip->daddr),
-		.sport = port[0],
-		.dport = port[1],
-		.proto = ip->nexthdr,
-		.dscp = (__u8)(ip->priority << 2 | ip->flow_lbl[0] >> 6) };
+	g->sport = port[0];
+	g->dport = port[1];
+	g->proto = ip->nexthdr;
+	g->dscp = (__u8)(ip->priority << 2 | ip->flow_lbl[0] >> 6);
 	return 1;
 }
 
@@ -137,7 +143,7 @@ static __always_inline __u32 pt_plain_site(
 
 	if (!dest)
 		return 0;
-	return pt_find_soon(family == PT_AF_INET ? dest->v4[key->hi >> 48] : dest->v6, key);
+	return pt_find_soon(family == PT_AF_INET ? dest->v4[key->hi >> 48] : dest->v6, family, key);
 }
 
 // Passive measurement wants to see all packets of this flow.
@@ -179,35 +185,40 @@ static __always_inline int pt_plain_path(const __u16 family, __u32 group, struct
 }
 
 // The packet at `net` goes by out->path, without any ado. Whether the frame holds all of it, and
-// nothing else, the caller knows.
+// nothing else, the caller knows. Addresses go first, and the rest is looked at while memory
+// answers: what it says is the way that everything waits for.
 static __always_inline int pt_is_plain(
 	const __u16 family, const void *net, const void *end, __u32 ifindex, struct pt_plain *out)
 {
+	const __u32 head = family == PT_AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	struct pt_cell at = {};
 	struct pt_glance g = {};
 	const struct pt_rule *rule;
 	__u64 policies;
 	__u32 site, source;
 
+	if (net + head > end)
+		return 0;
+	pt_glance_ends(family, net, &g);
+	pt_banks(&at);
+	rule = bpf_map_lookup_elem(&pt_rule, &at.class);
+	if (!rule)
+		return 0;
+	source = pt_find_soon(family == PT_AF_INET ? rule->source4 : rule->source6, family, &g.src);
+	if (source >= PT_SOURCES)
+		return 0;
+	policies = rule->source[source];
+	site = pt_plain_site(family, at.class, &g.dst) - 1;
 	if (family == PT_AF_INET ? !pt_glance_v4(net, end, &g, out)
 				 : !pt_glance_v6(net, end, &g, out))
 		return 0;
 	if (pt_is_followed(family, net, &g))
 		return 0;
-	pt_banks(&at);
-	site = pt_plain_site(family, at.class, &g.dst) - 1;
-	rule = bpf_map_lookup_elem(&pt_rule, &at.class);
-	if (!rule || site >= pt_meta.site_cap || site == PT_SITE_LOCAL)
-		return 0;
-	source = pt_find_soon(family == PT_AF_INET ? rule->source4 : rule->source6, &g.src);
-	if (source >= PT_SOURCES)
-		return 0;
-	policies = pt_plain_rule(rule, ifindex, &g) & rule->source[source];
-	if (!policies)
+	policies &= pt_plain_rule(rule, ifindex, &g);
+	policies &= -policies; // the first one alone
+	if (!policies || policies & rule->treated || site >= pt_meta.site_cap ||
+		site == PT_SITE_LOCAL)
 		return 0;
 	at.policy = pt_lowest_bit(policies);
-	if (rule->treat[pt_index(at.policy, PT_MAX_POLICY - 1)].flags &
-		(PT_TREAT_DSCP | PT_TREAT_CLASS))
-		return 0;
 	return pt_plain_path(family, PT_GROUP_KEY(pt_meta.site_cap, at.bank, site, at.policy), out);
 }

@@ -45,9 +45,9 @@ struct pt_meta {
 	__u32 flags;
 	__u64 config_hash; // of the network and the configuration that the tables hold
 	__u64 attached_ns;
-	__u64 netns;     // inode of the network namespace whose devices are attached
-	__u32 mark_mask; // the bits of a packet's mark that are ours
-	__u32 epoch;     // rises right after each change of what packets use
+	__u64 netns;        // inode of the network namespace whose devices are attached
+	__u32 mark_mask;    // the bits of a packet's mark that are ours
+	__u32 epoch;        // rises right after each change of what packets use
 	__u32 passive_seed; // by which the programs choose flows to measure
 	__u32 pad[3];
 	__u8 edge[PT_NAME_LEN];
@@ -227,6 +227,7 @@ struct pt_rule {
 	__u32 device_factor;
 	__u32 source4, source6; // nodes where a source's look-up starts; the value is for `source`
 	__u32 pad;
+	__u64 treated; // policies whose packets leave otherwise than they came
 	__u64 source[PT_SOURCES];
 	struct pt_rule_device device[PT_RULE_DEVICES];
 	struct pt_treat treat[PT_MAX_POLICY];
@@ -238,7 +239,7 @@ struct pt_rule {
 };
 #define PT_RULE_PORT(page, port) ((__u32)(page)[(port) >> 8] << 8 | ((port)&0xff))
 PT_ASSERT_SIZE(
-	pt_rule, 8 * (256 + 64 + 4 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICES + 64 + 2 * 65536));
+	pt_rule, 8 * (256 + 64 + 5 + 64 + PT_SOURCES + 2 * PT_RULE_DEVICES + 64 + 2 * 65536));
 
 #define PT_HOP_USED     1 // the slot holds a path
 #define PT_HOP_L3       2 // the device has no link layer: no next hop, no MAC header
@@ -440,10 +441,11 @@ struct pt_hook {
 };
 PT_ASSERT_SIZE(pt_hook, 32);
 
-// pt_xdp_lan[ifindex & (PT_XDP_LANS - 1)]: LAN devices whose frames XDP sends on. Of two that share
+// pt_xdp_lan[PT_XDP_SLOT(ifindex)]: LAN devices whose frames XDP sends on. Of two that share
 // a slot one has no XDP. Only there with it, memory-mapped, as is the map of the devices that take
 // redirected frames, pt_xdp_port.
-#define PT_XDP_LANS 1024
+#define PT_XDP_LANS          1024
+#define PT_XDP_SLOT(ifindex) ((ifindex) & (PT_XDP_LANS - 1))
 struct pt_xdp_lan {
 	__u32 ifindex; // 0 none
 	__u8 mac[6];   // what is not for this address is not for us
@@ -475,9 +477,11 @@ struct pt_gate {
 	__u16 mtu[2];    // 0: no plain packets
 	__u32 until[2];  // jiffies: when to ask for MACs again
 	__u32 mac[2][3]; // of the next hop and ours; the last word is 0: not known
-	__u32 pad;
+	__u32 port;      // in pt_xdp_port, PT_GATE_PORT; 0: not looked for yet
 };
 PT_ASSERT_SIZE(pt_gate, 64);
+#define PT_GATE_PORT (1u << 31) // there is one
+#define PT_GATE_SHUT (1u << 30) // there is none
 
 // pt_traffic[PT_CPU_KEY(...)], memory-mapped: what one CPU received on a path, bytes as above.
 struct pt_volume {

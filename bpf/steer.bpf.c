@@ -509,12 +509,7 @@ static __always_inline int pt_steer_short(struct __sk_buff *skb, const __u16 fam
 						   : PT_NOT_PLAIN;
 }
 
-// Functions of their own, and not one within the other: a program has 512 bytes of stack.
-__noinline int pt_steer_v4(struct __sk_buff *skb)
-{
-	return pt_steer_short(skb, PT_AF_INET);
-}
-
+// A function of its own: a program has 512 bytes of stack.
 __noinline int pt_steer_v6(struct __sk_buff *skb)
 {
 	return pt_steer_short(skb, PT_AF_INET6);
@@ -527,7 +522,7 @@ int pt_steer(struct __sk_buff *skb)
 
 	if (skb->pkt_type == PACKET_HOST && !skb->vlan_present && !pt_meta.trace_key) {
 		if (skb->protocol == bpf_htons(ETH_P_IP))
-			act = pt_steer_v4(skb);
+			act = pt_steer_short(skb, PT_AF_INET);
 		else if (skb->protocol == bpf_htons(ETH_P_IPV6))
 			act = pt_steer_v6(skb);
 	}

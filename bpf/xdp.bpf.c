@@ -24,11 +24,11 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } pt_xdp_lan SEC(".maps");
 
-// Devices that take redirected frames. Pinned, too, but by the loader: the kernel adds a flag of
-// its own to such maps, by which libbpf takes a pinned one for another.
+// Devices that take redirected frames, by PT_XDP_SLOT. Pinned, too, but by the loader: the kernel
+// adds a flag of its own to such maps, by which libbpf takes a pinned one for another.
 struct {
-	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
-	__uint(max_entries, 16);
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, PT_XDP_LANS);
 	__type(key, __u32);
 	__type(value, struct bpf_devmap_val);
 } pt_xdp_port SEC(".maps");
@@ -37,7 +37,7 @@ struct {
 static __always_inline int pt_is_for_us(
 	const struct xdp_md *xdp, const struct ethhdr *eth, __u32 ifindex)
 {
-	__u32 slot = ifindex & (PT_XDP_LANS - 1);
+	__u32 slot = PT_XDP_SLOT(ifindex);
 	const struct pt_xdp_lan *lan = bpf_map_lookup_elem(&pt_xdp_lan, &slot);
 	const __u16 *to = (const void *)eth, *own;
 
@@ -86,7 +86,17 @@ static __always_inline int pt_is_wanted(const struct pt_choice *choice)
 // A function of its own: rare, and checked once.
 __noinline int pt_ask(struct xdp_md *xdp, __u32 path, __u32 family)
 {
-	pt_gate_ask(xdp, path, family);
+	struct pt_gate *gate = pt_gate_of(path);
+	const struct bpf_devmap_val *port;
+	__u32 slot;
+
+	if (!gate)
+		return 0;
+	if (!pt_gate_is_fresh(gate, family != PT_AF_INET))
+		pt_gate_ask(xdp, path, family);
+	slot = PT_XDP_SLOT(gate->ifindex);
+	port = bpf_map_lookup_elem(&pt_xdp_port, &slot);
+	gate->port = port && port->ifindex == gate->ifindex ? slot | PT_GATE_PORT : PT_GATE_SHUT;
 	return 0;
 }
 
@@ -96,9 +106,9 @@ static __always_inline int pt_is_known(
 {
 	const int six = family != PT_AF_INET;
 
-	if (!pt_gate_is_fresh(gate, six))
+	if (!gate->port || !pt_gate_is_fresh(gate, six))
 		(void)pt_ask(xdp, path, family);
-	return pt_gate_has_mac(gate, six);
+	return gate->port & PT_GATE_PORT && pt_gate_has_mac(gate, six);
 }
 
 static __always_inline void pt_count_volume(struct pt_gate *gate, __u32 len)
@@ -148,7 +158,7 @@ static __always_inline int pt_age(struct ethhdr *eth, void *end, __u16 family)
 static __always_inline int pt_send(
 	struct xdp_md *xdp, const struct pt_gate *gate, const __u16 family)
 {
-	int act = (int)bpf_redirect_map(&pt_xdp_port, gate->ifindex, XDP_PASS);
+	int act = (int)bpf_redirect_map(&pt_xdp_port, PT_XDP_SLOT(gate->port), XDP_PASS);
 	void *end = (void *)(long)xdp->data_end;
 	struct ethhdr *eth = (void *)(long)xdp->data;
 

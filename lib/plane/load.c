@@ -94,7 +94,6 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_rx", 2 * paths },
 		{ "pt_name", 3 * paths + sites + PT_MAX_POLICY + 64 },
 		{ "pt_hook", 3 * paths + 2 * HEAD_ROOM * capped(s->lans, PT_MAX_PATH) + 64 },
-		{ "pt_xdp_port", paths },
 		{ "pt_chunk", 2 * (HEAD_ROOM * s->chunks + CHUNKS_LEAST) },
 		{ "pt_fork", 2 * (HEAD_ROOM * s->forks + FORKS_LEAST) },
 	};

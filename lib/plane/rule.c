@@ -250,6 +250,8 @@ static void fill_packet(const struct pt_network *net, struct pt_rule *out)
 		else
 			out->dscp[m->dscp & 63] |= bit;
 		out->treat[i] = treatment(&net->policies[i]);
+		if (out->treat[i].flags & (PT_TREAT_DSCP | PT_TREAT_CLASS))
+			out->treated |= UINT64_C(1) << i;
 	}
 }
 

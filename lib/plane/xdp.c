@@ -10,8 +10,6 @@
 #include "base/cleanup.h"
 #include "net/xdp.h"
 
-#define SLOT(ifindex) ((ifindex) & (PT_XDP_LANS - 1))
-
 // ---- what is refused ----
 
 static int refuse(const struct pt_link *link, const char *why, struct pt_err *err)
@@ -167,24 +165,23 @@ static void close_maps(struct maps *m)
 
 // ---- attaching ----
 
+static bool takes_frames(const struct pt_setup *s, const struct pt_link *link)
+{
+	return link && is_port(s, link) && !check_port(link, NULL);
+}
+
 // Redirects to a device that is not here any more, or may not be, leave the packet to tc.
 static void drop_ports(const struct pt_setup *s, int map)
 {
-	uint32_t key, last, *prev = NULL;
+	struct bpf_devmap_val val;
 
-	while (!bpf_map_get_next_key(map, prev, &key)) {
-		const struct pt_link *link = pt_links_at(s->links, key);
-
-		last = key;
-		prev = &last;
-		if (link && is_port(s, link) && !check_port(link, NULL))
-			continue;
-		if (bpf_map_delete_elem(map, &key))
-			return; // went by itself, with its device
-		prev = NULL;
-	}
+	for (uint32_t slot = 0; slot < PT_XDP_LANS; slot++)
+		if (!bpf_map_lookup_elem(map, &slot, &val) && val.ifindex &&
+			!takes_frames(s, pt_links_at(s->links, val.ifindex)))
+			(void)bpf_map_delete_elem(map, &slot); // or it went with its device
 }
 
+// Of two devices that share a slot the first has it.
 static int put_ports(const struct pt_setup *s, const struct maps *m, struct pt_err *err)
 {
 	int ret = 0;
@@ -192,11 +189,12 @@ static int put_ports(const struct pt_setup *s, const struct maps *m, struct pt_e
 	drop_ports(s, m->port);
 	for (uint32_t i = 0; i < s->links->n_link && !ret; i++) {
 		const struct pt_link *link = &s->links->link[i];
-		struct bpf_devmap_val val = { .ifindex = link->ifindex };
+		struct bpf_devmap_val val = { .ifindex = link->ifindex }, there;
+		uint32_t slot = PT_XDP_SLOT(link->ifindex);
 
-		if (!is_port(s, link) || check_port(link, NULL))
+		if (!takes_frames(s, link) || !bpf_map_lookup_elem(m->port, &slot, &there))
 			continue;
-		ret = bpf_map_update_elem(m->port, &val.ifindex, &val, BPF_ANY);
+		ret = bpf_map_update_elem(m->port, &slot, &val, BPF_ANY);
 		if (ret)
 			ret = pt_err_errno(err, ret, "%s: pt_xdp_port", link->name);
 	}
@@ -207,7 +205,7 @@ static int put_lan(struct pt_plane *p, const struct pt_setup *s, struct pt_progr
 	const struct pt_link *link, struct maps *m, struct pt_err *err)
 {
 	struct pt_xdp_facts facts;
-	struct pt_xdp_lan *slot = &m->lan[SLOT(link->ifindex)];
+	struct pt_xdp_lan *slot = &m->lan[PT_XDP_SLOT(link->ifindex)];
 	bool skip;
 	int ret = check_lan(link, &facts, &skip, err);
 

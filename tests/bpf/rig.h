@@ -152,6 +152,7 @@ static inline void rig_match_all(struct pt_rule *r)
 	memset(r, 0xff, sizeof(*r));
 	r->source4 = 0;
 	r->source6 = 0;
+	r->treated = 0;
 	memset(r->treat, 0, sizeof(r->treat));
 }
 

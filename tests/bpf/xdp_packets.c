@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The XDP program, packet by packet: what it sends is rewritten as a router must, and what it
-// passes on is not touched.
+// passes on is not touched. And the MACs that it shares with the tc program behind it.
 #define RIG_PASSIVE 1 // every flow
 #include <linux/bpf.h>
 #include <net/if.h>
@@ -52,11 +52,11 @@ static void fill_plane(void)
 {
 	struct bpf_devmap_val val = { .ifindex = wan };
 	struct pt_xdp_lan row = { .ifindex = lan };
-	uint32_t slot = lan & (PT_XDP_LANS - 1);
+	uint32_t slot = PT_XDP_SLOT(lan), out = PT_XDP_SLOT(wan);
 	int port = pin_of("pt_xdp_port"), table = pin_of("pt_xdp_lan");
 
 	memcpy(row.mac, own, sizeof(own));
-	T_EQ(bpf_map_update_elem(port, &wan, &val, BPF_ANY), 0);
+	T_EQ(bpf_map_update_elem(port, &out, &val, BPF_ANY), 0);
 	T_EQ(bpf_map_update_elem(table, &slot, &row, BPF_ANY), 0);
 	close(port);
 	close(table);
@@ -292,6 +292,42 @@ static void a_next_hop_must_be_known(void)
 	rig.plane->hop[PATH].ifindex = wan;
 }
 
+// Until the tc program writes this MAC; each packet is sent, whoever finds the MAC.
+static bool tc_writes_soon(const uint8_t mac[6], bool six)
+{
+	const struct timespec tick = { .tv_nsec = PT_NS_PER_MS };
+	struct rig_packet p;
+
+	for (int i = 0; i < 20000; i++) {
+		(six ? v6 : v4)(&p, 20);
+		p.ifindex = lan;
+		T_EQ(rig_run(PT_PROGRAM_STEER, &p), TC_ACT_REDIRECT);
+		if (!memcmp(p.eth.h_dest, mac, 6) && !memcmp(p.eth.h_source, out_mac, 6))
+			return true;
+		(void)nanosleep(&tick, NULL);
+	}
+	return false;
+}
+
+static void tc_follows_the_next_hop(void)
+{
+	static const uint8_t other[6] = { 2, 0, 0, 0, 2, 3 };
+
+	for (int six = 0; six < 2; six++) {
+		const char *via = six ? "fd00::1" : "192.0.2.1";
+
+		T_OK(tc_writes_soon(next_hop, six));
+		T_EQ(IP("neigh", "replace", via, "lladdr", "02:00:00:00:02:03", "dev", "wan0",
+			     "nud", "permanent"),
+			0);
+		T_OK(tc_writes_soon(other, six));
+		T_EQ(IP("neigh", "replace", via, "lladdr", "02:00:00:00:02:02", "dev", "wan0",
+			     "nud", "permanent"),
+			0);
+		T_OK(tc_writes_soon(next_hop, six));
+	}
+}
+
 // What XDP sends is measured as what tc sends: the answer comes by tc.
 static void users_flows_are_measured(void)
 {
@@ -320,6 +356,7 @@ static const struct t_case cases[] = {
 	{ "what the kernel must answer is passed untouched", the_kernels_part_is_passed },
 	{ "what tc does better is passed untouched", what_tc_does_better_is_passed },
 	{ "a next hop must be known, and is asked for again", a_next_hop_must_be_known },
+	{ "tc writes the next hop's MAC, and another one soon", tc_follows_the_next_hop },
 	{ "users' flows are measured", users_flows_are_measured },
 };
 
