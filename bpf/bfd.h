@@ -162,6 +162,9 @@ static __always_inline void pt_bfd_say(struct pt_bfd_case *c)
 	}
 	if (b->mine != c->packet.mine)
 		pt_bfd_begin(c);
+	// The timer's verdict, where the kernel had no memory for a timer.
+	if (b->due_ns && b->due_ns <= c->now)
+		pt_bfd_judge(c, 1, PT_CAUSE_BFD_SILENCE);
 	// Section 6.8.3: what is shorter holds once the far end has confirmed it, which ends the
 	// poll.
 	if (min_rx_us > b->used_rx_us || !(c->packet.second & PT_BFD_POLL))

@@ -166,6 +166,35 @@ static void silence(void)
 	T_EQ(down(PATH), 0);
 }
 
+// The kernel had no memory for its timer: then our next packet judges.
+static void silence_without_a_timer(void)
+{
+	const uint32_t path = 3;                              // of no session before
+	const struct pt_bfd_slot no_timer = { .program = 1 }; // as if it had one already
+	struct timespec t = { .tv_nsec = 2 * MULT * RX_US * 1000 };
+	struct pt_bfd_control ours = said(PT_BFD_UP), theirs = answer(PT_BFD_UP);
+
+	rig_hop(path);
+	rig_set_down(path, 0);
+	rig.plane->hop[path].bfd_port = PT_BFD_PORT;
+	rig.plane->hop[path].target[3] = 97;
+	peer(path);
+	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_BFD], &path, &no_timer, BPF_ANY), 0);
+	make4("192.0.2.2", "192.0.2.97", PT_BFD_PORT, 255);
+	T_EQ(run(PT_PROGRAM_OUT, &ours, ETH_HLEN + 28), 1);
+	make4("192.0.2.97", "192.0.2.2", PT_BFD_PORT, 255);
+	T_EQ(run(PT_PROGRAM_IN, &theirs, ETH_HLEN + 28), 1);
+	T_EQ(slot_of(path).up, 1);
+	nanosleep(&t, NULL);
+	T_EQ(down(path), 0);
+	make4("192.0.2.2", "192.0.2.97", PT_BFD_PORT, 255);
+	T_EQ(run(PT_PROGRAM_OUT, &ours, ETH_HLEN + 28), 1);
+	T_EQ(down(path), 1);
+	read_events();
+	T_EQ(newest.cause, PT_CAUSE_BFD_SILENCE);
+	rig.plane->hop[path].bfd_port = 0;
+}
+
 static void word_of_either_end(void)
 {
 	static const unsigned states[] = { PT_BFD_DOWN, PT_BFD_ADMIN_DOWN };
@@ -398,6 +427,7 @@ static void six(void)
 }
 
 RIG_MAIN({ "silence is a verdict in the kernel", silence },
+	{ "and without a timer", silence_without_a_timer },
 	{ "either end's word is one", word_of_either_end },
 	{ "AdminDown of ours is none", own_end_is_no_verdict },
 	{ "a session that never comes up is one", never_up },

@@ -544,6 +544,31 @@ static void test_a_million_lies(void)
 	reply(1003);
 }
 
+// The kernel had no memory for its timer: then the next probe that leaves judges.
+static void test_judged_without_a_timer(void)
+{
+	const uint32_t path = 3;                           // nobody has watched it before
+	const struct pt_watch no_timer = { .program = 1 }; // as if it had one already
+	uint64_t failed = rig_stat(PT_STAT_TIMER_FAILED);
+
+	reset();
+	rig_hop(path);
+	rig_set_down(path, 0);
+	session(path, AF_INET);
+	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_WATCH], &path, &no_timer, BPF_ANY), 0);
+	for (uint32_t seq = 1; seq <= 4; seq++) {
+		T_EQ(rig.plane->live->down[path], 0);
+		rig_ipv4(&pkt, "192.0.2.99", IPPROTO_UDP, SENDER, RIG_PORT, 44);
+		put_probe(ETH_HLEN + 28, seq, (uint16_t)(100 + path));
+		T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 1);
+		if (seq == 3)
+			wait_ns(4 * INTERVAL); // longer than the timeout
+	}
+	T_EQ(rig_stat(PT_STAT_TIMER_FAILED) - failed, 1);
+	T_EQ(rig.plane->live->down[path], 1);
+	T_EQ(last_event(), PT_EVENT_DOWN);
+}
+
 RIG_MAIN({ "a probe is recorded, its reply accepted", test_recorded_and_accepted },
 	{ "the same over IPv6, from the target only", test_ipv6_session },
 	{ "other traffic is no probe", test_other_traffic_is_no_probe },
@@ -560,5 +585,6 @@ RIG_MAIN({ "a probe is recorded, its reply accepted", test_recorded_and_accepted
 	{ "no probes, no verdict", test_frozen_without_probes },
 	{ "a restarted sender begins anew, the state stays", test_epoch_forgets },
 	{ "one reply to a newer probe saves the path", test_reply_in_time_saves },
+	{ "without a timer the next probe judges", test_judged_without_a_timer },
 	{ "a million lies change no byte", test_a_million_lies },
 	{ "a new program takes over running timers", test_new_program_takes_timers_over })
