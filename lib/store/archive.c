@@ -41,8 +41,8 @@ static int name_day(const struct pt_sql *db, const char *dir, int64_t start, cha
 	return n < PATH_LEN ? 0 : pt_err_set(err, -ENAMETOOLONG, "%s: too long a name", dir);
 }
 
-// The first day that has a row; -ENOENT: none.
-static int oldest_day(struct pt_sql *db, int64_t *start, struct pt_err *err)
+// The first day that has a row; *any false: none.
+static int oldest_day(struct pt_sql *db, int64_t *start, bool *any, struct pt_err *err)
 {
 	int64_t least = INT64_MAX;
 
@@ -56,8 +56,7 @@ static int oldest_day(struct pt_sql *db, int64_t *start, struct pt_err *err)
 			return code;
 		least = v < least ? v : least;
 	}
-	if (least == INT64_MAX)
-		return -ENOENT;
+	*any = least != INT64_MAX;
 	*start = least - ((least % DAY) + DAY) % DAY;
 	return 0;
 }
@@ -214,18 +213,29 @@ static int roll_up(struct pt_sql *db, const struct pt_config *config, struct pt_
 	return code;
 }
 
+static int open_dir(const char *dir, struct pt_err *err)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0750) == 0)
+		return pt_owner_take(dir, NULL, err);
+	if (errno == EEXIST && stat(dir, &st) == 0)
+		return S_ISDIR(st.st_mode) ? 0 : pt_err_errno(err, -ENOTDIR, "%s", dir);
+	return pt_err_errno(err, -errno, "%s", dir);
+}
+
 int pt_archive_run(struct pt_sql *db, const struct pt_config *config,
 	const struct pt_archive_opts *o, struct pt_archive_counts *out, struct pt_err *err)
 {
 	struct day d = { 0 };
+	bool any = false;
 	int code = roll_up(db, config, err);
 
 	*out = (struct pt_archive_counts){ 0 };
 	if (!code)
-		code = mkdir(o->dir, 0750) == 0 ? pt_owner_take(o->dir, NULL, err)
-			: errno == EEXIST       ? 0
-						: pt_err_errno(err, -errno, "%s", o->dir);
-	while (!code && (code = oldest_day(db, &d.start, err)) == 0 && d.start + DAY <= o->before) {
+		code = open_dir(o->dir, err);
+	while (!code && (code = oldest_day(db, &d.start, &any, err)) == 0 && any &&
+		d.start + DAY <= o->before) {
 		d.rows = 0;
 		code = name_day(db, o->dir, d.start, d.name, d.path, err);
 		if (!code)
@@ -237,5 +247,5 @@ int pt_archive_run(struct pt_sql *db, const struct pt_config *config,
 		if (!code && o->progress)
 			o->progress(o->ctx, d.name, d.rows);
 	}
-	return code == -ENOENT ? 0 : code;
+	return code;
 }

@@ -52,6 +52,8 @@ static int need_file(const char *path, struct pt_err *err)
 {
 	struct stat st;
 
+	if (!*path)
+		return pt_err_set(err, -EINVAL, "network.json: an empty name");
 	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return pt_err_errno(err, -EISDIR, "%s", path);
 	return 0;

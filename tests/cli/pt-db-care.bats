@@ -262,6 +262,11 @@ days() { sql "$(days_sql "$1")"; } # N
 @test "archive: every row in its day's file or here, none twice, none lost" {
 	days 10
 	all=$(sql 'SELECT count(*) FROM sdwan_path_health')
+	# Where nothing can be put nothing is moved, and it is not called done.
+	for place in /proc/nowhere/old "$config"; do
+		run -2 pt archive --older 3d "$place"
+		[[ $output == "pt-db: $place: No"* ]]
+	done
 	run -0 pt archive --older 3d "$dir/old"
 	here=$(sql 'SELECT count(*) FROM sdwan_path_health') there=0
 	for f in "$dir"/old/sdwan-*.db; do

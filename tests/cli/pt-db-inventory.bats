@@ -380,9 +380,9 @@ hand() { # VERB WORD...
 	[ "$output" = "pt-db: lan: not a value in UTF-8" ]
 	# Nor where network.json cannot be written.
 	mkdir "$BATS_TEST_TMPDIR/directory"
-	for place in /proc/nowhere/network.json "$BATS_TEST_TMPDIR/directory"; do
+	for place in /proc/nowhere/network.json "$BATS_TEST_TMPDIR/directory" ""; do
 		run -2 pt site add y --publish "$place"
-		[[ $output == "pt-db: $place"* || $output == "pt-db: /proc/nowhere:"* ]]
+		[[ $output == "pt-db: ${place:-network.json: an empty name}"* || $output == "pt-db: /proc/nowhere:"* ]]
 		[ "$(sqlite3 "$db" .dump | sha256sum)" = "$before" ]
 	done
 }
