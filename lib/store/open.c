@@ -20,6 +20,7 @@
 
 #define PT_STORE_DIR_MODE 0755
 #define MOVED_TRIES       10
+#define LOG_KEPT          (64 * 1024 * 1024) // bytes of a log that is begun anew
 #define SWITCH_PAUSE_MS   10
 
 // journal_mode answers with the mode it arrived at, which need not be the one asked for.
@@ -62,8 +63,8 @@ static int set_connection(
 		    : pt_sql_execf(db, err,
 			      "PRAGMA cache_size=%" PRId64 "; PRAGMA mmap_size=%" PRId64
 			      "; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON; PRAGMA "
-			      "query_only=%s",
-			      c->database.cache_size, c->database.mmap_size,
+			      "journal_size_limit=%d; PRAGMA query_only=%s",
+			      c->database.cache_size, c->database.mmap_size, LOG_KEPT,
 			      mode == PT_SQL_READ ? "ON" : "OFF");
 }
 

@@ -156,6 +156,37 @@ static void busy_wait_is_bounded(void)
 	T_EQ(pt_sql_end(b, 0, NULL), 0);
 }
 
+static int64_t log_bytes(void)
+{
+	char name[160];
+	struct stat st;
+
+	(void)snprintf(name, sizeof(name), "%s-wal", path);
+	return stat(name, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+// A log that a reader has made long does not stay so for as long as somebody writes.
+static void log_shrinks_again(void)
+{
+	enum { LIMIT = 64 << 20 };
+
+	begin();
+	config.database.synchronous = PT_SYNC_OFF; // for the test's time alone
+	pt_autosql w = create();
+	pt_autosql r = NULL;
+	T_EQ(pt_store_open(path, PT_SQL_READ, &config, &r, NULL), 0);
+	T_EQ(pt_sql_exec(w, "CREATE TABLE big (x); INSERT INTO big VALUES (0)", NULL), 0);
+	T_EQ(pt_sql_snapshot(r, NULL), 0);
+	T_EQ(number(r, "SELECT count(*) FROM big"), 1);
+	for (int i = 0; i < 5; i++)
+		T_EQ(pt_sql_execf(w, NULL, "UPDATE big SET x = zeroblob(%d)", 16000000 + i), 0);
+	T_OK(log_bytes() > LIMIT);
+	T_EQ(pt_sql_end(r, 0, NULL), 0);
+	T_EQ(pt_sql_exec(w, "INSERT INTO big VALUES (1)", NULL), 0); // moves all into the file
+	T_EQ(pt_sql_exec(w, "INSERT INTO big VALUES (2)", NULL), 0); // begins the log anew
+	T_EQ(log_bytes(), LIMIT);
+}
+
 static void statement_cache_is_bounded(void)
 {
 	begin();
@@ -471,6 +502,7 @@ T_MAIN({ "creation: page size, auto vacuum, WAL, ids, mode", creation_settings }
 	{ "journal_mode follows config.yaml", journal_mode_follows_config },
 	{ "every connection has the settings of config.yaml", every_connection_is_set },
 	{ "busy wait is bounded, readers do not wait", busy_wait_is_bounded },
+	{ "a long log shrinks again", log_shrinks_again },
 	{ "statement cache keeps statement_cache_size", statement_cache_is_bounded },
 	{ "a reading connection cannot write or attach", readers_cannot_write },
 	{ "newer version is refused and left alone", newer_version_is_refused },
