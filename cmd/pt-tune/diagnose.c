@@ -57,7 +57,7 @@ struct watch {
 	struct pt_threads before, after;
 	struct pt_samples *samples; // NULL: none
 	struct pt_thread_use top[TOP];
-	struct pt_hot hot[TOP];
+	struct pt_hot hot[2 * TOP];
 	unsigned n_top, n_hot;
 	uint32_t busy; // samples
 };

@@ -101,22 +101,30 @@ static void read_config(const struct pt_host *h, struct pt_facts *f)
 static void read_disk(const struct pt_host *h, dev_t dev, struct pt_facts *f)
 {
 	pt_autobuf text = { 0 };
-	char path[64], key[32], *at;
-	double ios[2], ms[2], busy;
+	// What follows "MAJOR MINOR NAME": reads done, merged, sectors, ms; the same of writes;
+	// under way; busy ms
+	enum { READS, READ_MS = 3, WRITES, WRITE_MS = 7, BUSY = 9, COLUMNS };
+	double column[COLUMNS];
+	unsigned long hi, lo;
+	char path[64], *at;
 
 	if (pt_host_read(h, "proc/diskstats", &text) < 0 || !text.data)
 		return;
 	at = text.data;
 	for (char *line; (line = strsep(&at, "\n"));) {
-		unsigned hi, lo;
-		// reads done, merged, sectors, ms; the same of writes; under way; busy ms
-		if (sscanf(line, " %u %u %31s %lf %*f %*f %lf %lf %*f %*f %lf %*f %lf", &hi, &lo,
-			    key, &ios[0], &ms[0], &ios[1], &ms[1], &busy) != 8 ||
-			makedev(hi, lo) != dev)
+		const char *p = pt_scan_digits(line, 10, &hi);
+		p = p ? pt_scan_digits(p, 10, &lo) : NULL;
+		if (!p || makedev((unsigned)hi, (unsigned)lo) != dev)
 			continue;
-		f->value[PT_FACT_disk_ios] = ios[0] + ios[1];
-		f->value[PT_FACT_disk_ms] = ms[0] + ms[1];
-		f->value[PT_FACT_disk_busy_ms] = busy;
+		p += strspn(p, " ");
+		for (int i = 0; i < COLUMNS; i++) {
+			p += strcspn(p, " ");
+			column[i] = pt_scan_number(p);
+			p += strspn(p, " ");
+		}
+		f->value[PT_FACT_disk_ios] = column[READS] + column[WRITES];
+		f->value[PT_FACT_disk_ms] = column[READ_MS] + column[WRITE_MS];
+		f->value[PT_FACT_disk_busy_ms] = column[BUSY];
 	}
 	static const char *const where[] = { "queue", "../queue" }; // a disk's, a partition's
 	for (size_t i = 0; i < PT_ARRAY_LEN(where); i++) {

@@ -264,13 +264,15 @@ static int by_samples(const void *a, const void *b)
 unsigned pt_samples_hottest(const struct pt_samples *s, struct pt_hot *out, unsigned n,
 	uint32_t *total, struct pt_facts *facts)
 {
-	unsigned have = 0;
+	unsigned have = 0, others = 0;
 
 	if (s->n_spots)
 		qsort(s->spot, s->n_spots, sizeof(*s->spot), by_samples);
 	for (unsigned i = 0; i < s->n_spots; i++) {
-		if (have < n)
+		bool ours = s->spot[i].hot.ours;
+		if (ours ? have - others < n : others < n)
 			out[have++] = s->spot[i].hot;
+		others = ours || others == n ? others : others + 1;
 		double *share = &facts->value[PT_FACT_hot_share];
 		if (s->spot[i].hot.ours && s->ours >= LEAST && isnan(*share))
 			*share = 100.0 * s->spot[i].hot.samples / s->ours;

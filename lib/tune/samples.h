@@ -21,8 +21,9 @@ struct pt_hot {
 	bool ours;         // a process of Patronus
 	uint32_t samples;
 };
-// The functions with most samples first, at most n; how many. *total: samples of busy CPUs. Sets
-// hot_share of facts where Patronus has enough samples to say so.
-unsigned pt_samples_hottest(const struct pt_samples *s, struct pt_hot *out, unsigned n,
+// The functions with most samples first, at most n of Patronus' and n of all others': how many.
+// *total: samples of busy CPUs. Sets hot_share of facts where Patronus has enough samples to say
+// so.
+unsigned pt_samples_hottest(const struct pt_samples *s, struct pt_hot out[/* 2 * n */], unsigned n,
 	uint32_t *total, struct pt_facts *facts);
 uint32_t pt_samples_lost(const struct pt_samples *s); // for want of room

@@ -3,19 +3,19 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "tune/scan.h"
 
 #define PATH_LEN  256
 #define MAX_FILES 64
+#define MAX_SIZE  (64 << 20) // of a file whose symbols are read
 
 struct symbol {
 	uint64_t at, size; // 0: up to the next
@@ -24,7 +24,7 @@ struct symbol {
 
 struct table {
 	struct symbol *row;
-	size_t n;
+	size_t n, cap;
 };
 
 // A file whose symbols were read; addresses are those in the file.
@@ -54,14 +54,22 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int grow(struct table *t)
+{
+	size_t cap = t->cap ? 2 * t->cap : 256;
+	struct symbol *more = reallocarray(t->row, cap, sizeof(*more));
+
+	if (!more)
+		return -1;
+	t->row = more;
+	t->cap = cap;
+	return 0;
+}
+
 static void add(struct table *t, uint64_t at, uint64_t size, const char *name, size_t len)
 {
-	if (!(t->n & (t->n - 1))) {
-		struct symbol *more = realloc(t->row, (t->n ? 2 * t->n : 1) * sizeof(*more));
-		if (!more)
-			return; // a name less
-		t->row = more;
-	}
+	if (t->n == t->cap && grow(t) < 0)
+		return; // a name less
 	t->row[t->n].at = at;
 	t->row[t->n].size = size;
 	(void)snprintf(t->row[t->n].name, sizeof(t->row[t->n].name), "%.*s", (int)len, name);
@@ -87,14 +95,14 @@ static const char *lookup(const struct table *t, uint64_t at)
 static void read_kernel(struct table *t)
 {
 	autofile f = fopen("/proc/kallsyms", "re");
-	char line[512], name[256], kind;
-	uint64_t at;
+	char line[512];
+	unsigned long at;
 
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNx64 " %c %255s", &at, &kind, name) != 3 || !at ||
-			!strchr("tTwW", kind))
+	while (f && fgets(line, sizeof(line), f)) { // "ADDRESS KIND NAME", and [MODULE]
+		const char *p = pt_scan_digits(line, 16, &at);
+		if (!p || !at || strlen(p) < 4 || !strchr("tTwW", p[1]))
 			continue;
-		add(t, at, 0, name, strlen(name));
+		add(t, at, 0, p + 3, strcspn(p + 3, " \t\n"));
 	}
 	if (t->n)
 		qsort(t->row, t->n, sizeof(*t->row), by_address);
@@ -158,7 +166,7 @@ static void read_elf(const uint8_t *map, size_t size, struct table *t)
 	for (unsigned i = 0; i < e.head.e_shnum; i++) {
 		if (section(&e, i, &sym) &&
 			(sym.sh_type == SHT_SYMTAB || sym.sh_type == SHT_DYNSYM) &&
-			section(&e, sym.sh_link, &str))
+			section(&e, sym.sh_link, &str) && str.sh_type == SHT_STRTAB)
 			read_section(&e, &sym, &str, t);
 	}
 	if (t->n)
@@ -180,34 +188,52 @@ static const struct table *symbols_of(struct pt_symbols *s, const char *path)
 	pt_autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
 		return &f->symbols;
-	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map != MAP_FAILED) {
-		read_elf(map, (size_t)st.st_size, &f->symbols);
-		(void)munmap(map, (size_t)st.st_size);
-	}
+	// Copied: a file that shrinks meanwhile would end this program.
+	uint8_t *copy = st.st_size <= MAX_SIZE ? malloc((size_t)st.st_size) : NULL;
+	ssize_t n = copy ? pread(fd, copy, (size_t)st.st_size, 0) : -1;
+	struct table t = { 0 };
+	if (n > 0)
+		read_elf(copy, (size_t)n, &t);
+	f->symbols = t;
+	free(copy);
 	return &f->symbols;
+}
+
+// "FROM-TO PERMISSIONS OFFSET DEVICE INODE PATH": the path, "" where there is none; NULL: no such
+// line.
+static const char *parse_map(
+	char *line, unsigned long *from, unsigned long *to, unsigned long *offset)
+{
+	const char *p = pt_scan_digits(line, 16, from);
+
+	if (!p || *p != '-' || !(p = pt_scan_digits(p + 1, 16, to)) || !(p = strchr(p + 1, ' ')) ||
+		!(p = pt_scan_digits(p, 16, offset)))
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	for (int i = 0; i < 2 && p; i++) // device, inode
+		p = strchr(p + 1, ' ');
+	return p ? p + strspn(p, " ") : "";
 }
 
 void pt_symbols_user(struct pt_symbols *s, pid_t pid, uint64_t address, char *out, size_t len)
 {
-	char line[512], path[PATH_LEN], inside[200];
-	uint64_t lo, hi, offset;
+	char line[512], path[PATH_LEN];
+	unsigned long from, to, offset;
 
 	(void)snprintf(out, len, "[gone]");
 	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	autofile maps = fopen(path, "re");
 	while (maps && fgets(line, sizeof(line), maps)) {
-		int n = sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64 " %*s %*s %199[^\n]",
-			&lo, &hi, &offset, inside);
-		if (n < 3 || address < lo || address >= hi)
+		const char *inside = parse_map(line, &from, &to, &offset);
+		if (!inside || address < from || address >= to)
 			continue;
-		if (n == 3 || inside[0] != '/') {
-			(void)snprintf(out, len, "%s", n == 3 ? "[anonymous]" : inside);
+		if (inside[0] != '/') { // [vdso], [stack]
+			(void)snprintf(out, len, "%s", inside[0] ? inside : "[anonymous]");
 			return;
 		}
-		(void)snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, inside);
-		const struct table *t = symbols_of(s, path);
-		const char *name = t ? lookup(t, address - lo + offset) : NULL;
+		int n = snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, inside);
+		const struct table *t = n < (int)sizeof(path) ? symbols_of(s, path) : NULL;
+		const char *name = t ? lookup(t, address - from + offset) : NULL;
 		const char *base = strrchr(inside, '/') + 1;
 		(void)snprintf(out, len, name ? "%s: %s" : "%s", base, name);
 		return;
