@@ -102,8 +102,9 @@ fuzz: tests $(BUILD)/fuzz.built
 	$QPT_HOOKS=libfuzzer PT_FUZZ_SECONDS=$(FUZZ_SECONDS) PT_TEST_TIMEOUT=$$(($(FUZZ_SECONDS) + 120)) \
 	    tests/run $(BUILD) fuzz/ $(T)
 
-# Tests: every tier speaks TAP, tests/run adds it up.
-check: tests $(BUILD)/fuzz.built
+# Tests: every tier speaks TAP, tests/run adds it up. Built by a make of its own: on all processors.
+check:
+	$Q$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) tests $(BUILD)/fuzz.built
 	$Qtests/run $(BUILD) $(T)
 
 check-san:
@@ -124,7 +125,6 @@ check-long: check check-san lint
 
 lint:
 	$Qtests/lint $(BUILD) $(L)
-
 demo: tests
 	$Qtests/demo $(BUILD)
 
