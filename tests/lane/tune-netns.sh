@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Beside others.
 # pt-tune in a network namespace of root's, on this kernel.
 # shellcheck source=tests/lane/tune/lane.bash
 . "$(dirname "$0")/tune/lane.bash"

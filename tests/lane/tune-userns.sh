@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Beside others.
 # pt-tune as nobody, in a user and a network namespace of its own: root there, and of nothing else.
 # shellcheck source=tests/lane/tune/lane.bash
 . "$(dirname "$0")/tune/lane.bash"
