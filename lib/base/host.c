@@ -69,7 +69,7 @@ const char *pt_host_url_fault(const char *url, bool *tls)
 		const char *text;
 		bool tls;
 	} schemes[] = { { "http://", false }, { "https://", true } };
-	char authority[512];
+	char authority[512] = "";
 
 	for (size_t i = 0; i < PT_ARRAY_LEN(schemes); i++) {
 		size_t n = strlen(schemes[i].text);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "probe/signed.h"
+#include "probe/signing.h"
 #include "probe/stream.h"
 #include "probe/targets.h"
 #include "wire/stamp_layout.h"
@@ -147,7 +147,7 @@ static int make_stream(struct pt_round *r, struct one *o, struct pt_err *err)
 		.ssid = other_session(r, p),
 		.payload = stamp ? PT_STAMP_LEN : ECHO_BYTES,
 		.counts_every = stamp,
-		.key = pt_path_is_signed(p, r->config) ? r->key : NULL,
+		.key = pt_signing_covers(p, r->config) ? r->key : NULL,
 		.timeout_ns = r->timeout_ns,
 		.period_ns = r->gap_ns,
 	};

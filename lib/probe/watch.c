@@ -13,7 +13,7 @@
 #include "probe/ahead.h"
 #include "probe/bfd_paths.h"
 #include "probe/schedule.h"
-#include "probe/signed.h"
+#include "probe/signing.h"
 #include "probe/stream.h"
 #include "probe/targets.h"
 #include "probe/turns.h"
@@ -265,7 +265,7 @@ static struct pt_stream_opts stream_opts(const struct pt_path *p, const struct p
 		.ssid = (uint16_t)p->ssid,
 		.payload = PT_STAMP_LEN,
 		.counts_every = period_ns < COUNTED_NS ? COUNTS_EVERY : 1,
-		.key = pt_path_is_signed(p, c) ? key : NULL,
+		.key = pt_signing_covers(p, c) ? key : NULL,
 		.timeout_ns = c->health.probe_timeout_ms * PT_NS_PER_MS,
 		.period_ns = period_ns,
 	};
@@ -418,41 +418,6 @@ static int make_plan(struct pt_watch *w, const struct pt_config *c, const struct
 	return code;
 }
 
-static void tell_unsigned(
-	const struct pt_config *c, const struct pt_network *n, const struct pt_site *self)
-{
-	uint32_t open = 0;
-
-	for (uint32_t i = 0; i < n->n_paths; i++)
-		open += strcmp(n->paths[i].source, self->id) == 0 &&
-			n->paths[i].quality == PT_QUALITY_STAMP &&
-			!pt_path_is_signed(&n->paths[i], c);
-	if (open)
-		pt_log(PT_LOG_WARN,
-			"health.auth_key: the probes of %u paths stay unsigned, for the kernel "
-			"judges life by them: not with liveness: bfd",
-			open);
-}
-
-// The key in the file, which is the one that there was unless it changed: then streams that sign
-// begin anew. *old is to be freed after them.
-static int load_key(struct pt_watch *w, const struct pt_config *c, struct pt_stamp_key **old,
-	struct pt_err *err)
-{
-	struct pt_stamp_key *key = NULL;
-	int code = c->health.auth_key ? pt_stamp_key_load(c->health.auth_key, &key, err) : 0;
-
-	if (code)
-		return code;
-	if (pt_stamp_key_same(key, w->key)) {
-		pt_stamp_key_free(key);
-		return 0;
-	}
-	*old = w->key;
-	w->key = key;
-	return 0;
-}
-
 static int load(struct pt_watch *w, struct pt_err *err)
 {
 	pt_autoarena a = { 0 };
@@ -483,11 +448,11 @@ static int load(struct pt_watch *w, struct pt_err *err)
 			w->o.network, self->id);
 	struct pt_stamp_key *old = NULL;
 	bool first = !w->key;
-	code = load_key(w, &c, &old, err);
+	code = pt_signing_load(&c, &w->key, &old, err);
 	if (code)
 		return code;
 	if (first && w->key)
-		tell_unsigned(&c, &n, self);
+		pt_signing_tell(&c, &n, self);
 	code = make_plan(w, &c, &n, self, err);
 	pt_stamp_key_free(old);
 	return code ? code : pt_bfd_paths_load(w->bfd, &c, &n, self, err);

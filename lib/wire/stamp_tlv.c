@@ -148,10 +148,10 @@ void pt_stamp_tlvs_reflect(void *packet, size_t base, size_t len, struct pt_stam
 	r->counts = false;
 	for (size_t at = base; pt_stamp_ext_next(packet, len, &at, &e);) {
 		bool sound = !e.malformed;
-		if (sound && e.type == PT_STAMP_TLV_PADDING)
+		bool plain = e.type == PT_STAMP_TLV_PADDING ||
+			(e.type == PT_STAMP_TLV_HMAC && r->trusted); // which is signed anew
+		if (sound && plain)
 			*e.flags = 0;
-		else if (sound && e.type == PT_STAMP_TLV_HMAC && r->trusted)
-			*e.flags = 0; // whoever has the key signs anew
 		else if (sound && e.type == PT_STAMP_TLV_CLASS)
 			sound = reflect_class(&e, r);
 		else if (sound && e.type == PT_STAMP_TLV_DIRECT)
