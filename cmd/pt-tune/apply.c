@@ -12,6 +12,7 @@
 #include "tune/joined.h"
 #include "tune/marking.h"
 #include "tune/unit.h"
+#include "tune/wg.h"
 
 #define DEFAULT_TIMEOUT (120 * PT_NS_PER_S)
 #define DEFAULT_SETTLE  PT_NS_PER_S
@@ -76,6 +77,31 @@ int tune_result_exit(enum pt_tx_result r)
 				     : PT_EXIT_OK;
 }
 
+// The command that puts a setting back by hand.
+static void print_cure(const struct pt_tx_item *it)
+{
+	const char *key = it->key, *device = it->device ? it->device : "";
+	const char *peer = strchr(device, '/');
+
+	if (strcmp(key, "qos") == 0 && strncmp(it->before, "default ", 8) == 0)
+		fprintf(stderr, "\ttc qdisc del dev %s root\n", device);
+	else if (strcmp(key, "marking") == 0 && strcmp(it->before, "none") == 0)
+		fprintf(stderr, "\tnft delete table inet " PT_MARKING_TABLE "\n");
+	else if (pt_unit_is(key))
+		fprintf(stderr, "\tsystemctl edit %s: %s = %s\n", device, key, it->before);
+	else if (pt_wg_per_peer(key) && peer)
+		fprintf(stderr, "\twg set %.*s peer %s persistent-keepalive %s\n",
+			(int)(peer - device), device, peer + 1, it->before);
+	else if (strcmp(key, "wireguard.mtu") == 0)
+		fprintf(stderr, "\tip link set dev %s mtu %s\n", device, it->before);
+	else if (*device)
+		fprintf(stderr, "\tethtool, %s: %s = %s\n", device, key, it->before);
+	else if (pt_joined_of(key))
+		fprintf(stderr, "\t%s: %s\n", key, it->before);
+	else
+		fprintf(stderr, "\tsysctl -w '%s=%s'\n", key, it->before);
+}
+
 void tune_tell_left(const struct pt_tx *t)
 {
 	for (unsigned i = 0; i < t->n; i++) {
@@ -84,25 +110,7 @@ void tune_tell_left(const struct pt_tx *t)
 			continue;
 		pt_log(PT_LOG_WARN, "%s%s%s: %s; to put it back:", it->device ? it->device : "",
 			it->device ? " " : "", it->key, it->trouble);
-		if (strcmp(it->key, "qos") == 0 && strncmp(it->before, "default ", 8) == 0)
-			fprintf(stderr, "\ttc qdisc del dev %s root\n", it->device);
-		else if (strcmp(it->key, "marking") == 0 && strcmp(it->before, "none") == 0)
-			fprintf(stderr, "\tnft delete table inet " PT_MARKING_TABLE "\n");
-		else if (strcmp(it->key, "marking") == 0)
-			fprintf(stderr, "\tmarking: %s\n", it->before);
-		else if (it->device && pt_unit_is(it->key))
-			fprintf(stderr, "\tsystemctl edit %s: %s = %s\n", it->device, it->key,
-				it->before);
-		else if (strcmp(it->key, "wireguard.persistent_keepalive") == 0)
-			fprintf(stderr, "\twg set %.*s peer %s persistent-keepalive %s\n",
-				(int)strcspn(it->device, "/"), it->device,
-				strchr(it->device, '/') ? strchr(it->device, '/') + 1 : "?",
-				it->before);
-		else if (it->device)
-			fprintf(stderr, "\tethtool, %s: %s = %s\n", it->device, it->key,
-				it->before);
-		else
-			fprintf(stderr, "\tsysctl -w '%s=%s'\n", it->key, it->before);
+		print_cure(it);
 	}
 }
 

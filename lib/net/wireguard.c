@@ -3,6 +3,7 @@
 #include "net/wireguard.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -85,13 +86,15 @@ int pt_wg_parse_base64(const char *text, uint8_t out[PT_WG_KEY])
 
 static int parse_hex(const char *text, uint8_t out[PT_WG_KEY])
 {
-	unsigned byte;
+	static const char hex[] = "0123456789abcdef";
 
-	if (strspn(text, "0123456789abcdefABCDEF") != 2 * PT_WG_KEY || text[2 * PT_WG_KEY])
+	if (strlen(text) != 2 * PT_WG_KEY)
 		return -EPROTO;
-	for (unsigned i = 0; i < PT_WG_KEY; i++) {
-		(void)sscanf(text + 2 * i, "%2x", &byte); // they are digits
-		out[i] = (uint8_t)byte;
+	for (unsigned i = 0; i < 2 * PT_WG_KEY; i++) {
+		const char *at = strchr(hex, tolower((unsigned char)text[i]));
+		if (!at || !*at)
+			return -EPROTO;
+		out[i / 2] = (uint8_t)(out[i / 2] << 4 | (at - hex));
 	}
 	return 0;
 }
@@ -201,7 +204,8 @@ static int take_answer(struct pt_buf *answer, struct pt_wg_device *out)
 		*eq = '\0';
 		rc = take_line(out, line, eq + 1, &code);
 	}
-	explicit_bzero(answer->data, answer->len); // the private key was in it
+	if (answer->data)
+		explicit_bzero(answer->data, answer->len); // the private key was in it
 	return rc < 0 ? rc : code;
 }
 

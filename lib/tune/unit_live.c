@@ -51,7 +51,7 @@ static int read_line(const struct pt_host *h, const char *path, char out[PT_KNOB
 static int find_node(
 	const struct pt_host *h, const struct pt_nics *nics, bool cpus, char out[PT_KNOB_VALUE])
 {
-	char path[96], node[PT_KNOB_VALUE];
+	char path[96], node[PT_KNOB_VALUE] = "";
 
 	for (unsigned i = 0; i < nics->n; i++) {
 		(void)snprintf(
@@ -140,11 +140,13 @@ int pt_unit_live(const struct pt_host *h, const char *unit, const char *key, con
 {
 	char group[256], path[320], line[PT_KNOB_VALUE];
 	pt_autobuf text = { 0 };
+	double first;
 
 	(void)snprintf(group, sizeof(group), "sys/fs/cgroup/system.slice/%.127s", unit);
 	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-	if (pt_host_read(h, path, &text) < 0 || sscanf(pt_buf_str(&text), "%u", pid) != 1)
+	if (pt_host_number(h, path, &first) < 0 || !(first >= 1 && first < 1u << 31))
 		return -ENODATA;
+	*pid = (unsigned)first;
 	if (strcmp(key, "limits.nofile") == 0)
 		return has_limit(h, *pid, "Max open files", value);
 	if (strcmp(key, "limits.memlock") == 0)

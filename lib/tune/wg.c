@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "tune/scan.h"
 
 #define MTU       "wireguard.mtu"
 #define KEEPALIVE "wireguard.persistent_keepalive"
@@ -76,8 +77,7 @@ static int view_kernel(const char *device, struct pt_wg_view *out, struct pt_err
 static int view_fixture(const struct pt_host *h, const char *device, struct pt_wg_view *out)
 {
 	pt_autobuf text = { 0 };
-	char path[64], key[PT_WG_BASE64];
-	unsigned keepalive, family, mtu;
+	char path[64], key[PT_WG_BASE64], family[4], mtu[16];
 
 	(void)snprintf(path, sizeof(path), "wireguard/%.15s", device);
 	int rc = pt_host_read(h, path, &text);
@@ -85,12 +85,13 @@ static int view_fixture(const struct pt_host *h, const char *device, struct pt_w
 		return rc == -ENOENT ? -ENODEV : rc;
 	out->peer = calloc(text.len + 1, sizeof(*out->peer)); // a peer has more than a byte
 	for (char *at = text.data, *line; out->peer && at && (line = strsep(&at, "\n"));) {
-		if (sscanf(line, "%44s %u %u %u", key, &keepalive, &family, &mtu) != 4)
+		if (sscanf(line, "%44s %*s %3s %15s", key, family, mtu) != 3)
 			continue;
 		(void)snprintf(out->peer[out->n++], PT_WG_BASE64, "%s", key);
-		if (family)
+		if (*family != '0')
 			out->mtu = lesser(out->mtu,
-				(double)mtu - (family == 6 ? HEAD_V6 : HEAD_V4) - HEAD_WG);
+				pt_scan_number(mtu) - (*family == '6' ? HEAD_V6 : HEAD_V4) -
+					HEAD_WG);
 	}
 	return out->peer ? 0 : -ENOMEM;
 }
@@ -132,7 +133,11 @@ static int get_fixture(
 	if (pt_host_read(h, path, &text) < 0)
 		return -ENODEV;
 	const char *line = strstr(pt_buf_str(&text), key);
-	return line && sscanf(line + strlen(key), " %u", keepalive) == 1 ? 0 : -ENOENT;
+	double v = line ? pt_scan_after(line, key) : NAN;
+	if (isnan(v))
+		return -ENOENT;
+	*keepalive = (unsigned)v;
+	return 0;
 }
 
 static int set_fixture(

@@ -66,6 +66,27 @@ tune rollback --state "$STATE"
 is "rollback" $? 0
 is "... all is as it was" "$(all)" "$before"
 
+# ---- kill -9 at every announced write ----
+KILLER=$SCRATCH/killer.so
+if [[ -n ${PT_SAN:-} ]] || ! ${CC:-gcc} -shared -fPIC -D_GNU_SOURCE -o "$KILLER" "$TOP/tests/tools/preload/killer.c" 2>/dev/null; then
+	skip "kill -9 at every announced write" "no compiler, or a sanitizer wants to be loaded first"
+else
+	bad=0 tries=0
+	mapfile -t kinds < <(jq -r .rec "$(printf '%s\n' "$STATE"/tx/*/journal | tail -n 1)")
+	for ((n = 1; n <= ${#kinds[@]}; n++)); do
+		[[ ${kinds[n - 1]} = intent ]] || continue
+		for when in before after; do
+			tries=$((tries + 1))
+			LD_PRELOAD=$KILLER PT_KILL_AT=$n PT_KILL_WHEN=$when PT_KILL_CHILDREN=1 \
+				inside "$BIN/pt-tune" apply "${OPTS[@]}" --state "$STATE" --settle 0 --no-confirm >/dev/null 2>&1
+			[[ $? = 137 ]] || bad=$((bad + 1))
+			tune rollback --state "$STATE" >/dev/null 2>&1
+			[[ $(all) = "$before" ]] || bad=$((bad + 1))
+		done
+	done
+	is "killed at every announced write, rollback restores all" "$bad $tries" "0 6"
+fi
+
 tune apply "${OPTS[@]}" --state "$STATE" --settle 0 --no-confirm >/dev/null 2>&1
 must inside wg set "$WG" peer "$A" persistent-keepalive 11
 tune drift --state "$STATE" >/dev/null
