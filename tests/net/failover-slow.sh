@@ -70,8 +70,14 @@ slow() { # FAMILY
 	felt_clean "$1, new MAC address" 60000
 	stream_end
 }
+decided() { [[ -n $(decisions "$1") ]]; } # SIDE
+calm() { # the services are past their beginning, which takes processor time
+	local s
+	for s in a b; do wait_until 10 decided $s; done
+}
 declare -a before
 edges_up
+calm
 slow IPv4
 for s in a b; do
 	edge_stop $s
@@ -79,5 +85,6 @@ for s in a b; do
 done
 topo_down
 edges_up family=6
+calm
 slow IPv6
 done_testing
