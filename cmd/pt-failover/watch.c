@@ -143,6 +143,7 @@ static int open_plane(struct watch *w, struct pt_err *err)
 		ret = pt_devices_read(w->in, &devices, &setup, err);
 	if (ret)
 		return ret;
+	pt_plane_changed(w->plane); // what a writer that was killed has begun, packets look at, too
 	return pt_setup_load(w->plane, &setup, &w->progs, err);
 }
 
