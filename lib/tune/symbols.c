@@ -13,9 +13,10 @@
 #include "base/cleanup.h"
 #include "tune/scan.h"
 
-#define PATH_LEN  256
-#define MAX_FILES 64
-#define MAX_SIZE  (64 << 20) // of a file whose symbols are read
+#define PATH_LEN    256
+#define MAX_FILES   64
+#define MAX_SIZE    (64 << 20) // of a file whose symbols are read
+#define MAX_SYMBOLS (1u << 18) // of a file that are looked at
 
 struct symbol {
 	uint64_t at, size; // 0: up to the next
@@ -120,6 +121,7 @@ void pt_symbols_kernel(struct pt_symbols *s, uint64_t address, char *out, size_t
 struct elf {
 	const uint8_t *map;
 	size_t size;
+	uint32_t left; // of MAX_SYMBOLS: any number of sections may be the same table
 	Elf64_Ehdr head;
 };
 
@@ -135,12 +137,13 @@ static bool section(const struct elf *e, unsigned n, Elf64_Shdr *out)
 // Everything in the file is checked against its size: it may be anything. Maps speak of offsets in
 // the file, so that is what is kept.
 static void read_section(
-	const struct elf *e, const Elf64_Shdr *sym, const Elf64_Shdr *str, struct table *t)
+	struct elf *e, const Elf64_Shdr *sym, const Elf64_Shdr *str, struct table *t)
 {
 	Elf64_Shdr code;
 
-	for (uint64_t i = 0; i < sym->sh_size / sizeof(Elf64_Sym); i++) {
+	for (uint64_t i = 0; i < sym->sh_size / sizeof(Elf64_Sym) && e->left; i++) {
 		Elf64_Sym one;
+		e->left--;
 		memcpy(&one, e->map + sym->sh_offset + i * sizeof(one), sizeof(one));
 		if (ELF64_ST_TYPE(one.st_info) != STT_FUNC || !one.st_value ||
 			one.st_name >= str->sh_size || !section(e, one.st_shndx, &code))
@@ -153,7 +156,7 @@ static void read_section(
 
 static void read_elf(const uint8_t *map, size_t size, struct table *t)
 {
-	struct elf e = { .map = map, .size = size };
+	struct elf e = { .map = map, .size = size, .left = MAX_SYMBOLS };
 	Elf64_Shdr sym, str;
 
 	if (size < sizeof(e.head))
@@ -173,9 +176,25 @@ static void read_elf(const uint8_t *map, size_t size, struct table *t)
 		qsort(t->row, t->n, sizeof(*t->row), by_address);
 }
 
+// Whose process it is may have put a device in the place of its file, and to open one does
+// something: only what is seen to be a file is opened.
+static int open_file(const char *path, size_t *size)
+{
+	char self[32];
+	struct stat st;
+	pt_autofd seen = open(path, O_PATH | O_CLOEXEC);
+
+	if (seen < 0 || fstat(seen, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+		st.st_size > MAX_SIZE)
+		return -1;
+	*size = (size_t)st.st_size;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", seen);
+	return open(self, O_RDONLY | O_CLOEXEC);
+}
+
 static const struct table *symbols_of(struct pt_symbols *s, const char *path)
 {
-	struct stat st;
+	size_t size = 0;
 
 	for (unsigned i = 0; i < s->n_files; i++) {
 		if (strcmp(s->file[i].path, path) == 0)
@@ -185,12 +204,12 @@ static const struct table *symbols_of(struct pt_symbols *s, const char *path)
 		return NULL;
 	struct file *f = &s->file[s->n_files++];
 	(void)snprintf(f->path, sizeof(f->path), "%s", path);
-	pt_autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
+	pt_autofd fd = open_file(path, &size);
+	if (fd < 0)
 		return &f->symbols;
 	// Copied: a file that shrinks meanwhile would end this program.
-	uint8_t *copy = st.st_size <= MAX_SIZE ? malloc((size_t)st.st_size) : NULL;
-	ssize_t n = copy ? pread(fd, copy, (size_t)st.st_size, 0) : -1;
+	uint8_t *copy = malloc(size);
+	ssize_t n = copy ? pread(fd, copy, size, 0) : -1;
 	struct table t = { 0 };
 	if (n > 0)
 		read_elf(copy, (size_t)n, &t);
