@@ -22,14 +22,14 @@ extern char **environ;
 
 static const char head[] = "# Written by pt-tune; `pt-tune rollback' takes it back.\n[Service]\n";
 
+static const char numa_key[] = "unit.numa", numa_mask[] = "NUMAMask", cpus[] = "CPUAffinity";
 static const struct {
 	const char *key, *directive;
 } directives[] = {
 	{ "limits.nofile", "LimitNOFILE" }, { "limits.nproc", "TasksMax" },
-	{ "limits.memlock", "LimitMEMLOCK" }, { "unit.affinity", "CPUAffinity" },
-	{ "unit.slice", "Slice" }, { "unit.numa", "NUMAPolicy" }, // and NUMAMask
+	{ "limits.memlock", "LimitMEMLOCK" }, { "unit.affinity", cpus }, { "unit.slice", "Slice" },
+	{ "unit.numa", "NUMAPolicy" }, // and NUMAMask
 };
-static const char numa_key[] = "unit.numa", numa_mask[] = "NUMAMask";
 
 static const char *directive_of(const char *key)
 {
@@ -85,6 +85,7 @@ static void put_escaped(struct pt_buf *b, const char *value)
 	}
 }
 
+// Masks of several files are added up: an empty one first takes back what others say.
 static void put_lines(struct pt_buf *b, const char *key, const char *value)
 {
 	const char *directive = directive_of(key), *colon = strchr(value, ':');
@@ -96,9 +97,11 @@ static void put_lines(struct pt_buf *b, const char *key, const char *value)
 		put_escaped(b, value);
 		pt_buf_puts(b, "\"\n");
 	} else if (strcmp(key, numa_key) == 0 && colon) {
-		pt_buf_printf(b, "%s=%.*s\n%s=%s\n", directive, (int)(colon - value), value,
-			numa_mask, colon + 1);
+		pt_buf_printf(b, "%s=%.*s\n%s=\n%s=%s\n", directive, (int)(colon - value), value,
+			numa_mask, numa_mask, colon + 1);
 	} else {
+		if (strcmp(directive, cpus) == 0)
+			pt_buf_printf(b, "%s=\n", cpus);
 		pt_buf_printf(b, "%s=%s\n", directive,
 			strcmp(value, "unlimited") == 0 ? "infinity" : value);
 	}

@@ -63,6 +63,7 @@ verdict() { # each of our files is marked by a key that there is not
 	for line in LimitNOFILE=65536 TasksMax=512 CPUAffinity=0-1 Slice=patronus.slice 'Environment="RUST_LOG=a=\"b c\",d=50%%"'; do
 		grep -Fqx "$line" "$waiting"
 	done
+	[ "$(grep -A 1 -x CPUAffinity= "$waiting")" = $'CPUAffinity=\nCPUAffinity=0-1' ] # or others' CPUs stayed, too
 	run verdict
 	echo "$output"
 	[ "${#lines[@]}" -eq 1 ] && [[ $output == *"$waiting:"*Bogus* ]]
@@ -211,7 +212,7 @@ verdict() { # each of our files is marked by a key that there is not
 	put sys/devices/system/node/node1/cpulist 4-7
 	[ "$(plan | xargs)" = "set - 4-7 set - preferred:1" ]
 	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
-	grep -qx NUMAPolicy=preferred "$waiting" && grep -qx NUMAMask=1 "$waiting"
+	[ "$(grep ^NUMA "$waiting")" = $'NUMAPolicy=preferred\nNUMAMask=\nNUMAMask=1' ]
 	pt-tune plan --root "$ROOT" --profile "$P"
 	profile "unit: {name: $U, numa: nearest}"
 	[ "$(plan)" = "refuse UNIT-NUMAPOLICY -" ]
