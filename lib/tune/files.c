@@ -39,14 +39,15 @@ static int write_temporary(const struct pt_host *h, const char *path, const char
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-// Where they are there already, so much the better.
+// Where they are there already, so much the better; a new one is on disk before what is in it.
 static void make_dirs(const struct pt_host *h, const char *path)
 {
 	char dir[256];
 
 	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
 		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(p - path), path);
-		(void)mkdirat(h->root_fd, dir, 0755);
+		if (mkdirat(h->root_fd, dir, 0755) == 0)
+			(void)sync_dir(h, dir);
 	}
 }
 
