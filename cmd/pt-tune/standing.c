@@ -224,6 +224,13 @@ static bool is_again(const struct tune_work *w, const struct pt_item *it, const 
 	return (!device || strcmp(device, name) == 0) && pt_nics_find(&w->job.nics, name);
 }
 
+// What somebody else put in its place could not be put back.
+static bool is_others(const struct pt_item *it)
+{
+	return it->action == PT_TUNE_SET && pt_joined_of(it->knob->key) &&
+		strncmp(it->before, "other ", 6) == 0;
+}
+
 static void plan_again(struct tune_work *w, struct standing *s, const char *device)
 {
 	struct pt_tuning *plan = &w->job.plan;
@@ -234,6 +241,11 @@ static void plan_again(struct tune_work *w, struct standing *s, const char *devi
 		if (!s->lasting[i] || !is_again(w, it, device))
 			continue;
 		judge_runtime(w, it);
+		if (is_others(it)) {
+			it->action = PT_TUNE_REFUSE;
+			it->why = "somebody else's, or changed by hand: left alone";
+			s->bad++;
+		}
 		plan->item[plan->n++] = *it;
 	}
 }
@@ -278,6 +290,8 @@ int tune_reapply(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	}
 	if (!code && tune_put_items(ctx, w.job.plan.item, w.job.plan.n, ctx->verbose > 0) < 0)
 		code = PT_EXIT_FAIL;
+	if (!code && s->bad)
+		code = TUNE_FOREIGN;
 	tune_work_done(&w);
 	return code;
 }

@@ -218,6 +218,12 @@ marked='marking nft wireguard keep port 51820 control cs6 probes cs5 icmp keep l
 	[[ $output == *"flushed or loaded anew"* ]]
 	pt-tune reapply --root "$ROOT" --state "$STATE" --if eth0
 	[ "$(cat "$ROOT/nft/marking")" = "$marked" ]
+	put nft/marking 'other 1234abcd' # somebody's rules could not be put back
+	run pt-tune reapply --root "$ROOT" --state "$STATE" --if eth0
+	[ "$status" -eq 8 ]
+	[[ $output == *"left alone"* ]]
+	[ "$(cat "$ROOT/nft/marking")" = 'other 1234abcd' ]
+	put nft/marking "$marked"
 	pt-tune rollback --root "$ROOT" --state "$STATE"
 	pt-tune rollback --root "$ROOT" --state "$STATE"
 	[ "$(cat "$ROOT/nft/marking")" = none ]
