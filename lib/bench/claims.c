@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "bench/claims_parts.h"
 
-#define ONE 1000000
+#define ONE     1000000
+#define DIR_LEN 240 // names of files come behind
 
 const char *const pt_claim_verdicts[] = {
 	[PT_CLAIM_TRUE] = "true",
@@ -96,15 +99,24 @@ static void add_unmeasured(struct pt_claim_result *out, unsigned *n)
 int pt_claims_bench(const struct pt_claims_opts *o, struct pt_claim_result out[PT_CLAIMS_MAX],
 	unsigned *n, struct pt_err *err)
 {
-	*n = 0;
-	int rc = pt_claims_db(o, out, n, err);
+	struct pt_claims_opts mine = *o;
+	char dir[DIR_LEN];
+	int len = snprintf(dir, sizeof(dir), "%s/pt-bench-claims-XXXXXX", o->dir);
 
+	*n = 0;
+	if (len >= (int)sizeof(dir))
+		return pt_err_errno(err, -ENAMETOOLONG, "%s", o->dir);
+	if (!mkdtemp(dir)) // in it nobody else's links wait for root
+		return pt_err_errno(err, -errno, "%s", o->dir);
+	mine.dir = dir;
+	int rc = pt_claims_db(&mine, out, n, err);
 	if (rc == 0)
-		rc = pt_claims_malloc(o, out, n, err);
+		rc = pt_claims_malloc(&mine, out, n, err);
 	if (rc == 0)
-		rc = pt_claims_net(o, out, n, err);
+		rc = pt_claims_net(&mine, out, n, err);
 	if (rc == 0)
 		add_unmeasured(out, n);
+	(void)rmdir(dir);
 	return rc;
 }
 

@@ -158,8 +158,7 @@ int pt_claims_db(const struct pt_claims_opts *o, struct pt_claim_result *out, un
 	int rc = 0;
 
 	for (int wal = 0; wal < 2 && rc == 0; wal++) {
-		(void)snprintf(d.path[wal], sizeof(d.path[wal]), "%s/pt-bench-claims-%d-%d.db",
-			o->dir, (int)getpid(), wal);
+		(void)snprintf(d.path[wal], sizeof(d.path[wal]), "%s/%d.db", o->dir, wal);
 		rc = make(d.path[wal], wal, err);
 	}
 	if (rc == 0)

@@ -127,7 +127,7 @@ int pt_claims_malloc(const struct pt_claims_opts *o, struct pt_claim_result *out
 	find_library(g.preload);
 	if (!g.preload[0])
 		sides[JEMALLOC].skipped = "libjemalloc.so.2 is not installed here";
-	(void)snprintf(g.db, sizeof(g.db), "%s/pt-bench-claims-%d-m.db", o->dir, (int)getpid());
+	(void)snprintf(g.db, sizeof(g.db), "%s/ingest.db", o->dir);
 	make_records(&g.records);
 	int rc = pt_config_load(NULL, NULL, &g.config, err);
 	if (rc == 0)
