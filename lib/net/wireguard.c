@@ -111,11 +111,11 @@ static int open_socket(const char *device)
 	if (fd < 0)
 		return -errno;
 	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), SOCKETS "/%.15s.sock", device);
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return errno == ECONNREFUSED ? -ENOENT : -errno; // left by one that died
-	// Without them it would only wait longer.
+	// Without them it would only wait longer: connect, too, for one that accepts nobody.
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return errno == ECONNREFUSED ? -ENOENT : -errno; // left by one that died
 	return pt_take_fd(&fd);
 }
 
