@@ -136,6 +136,7 @@ static int print_tables(const struct bench_rows *rows, unsigned n, struct pt_err
 
 int bench_show(struct pt_ctx *ctx, const struct bench_rows *rows, unsigned n)
 {
+	ctx->err = (struct pt_err){ 0 }; // of what was tried on the way and did not matter
 	int code = ctx->json ? write_records(rows, n, &ctx->err) : print_tables(rows, n, &ctx->err);
 
 	if (code && code != -EPIPE) // a reader that has had enough is no fault
