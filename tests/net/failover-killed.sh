@@ -6,6 +6,7 @@
 # shellcheck source=tests/net/lib-edge.sh
 . "$(dirname "$0")/lib-edge.sh"
 edges_up
+edges_calm
 stream_start
 hold 0.3
 for name in select failover db; do

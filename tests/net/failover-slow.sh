@@ -72,14 +72,9 @@ slow() { # FAMILY
 	felt_clean "$1, new MAC address" 60000
 	stream_end
 }
-decided() { [[ -n $(decisions "$1") ]]; } # SIDE
-calm() { # the services are past their beginning, which takes processor time
-	local s
-	for s in a b; do wait_until 10 decided $s; done
-}
 declare -a before
 edges_up
-calm
+edges_calm
 slow IPv4
 for s in a b; do
 	edge_stop $s
@@ -88,6 +83,6 @@ done
 rm -rf "$SCRATCH"/[ab]/state # the end of one edge was a fall to the other
 topo_down
 edges_up family=6
-calm
+edges_calm
 slow IPv6
 done_testing

@@ -88,6 +88,14 @@ kept() { "$BIN/pt-db" query --csv --db "$SCRATCH/$1/sdwan.db" "$2" | tail -n +2 
 decisions() { records "$1" select | grep '"type":"decision"'; } # SIDE
 records() { cat "$SCRATCH/$1/spool/$2"/*.ndjson 2>/dev/null; } # SIDE STAGE
 
+_decided() { [[ -n $(decisions "$1") ]]; } # SIDE
+# The services are past their beginning, which takes processor time, and so makes round trips long
+# and the watchdogs patient.
+edges_calm() {
+	local s
+	for s in a b; do wait_until 10 _decided $s; done
+}
+
 status() { # SIDE [JQ-FILTER]
 	"$BIN/pt-failover" status --pin-dir "$(pin_dir "$1")" --json | jq -r "${2:-.}"
 }
