@@ -125,6 +125,8 @@ static bool probe_waiting(void *ctx, uint32_t item)
 {
 	struct pt_watch *w = ctx;
 	struct pt_stream *s = w->plan.paths[item].stream;
+	if (!s)
+		return false; // nothing was sent: its targets are asked meanwhile
 	pt_stream_expire(s, pt_mono_now());
 	return pt_stream_waiting(s);
 }

@@ -220,11 +220,16 @@ PATH_MORE=("liveness: bfd, quality: none, targets: [{ probe: icmp, address: 10.9
 	"liveness: bfd, quality: none")
 write_config a interval_ms=20 check_ms=500
 PATH_MORE=()
-watch bare
+watch bare -v
 reached() { jq -es 'map(select(.type == "reach" and .path == "a-wan0" and .answering == 1)) | length > 1' "$SCRATCH/bare.out" >/dev/null; }
 check "quality: none, its target answers" wait_until 20 reached
 is "and is what the record is of" "$(newest bare a-wan0 '[.probe, .target, .received > 0] | join(" ")')" "icmp 10.9.0.2 true"
 is "nothing of the path that has none" "$(count bare a-wan1)" 0
+sed -i 's/^failover:/failover:\n  parallel_checks: false/' "$CONFIG"
+signal bare HUP
+check "a reload to one after the other" wait_until 20 told bare 'configuration read again'
+n=$(count bare a-wan0)
+check "where it is passed over" wait_until 20 at_least bare a-wan0 $((n + 2))
 write_config a interval_ms=20 check_ms=500
 signal bare HUP
 stamped() { newest_is bare "$1" .probe stamp; }
