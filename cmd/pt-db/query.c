@@ -117,13 +117,13 @@ static int print_rows(struct pt_stmt *s, enum pt_emit_kind kind, struct pt_err *
 	if (pt_emit_new(kind, stdout, &e))
 		return pt_err_errno(err, -ENOMEM, "query");
 	pt_emit_table(e, "rows", columns_of(s, code > 0, &arena));
-	for (; code > 0; code = pt_stmt_step(s, err)) {
+	for (; code > 0 && !pt_emit_fault(e); code = pt_stmt_step(s, err)) {
 		pt_emit_row(e);
 		for (int i = 0; i < pt_stmt_columns(s); i++)
 			emit_value(e, s, i);
 	}
 	int out = pt_emit_end(e); // what came before a fault is shown, too
-	if (out && !code)
+	if (out && code >= 0)
 		code = pt_err_errno(err, out, "standard output");
 	return code;
 }

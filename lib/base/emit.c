@@ -326,6 +326,11 @@ void pt_emit_strs(struct pt_emit *e, const char *const *values, unsigned n)
 	add(e, list, pt_buf_str(&text), n ? pt_buf_str(&text) : "-");
 }
 
+int pt_emit_fault(const struct pt_emit *e)
+{
+	return e->err;
+}
+
 int pt_emit_end(struct pt_emit *e)
 {
 	finish_table(e);

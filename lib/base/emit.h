@@ -38,4 +38,6 @@ void pt_emit_milli(struct pt_emit *e, int64_t value);
 void pt_emit_real(struct pt_emit *e, double value);
 // A list of strings: array in JSON, joined by commas in a table.
 void pt_emit_strs(struct pt_emit *e, const char *const *values, unsigned n);
+// -errno of the stream so far, or 0: whoever has rows without an end need not go on.
+int pt_emit_fault(const struct pt_emit *e);
 int pt_emit_end(struct pt_emit *e); // prints what is left, frees e; -errno of the stream

@@ -243,6 +243,16 @@ sql() { sqlite3 "$db" "$1"; }
 	[ "$(pt query --csv "$q;" | head -1 | tr -d '\r')" = id,id:1,id:1:1,id:2 ]
 }
 
+@test "a query ends with whoever reads its rows" {
+	pt init -q
+	q="WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
+	for how in --json --csv; do
+		# shellcheck disable=SC2016 # the inner shell expands
+		run -2 bash -o pipefail -c 'timeout -s KILL 60 pt-db query --db "$0" "$@" | head -c 1 >/dev/null' "$db" "$how" "$q"
+		[[ $output == "pt-db: query: standard output: "* ]]
+	done
+}
+
 @test "rows of any number are printed in little memory" {
 	pt init -q
 	q="WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 200000) SELECT x, 'text ' || x AS t FROM c"
