@@ -11,6 +11,7 @@
 #include "base/parse.h"
 
 #define LABEL_MAX 63u
+#define ZONE      "%25" // between a link-local address and its device, RFC 6874
 #define NAME_LONGEST \
 	253u // 255 on the wire, where each label has a byte of length, and the root one
 
@@ -51,6 +52,9 @@ static const char *authority_fault(char *s)
 			return "its host is no address in brackets";
 		port = end[1] ? end + 1 : NULL;
 		*end = '\0';
+		char *zone = strstr(s, ZONE);
+		if (zone && zone[strlen(ZONE)])
+			*zone = '\0';
 		if (pt_addr_parse(s + 1, &a) || a.family != AF_INET6)
 			return "its host is no address in brackets";
 	}
