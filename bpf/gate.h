@@ -77,9 +77,11 @@ static __always_inline int pt_gate_is_open(
 	return len <= gate->mtu[family != PT_AF_INET] && !pt_gate_is_stale(gate);
 }
 
+// No further ahead than it is ever set: of a path that nobody took for weeks, whose moment the 32
+// bits of jiffies have overtaken, nothing is fresh.
 static __always_inline int pt_gate_is_fresh(const struct pt_gate *gate, const int six)
 {
-	return (__s32)(gate->until[six] - (__u32)bpf_jiffies64()) > 0;
+	return gate->until[six] - (__u32)bpf_jiffies64() - 1 < PT_GATE_FRESH;
 }
 
 // The last four bytes of our own: a device that has zeros there is none that we know.
