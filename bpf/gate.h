@@ -9,8 +9,8 @@
 #include "bpf/maps.h"
 #include "bpf/parse.h"
 
-#define PT_FIB_DIRECT 1  // no policy rules: the main table knows our own links
-#define PT_FIB_OUTPUT 2  // by this device
+#define PT_FIB_DIRECT 1 // no policy rules: the main table knows our own links
+#define PT_FIB_OUTPUT 2 // by this device
 #define PT_GATE_FRESH 2 // jiffies: 2 to 20 ms
 
 // This CPU's.
@@ -103,6 +103,18 @@ static __always_inline void pt_gate_learn(
 		gate->until[six] = (__u32)bpf_jiffies64() + PT_GATE_FRESH;
 }
 
+// The answer is of the next hop itself: of one that the main table knows by way of a gateway alone
+// it is the gateway's, which the kernel tells in the place of the address that was asked for.
+static __always_inline int pt_gate_is_of(
+	const struct bpf_fib_lookup *fib, const struct pt_hop *hop, const int six)
+{
+	const __u32 *got = fib->ipv6_dst, *want = (const void *)hop->via6;
+
+	if (!six)
+		return fib->ipv4_dst == *(const __u32 *)(const void *)hop->via4;
+	return got[0] == want[0] && got[1] == want[1] && got[2] == want[2] && got[3] == want[3];
+}
+
 // What is not known is asked again in the next jiffy; of other devices than Ethernet's, never.
 static __always_inline void pt_gate_ask_by(
 	void *ctx, struct pt_gate *gate, const struct pt_hop *hop, const int six)
@@ -119,7 +131,7 @@ static __always_inline void pt_gate_ask_by(
 	else
 		__builtin_memcpy(&fib.ipv4_dst, hop->via4, sizeof(hop->via4));
 	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), PT_FIB_DIRECT | PT_FIB_OUTPUT) ||
-		fib.ifindex != gate->ifindex)
+		fib.ifindex != gate->ifindex || !pt_gate_is_of(&fib, hop, six))
 		return;
 	pt_gate_learn(gate, six, &fib);
 }

@@ -285,6 +285,18 @@ static void a_next_hop_must_be_known(void)
 	rig.plane->hop[PATH].via4[3] = 78; // another one: nothing of the old is used
 	v4(&p, 20);
 	is_passed(&p);
+	T_EQ(IP("route", "add", "192.0.3.0/24", "via", "192.0.2.1"), 0);
+	rig.plane->hop[PATH].via4[2] = 3; // of which the kernel knows a gateway, and that one's MAC
+	v4(&p, 20);
+	is_passed(&p);
+	T_EQ(IP("route", "del", "192.0.3.0/24"), 0);
+	rig.plane->hop[PATH].via4[2] = 2;
+	T_EQ(IP("route", "add", "fd01::/64", "via", "fd00::1"), 0);
+	rig.plane->hop[PATH].via6[1] = 1;
+	v6(&p, 20);
+	is_passed(&p);
+	T_EQ(IP("route", "del", "fd01::/64"), 0);
+	rig.plane->hop[PATH].via6[1] = 0;
 	rig.plane->hop[PATH].via4[3] = 1;
 	rig.plane->hop[PATH].ifindex = 1; // lo takes no redirected frames
 	v4(&p, 20);
