@@ -263,10 +263,11 @@ static __always_inline enum pt_stat pt_forward(
 }
 
 // A layer-3 device's packets have no MAC header, and whatever sends them on wants to find one.
-static __always_inline int pt_head(struct __sk_buff *skb, struct pt_packet *p)
+static __always_inline int pt_head(struct __sk_buff *skb, struct pt_course *c, struct pt_packet *p)
 {
 	if (bpf_skb_change_head(skb, ETH_HLEN, 0))
 		return -1;
+	c->l2_len = ETH_HLEN; // for the steps after this one
 	p->net = (void *)(long)skb->data + ETH_HLEN;
 	return 0;
 }
@@ -373,7 +374,7 @@ __noinline int pt_step_send(struct __sk_buff *skb, struct pt_course *c)
 		pt_mark(skb, choice.hop);
 		return act;
 	}
-	if (!c->l2_len && pt_head(skb, &p))
+	if (!c->l2_len && pt_head(skb, c, &p))
 		c->handed = PT_STAT_PASS_SHORT;
 	else if (pt_forward(skb, &p, &choice, &act) != PT_STEER_ON)
 		c->handed = PT_STAT_PASS_SHORT;

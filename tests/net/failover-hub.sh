@@ -110,6 +110,7 @@ for s in a h; do
 	far=$(if [[ $s = a ]]; then echo h; else echo a; fi)
 	sed -i "s/^policies:/  - { id: $s-tun, source: $s, dest: $(if [[ $s = a ]]; then echo b; else echo a; fi), uplink: $s-$far, device: tun0, preference: 20, $([[ $s = h ]] || echo 'via: h,') target: 10.8.60.$(number "$far") }\n&/" \
 		"$SCRATCH/$s/network.yaml"
+	sed -i 's/^failover:/&\n  passive_share: 1/' "$SCRATCH/$s/config.yaml"
 	edge_attach "$s" || bail "attach $s: $(cat "$SCRATCH/$s/attach.err")"
 	edge_start "$s"
 done
@@ -131,6 +132,11 @@ stream_start
 hold 0.3
 felt_nothing "users through tun and hub"
 stream_end
+
+check "a transfer through tun and hub" "$TRANSFER" --from-netns "$(ns ha)" --to-netns "$(ns hb)" \
+	--src 10.1.0.2 --dst 10.2.0.2 --port 5201 --duration-ms 500
+rtts=$(status h '[.passive[] | select(.path == "h-b") | .rtts] | add // 0')
+check "the hub measures it on its way on: $rtts round trips" test "$rtts" -gt 0
 
 # No hub any more: what enters by a path is the kernel's again.
 edge_stop h
