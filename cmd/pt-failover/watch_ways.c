@@ -13,9 +13,10 @@
 #include "plane/ways.h"
 #include "watch.h"
 
-#define STIR_NS  (10 * PT_NS_PER_MS) // changes come in flurries
-#define PACE     4                   // of five parts of time reading and comparing takes one
-#define CHECK_NS (30 * PT_NS_PER_S)  // for what no message tells
+#define STIR_NS     (10 * PT_NS_PER_MS) // changes come in flurries
+#define PACE        4                   // of five parts of time reading and comparing takes one
+#define PACE_MAX_NS (5 * PT_NS_PER_S)   // however long it was held up
+#define CHECK_NS    (30 * PT_NS_PER_S)  // for what no message tells
 
 struct watch_ways {
 	struct pt_ways *ways;
@@ -60,6 +61,8 @@ void watch_ways_stir(struct watch *w)
 {
 	int64_t pause_ns = PACE * w->ways->cost_ns;
 
+	if (pause_ns > PACE_MAX_NS)
+		pause_ns = PACE_MAX_NS;
 	if (w->ways->stirred)
 		return;
 	w->ways->stirred = true;
