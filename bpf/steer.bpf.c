@@ -101,7 +101,7 @@ static __always_inline int pt_age(struct __sk_buff *skb, struct pt_packet *p)
 	return 0;
 }
 
-static __always_inline int pt_send_via(const struct pt_hop *hop, __u16 family)
+static __always_inline int pt_send_via(const struct pt_hop *hop, __u32 ifindex, __u16 family)
 {
 	struct bpf_redir_neigh next = {};
 
@@ -112,13 +112,13 @@ static __always_inline int pt_send_via(const struct pt_hop *hop, __u16 family)
 		next.nh_family = PT_AF_INET6;
 		__builtin_memcpy(next.ipv6_nh, hop->via6, sizeof(hop->via6));
 	}
-	return (int)bpf_redirect_neigh(hop->ifindex, &next, sizeof(next), 0);
+	return (int)bpf_redirect_neigh(ifindex, &next, sizeof(next), 0);
 }
 
 static __always_inline int pt_send(const struct pt_hop *hop, __u16 family)
 {
 	return hop->flags & PT_HOP_L3 ? (int)bpf_redirect(hop->ifindex, 0)
-				      : pt_send_via(hop, family);
+				      : pt_send_via(hop, hop->ifindex, family);
 }
 
 static __always_inline void pt_count_volume(
@@ -471,7 +471,8 @@ __noinline int pt_send_slowly(struct __sk_buff *skb, __u32 path, __u32 family)
 		return TC_ACT_SHOT;
 	if (!pt_gate_is_fresh(gate, family != PT_AF_INET))
 		pt_gate_ask(skb, path, family);
-	return pt_send_via(hop, (__u16)family);
+	// The device that the packet was let out by: the hop may lose its own at any moment.
+	return pt_send_via(hop, gate->ifindex, (__u16)family);
 }
 
 // Without padding, so that no byte moves.
