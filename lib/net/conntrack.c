@@ -10,14 +10,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "net/attrs.h"
 #include "net/rtnl.h"
 
-#define ATTRS    32
 #define KEY_ROOM 256 // a tuple, an id and a zone
-
-struct attrs {
-	const struct nlattr *at[ATTRS];
-};
 
 // One to be forgotten: what names it to the kernel, as the kernel gave it.
 struct key {
@@ -34,25 +30,7 @@ struct sweep {
 	bool failed;
 };
 
-static int keep_attr(const struct nlattr *attr, void *data)
-{
-	struct attrs *a = data;
-
-	if (mnl_attr_get_type(attr) < ATTRS)
-		a->at[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK;
-}
-
-static struct attrs inside(const struct nlattr *attr)
-{
-	struct attrs a = {};
-
-	if (attr)
-		(void)mnl_attr_parse_nested(attr, keep_attr, &a); // never fails
-	return a;
-}
-
-static struct pt_addr get_addr(const struct attrs *ip, int v4, int v6)
+static struct pt_addr get_addr(const struct pt_attrs *ip, int v4, int v6)
 {
 	struct pt_addr a = {};
 
@@ -73,12 +51,13 @@ static uint32_t get_be32(const struct nlattr *attr)
 		: 0;
 }
 
-static void parse(const struct attrs *top, struct pt_conntrack *out)
+static void parse(const struct pt_attrs *top, struct pt_conntrack *out)
 {
-	struct attrs orig = inside(top->at[CTA_TUPLE_ORIG]);
-	struct attrs reply = inside(top->at[CTA_TUPLE_REPLY]);
-	struct attrs there = inside(orig.at[CTA_TUPLE_IP]), back = inside(reply.at[CTA_TUPLE_IP]);
-	struct attrs proto = inside(orig.at[CTA_TUPLE_PROTO]);
+	struct pt_attrs orig = pt_attrs_in(top->at[CTA_TUPLE_ORIG]);
+	struct pt_attrs reply = pt_attrs_in(top->at[CTA_TUPLE_REPLY]);
+	struct pt_attrs there = pt_attrs_in(orig.at[CTA_TUPLE_IP]),
+			back = pt_attrs_in(reply.at[CTA_TUPLE_IP]);
+	struct pt_attrs proto = pt_attrs_in(orig.at[CTA_TUPLE_PROTO]);
 
 	*out = (struct pt_conntrack){
 		.src = get_addr(&there, CTA_IP_V4_SRC, CTA_IP_V6_SRC),
@@ -91,7 +70,7 @@ static void parse(const struct attrs *top, struct pt_conntrack *out)
 		out->proto = mnl_attr_get_u8(proto.at[CTA_PROTO_NUM]);
 }
 
-static void remember(struct sweep *s, uint8_t family, const struct attrs *top)
+static void remember(struct sweep *s, uint8_t family, const struct pt_attrs *top)
 {
 	static const int names[] = { CTA_TUPLE_ORIG, CTA_ID, CTA_ZONE };
 	struct key k = { .family = family };
@@ -121,10 +100,9 @@ static int on_connection(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	struct sweep *s = data;
-	struct attrs top = {};
+	struct pt_attrs top = pt_attrs_of(nlh, sizeof(*nfg));
 	struct pt_conntrack c;
 
-	(void)mnl_attr_parse(nlh, sizeof(*nfg), keep_attr, &top); // never fails
 	parse(&top, &c);
 	if (top.at[CTA_TUPLE_ORIG] && s->doomed(s->ctx, &c))
 		remember(s, nfg->nfgen_family, &top);

@@ -12,23 +12,9 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "net/attrs.h"
 #include "net/firewall_legacy.h"
 #include "net/rtnl.h"
-
-#define ATTRS 16
-
-struct chain {
-	const struct nlattr *at[ATTRS];
-};
-
-static int keep_attr(const struct nlattr *attr, void *data)
-{
-	struct chain *c = data;
-
-	if (mnl_attr_get_type(attr) < ATTRS)
-		c->at[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK;
-}
 
 static uint32_t get_be32(const struct nlattr *attr, uint32_t otherwise)
 {
@@ -67,14 +53,14 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	const char *family = family_name(nfg->nfgen_family);
-	struct chain c = {}, hook = {};
+	struct pt_attrs c, hook;
 
 	if ((nlh->nlmsg_type & 0xff) != NFT_MSG_NEWCHAIN || !family)
 		return MNL_CB_OK;
-	(void)mnl_attr_parse(nlh, sizeof(*nfg), keep_attr, &c); // never fails
+	c = pt_attrs_of(nlh, sizeof(*nfg));
 	if (!c.at[NFTA_CHAIN_HOOK])
 		return MNL_CB_OK;
-	(void)mnl_attr_parse_nested(c.at[NFTA_CHAIN_HOOK], keep_attr, &hook);
+	hook = pt_attrs_in(c.at[NFTA_CHAIN_HOOK]);
 	if (get_be32(hook.at[NFTA_HOOK_HOOKNUM], UINT32_MAX) != NF_INET_FORWARD)
 		return MNL_CB_OK;
 	if (get_be32(c.at[NFTA_CHAIN_POLICY], NF_ACCEPT) != NF_ACCEPT ||

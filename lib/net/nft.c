@@ -254,7 +254,7 @@ static void read_comment(const struct nlattr *attr, char comment[PT_NFT_COMMENT]
 		(void)snprintf(comment, PT_NFT_COMMENT, "%.*s", (int)tlv[1], (const char *)tlv + 2);
 }
 
-static void on_table(struct reader *r, const struct pt_nft_attrs *a)
+static void on_table(struct reader *r, const struct pt_attrs *a)
 {
 	if (strcmp(pt_nft_text_at(a, NFTA_TABLE_NAME), r->table) != 0)
 		return;
@@ -265,9 +265,9 @@ static void on_table(struct reader *r, const struct pt_nft_attrs *a)
 	read_comment(a->at[NFTA_TABLE_USERDATA], r->comment);
 }
 
-static void on_chain(struct reader *r, const struct pt_nft_attrs *a)
+static void on_chain(struct reader *r, const struct pt_attrs *a)
 {
-	const struct pt_nft_attrs hook = pt_nft_nested(a->at[NFTA_CHAIN_HOOK]);
+	const struct pt_attrs hook = pt_attrs_in(a->at[NFTA_CHAIN_HOOK]);
 	bool base = a->at[NFTA_CHAIN_HOOK] != NULL;
 
 	if (strcmp(pt_nft_text_at(a, NFTA_CHAIN_TABLE), r->table) != 0)
@@ -281,7 +281,7 @@ static void on_chain(struct reader *r, const struct pt_nft_attrs *a)
 		pt_buf_puts(r->text, "policy drop\n");
 }
 
-static void on_rule(struct reader *r, const struct pt_nft_attrs *a)
+static void on_rule(struct reader *r, const struct pt_attrs *a)
 {
 	const struct nlattr *attr;
 
@@ -299,11 +299,10 @@ static int on_message(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	struct reader *r = data;
-	struct pt_nft_attrs a = { 0 };
 
 	if (nfg->nfgen_family != NFPROTO_INET)
 		return MNL_CB_OK;
-	(void)mnl_attr_parse(nlh, sizeof(*nfg), pt_nft_keep_attr, &a); // never fails
+	const struct pt_attrs a = pt_attrs_of(nlh, sizeof(*nfg));
 	switch (r->type) {
 	case NFT_MSG_GETTABLE:
 		on_table(r, &a);

@@ -17,25 +17,7 @@
 
 // ---- attributes ----
 
-int pt_nft_keep_attr(const struct nlattr *attr, void *data)
-{
-	struct pt_nft_attrs *a = data;
-
-	if (mnl_attr_get_type(attr) < PT_NFT_ATTRS)
-		a->at[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK;
-}
-
-struct pt_nft_attrs pt_nft_nested(const struct nlattr *attr)
-{
-	struct pt_nft_attrs a = { 0 };
-
-	if (attr)
-		(void)mnl_attr_parse_nested(attr, pt_nft_keep_attr, &a); // never fails
-	return a;
-}
-
-const char *pt_nft_text_at(const struct pt_nft_attrs *a, unsigned type)
+const char *pt_nft_text_at(const struct pt_attrs *a, unsigned type)
 {
 	const struct nlattr *attr = a->at[type];
 
@@ -44,7 +26,7 @@ const char *pt_nft_text_at(const struct pt_nft_attrs *a, unsigned type)
 }
 
 // Of 4 or 8 bytes; what is not there is 0.
-uint32_t pt_nft_number_at(const struct pt_nft_attrs *a, unsigned type)
+uint32_t pt_nft_number_at(const struct pt_attrs *a, unsigned type)
 {
 	const struct nlattr *attr = a->at[type];
 	size_t len = attr ? mnl_attr_get_payload_len(attr) : 0;
@@ -193,7 +175,7 @@ void pt_nft_expr_text(const struct pt_nft_expr *e, struct pt_buf *out)
 
 static bool get_value(struct pt_nft_expr *e, unsigned which, const struct nlattr *attr)
 {
-	const struct pt_nft_attrs data = pt_nft_nested(attr);
+	const struct pt_attrs data = pt_attrs_in(attr);
 	const struct nlattr *value = data.at[NFTA_DATA_VALUE];
 	size_t len = value ? mnl_attr_get_payload_len(value) : 0;
 
@@ -206,15 +188,15 @@ static bool get_value(struct pt_nft_expr *e, unsigned which, const struct nlattr
 
 static bool get_goto(struct pt_nft_expr *e, const struct nlattr *attr)
 {
-	const struct pt_nft_attrs data = pt_nft_nested(attr),
-				  verdict = pt_nft_nested(data.at[NFTA_DATA_VERDICT]);
+	const struct pt_attrs data = pt_attrs_in(attr),
+			      verdict = pt_attrs_in(data.at[NFTA_DATA_VERDICT]);
 
 	e->chain = pt_nft_text_at(&verdict, NFTA_VERDICT_CHAIN);
 	return (int32_t)pt_nft_number_at(&verdict, NFTA_VERDICT_CODE) == NFT_GOTO;
 }
 
 // False: it says more, or something else, than what is written here.
-static bool get_fields(struct pt_nft_expr *e, const struct pt_nft_attrs *a)
+static bool get_fields(struct pt_nft_expr *e, const struct pt_attrs *a)
 {
 	const struct kind *k = &kinds[e->kind];
 	unsigned n = 0, v = 0;
@@ -251,7 +233,7 @@ static bool get_fields(struct pt_nft_expr *e, const struct pt_nft_attrs *a)
 	return good;
 }
 
-static enum pt_nft_kind kind_of(const char *name, const struct pt_nft_attrs *a)
+static enum pt_nft_kind kind_of(const char *name, const struct pt_attrs *a)
 {
 	for (size_t i = 0; i < PT_ARRAY_LEN(kinds); i++) {
 		if (strcmp(kinds[i].name, name) != 0)
@@ -264,8 +246,7 @@ static enum pt_nft_kind kind_of(const char *name, const struct pt_nft_attrs *a)
 
 void pt_nft_expr_read(const struct nlattr *attr, struct pt_buf *out)
 {
-	const struct pt_nft_attrs one = pt_nft_nested(attr),
-				  data = pt_nft_nested(one.at[NFTA_EXPR_DATA]);
+	const struct pt_attrs one = pt_attrs_in(attr), data = pt_attrs_in(one.at[NFTA_EXPR_DATA]);
 	const char *name = pt_nft_text_at(&one, NFTA_EXPR_NAME);
 	struct pt_nft_expr e = { .kind = kind_of(name, &data) };
 

@@ -3,19 +3,13 @@
 #pragma once
 #include <libmnl/libmnl.h>
 
+#include "net/attrs.h"
 #include "net/nft.h"
-
-#define PT_NFT_ATTRS 16
 
 void pt_nft_expr_put(struct nlmsghdr *nlh, const struct pt_nft_expr *e);
 // One text for what is written and what is read; "?" for what is not written here.
 void pt_nft_expr_text(const struct pt_nft_expr *e, struct pt_buf *out);
 void pt_nft_expr_read(const struct nlattr *attr, struct pt_buf *out);
 
-struct pt_nft_attrs {
-	const struct nlattr *at[PT_NFT_ATTRS]; // by type; NULL: not there
-};
-int pt_nft_keep_attr(const struct nlattr *attr, void *attrs);            // for mnl_attr_parse
-struct pt_nft_attrs pt_nft_nested(const struct nlattr *attr);            // NULL: none
-const char *pt_nft_text_at(const struct pt_nft_attrs *a, unsigned type); // "" where it is not there
-uint32_t pt_nft_number_at(const struct pt_nft_attrs *a, unsigned type);  // of 4 or 8 bytes; or 0
+const char *pt_nft_text_at(const struct pt_attrs *a, unsigned type); // "" where it is not there
+uint32_t pt_nft_number_at(const struct pt_attrs *a, unsigned type);  // of 4 or 8 bytes; or 0

@@ -6,30 +6,16 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-// Types of attributes up to which we look: RTA_, FRA_, NHA_ and RTAX_ that matter are all below.
-#define ATTRS 32
+#include "net/attrs.h"
 
-struct attrs {
-	const struct nlattr *at[ATTRS];
-};
-
-static int keep_attr(const struct nlattr *attr, void *data)
-{
-	struct attrs *a = data;
-
-	if (mnl_attr_get_type(attr) < ATTRS)
-		a->at[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK;
-}
-
-static uint32_t get_u32(const struct attrs *a, int type)
+static uint32_t get_u32(const struct pt_attrs *a, int type)
 {
 	return a->at[type] && mnl_attr_get_payload_len(a->at[type]) >= sizeof(uint32_t)
 		? mnl_attr_get_u32(a->at[type])
 		: 0;
 }
 
-static void get_addr(const struct attrs *a, int type, struct pt_addr *out)
+static void get_addr(const struct pt_attrs *a, int type, struct pt_addr *out)
 {
 	size_t len = a->at[type] ? mnl_attr_get_payload_len(a->at[type]) : 0;
 
@@ -51,19 +37,18 @@ static void get_via(const struct nlattr *attr, struct pt_addr *out)
 	memcpy(out->bytes, via->rtvia_addr, len - sizeof(*via));
 }
 
-static bool parse(const struct nlmsghdr *nlh, size_t header, struct attrs *out)
+static bool parse(const struct nlmsghdr *nlh, size_t header, struct pt_attrs *out)
 {
-	*out = (struct attrs){};
 	if (mnl_nlmsg_get_payload_len(nlh) < header)
 		return false;
-	(void)mnl_attr_parse(nlh, (unsigned)header, keep_attr, out); // never fails
+	*out = pt_attrs_of(nlh, header);
 	return true;
 }
 
 bool pt_route_parse(const struct nlmsghdr *nlh, struct pt_route *out)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
-	struct attrs a, metrics = {};
+	struct pt_attrs a, metrics;
 
 	if ((nlh->nlmsg_type != RTM_NEWROUTE && nlh->nlmsg_type != RTM_DELROUTE) ||
 		!parse(nlh, sizeof(*rtm), &a))
@@ -86,8 +71,7 @@ bool pt_route_parse(const struct nlmsghdr *nlh, struct pt_route *out)
 	get_addr(&a, RTA_GATEWAY, &out->via);
 	if (a.at[RTA_VIA])
 		get_via(a.at[RTA_VIA], &out->via);
-	if (a.at[RTA_METRICS])
-		(void)mnl_attr_parse_nested(a.at[RTA_METRICS], keep_attr, &metrics);
+	metrics = pt_attrs_in(a.at[RTA_METRICS]);
 	out->mtu = get_u32(&metrics, RTAX_MTU);
 	out->mtu_locked = get_u32(&metrics, RTAX_LOCK) & 1u << RTAX_MTU;
 	return true;
@@ -96,7 +80,7 @@ bool pt_route_parse(const struct nlmsghdr *nlh, struct pt_route *out)
 bool pt_route_rule_parse(const struct nlmsghdr *nlh, struct pt_route_rule *out)
 {
 	const struct fib_rule_hdr *frh = mnl_nlmsg_get_payload(nlh);
-	struct attrs a;
+	struct pt_attrs a;
 
 	if ((nlh->nlmsg_type != RTM_NEWRULE && nlh->nlmsg_type != RTM_DELRULE) ||
 		!parse(nlh, sizeof(*frh), &a))
@@ -120,7 +104,7 @@ bool pt_route_rule_parse(const struct nlmsghdr *nlh, struct pt_route_rule *out)
 bool pt_nexthop_parse(const struct nlmsghdr *nlh, struct pt_nexthop *out)
 {
 	const struct nhmsg *nhm = mnl_nlmsg_get_payload(nlh);
-	struct attrs a;
+	struct pt_attrs a;
 
 	if ((nlh->nlmsg_type != RTM_NEWNEXTHOP && nlh->nlmsg_type != RTM_DELNEXTHOP) ||
 		!parse(nlh, sizeof(*nhm), &a))

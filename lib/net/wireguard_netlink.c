@@ -8,25 +8,11 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "net/attrs.h"
 #include "net/rtnl.h"
 
 // libmnl's loops over attributes count in int.
 #pragma GCC diagnostic ignored "-Wconversion"
-
-#define ATTRS 16
-
-struct attrs {
-	const struct nlattr *at[ATTRS];
-};
-
-static int keep_attr(const struct nlattr *attr, void *data)
-{
-	struct attrs *a = data;
-
-	if (mnl_attr_get_type(attr) < ATTRS)
-		a->at[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK;
-}
 
 static void put_head(struct nlmsghdr *nlh, uint8_t cmd, const char *device)
 {
@@ -55,7 +41,7 @@ void pt_wg_put_keepalive(struct nlmsghdr *nlh, const char *device, const uint8_t
 	mnl_attr_nest_end(nlh, peers);
 }
 
-static bool has(const struct attrs *a, unsigned type, size_t len)
+static bool has(const struct pt_attrs *a, unsigned type, size_t len)
 {
 	return a->at[type] && mnl_attr_get_payload_len(a->at[type]) >= len;
 }
@@ -72,10 +58,9 @@ static void take_endpoint(struct pt_wg_peer *p, const struct nlattr *attr)
 
 static int take_peer(struct pt_wg_device *d, const struct nlattr *attr)
 {
+	const struct pt_attrs a = pt_attrs_in(attr);
 	const struct nlattr *one;
-	struct attrs a = { 0 };
 
-	(void)mnl_attr_parse_nested(attr, keep_attr, &a); // never fails
 	if (!has(&a, WGPEER_A_PUBLIC_KEY, PT_WG_KEY))
 		return -EPROTO;
 	const void *key = mnl_attr_get_payload(a.at[WGPEER_A_PUBLIC_KEY]);
@@ -98,11 +83,10 @@ static int take_peer(struct pt_wg_device *d, const struct nlattr *attr)
 
 int pt_wg_take(const struct nlmsghdr *nlh, struct pt_wg_device *out)
 {
+	const struct pt_attrs a = pt_attrs_of(nlh, sizeof(struct genlmsghdr));
 	const struct nlattr *one;
-	struct attrs a = { 0 };
 	int rc = 0;
 
-	(void)mnl_attr_parse(nlh, sizeof(struct genlmsghdr), keep_attr, &a); // never fails
 	if (has(&a, WGDEVICE_A_FWMARK, sizeof(uint32_t)))
 		out->fwmark = mnl_attr_get_u32(a.at[WGDEVICE_A_FWMARK]);
 	if (!a.at[WGDEVICE_A_PEERS])
@@ -130,10 +114,9 @@ static void put_family(void *ctx, struct nlmsghdr *nlh)
 
 static int on_family(const struct nlmsghdr *nlh, void *data)
 {
+	const struct pt_attrs a = pt_attrs_of(nlh, sizeof(struct genlmsghdr));
 	struct asking *q = data;
-	struct attrs a = { 0 };
 
-	(void)mnl_attr_parse(nlh, sizeof(struct genlmsghdr), keep_attr, &a);
 	if (a.at[CTRL_ATTR_FAMILY_NAME] && has(&a, CTRL_ATTR_FAMILY_ID, sizeof(uint16_t)) &&
 		strcmp(mnl_attr_get_str(a.at[CTRL_ATTR_FAMILY_NAME]), WG_GENL_NAME) == 0)
 		q->family = mnl_attr_get_u16(a.at[CTRL_ATTR_FAMILY_ID]);
