@@ -138,8 +138,10 @@ static bool line_value(const char *line, const char *key, char out[PT_KNOB_VALUE
 {
 	const char *directive = directive_of(key);
 	char numa[PT_KNOB_VALUE];
-	size_t len = strlen(directive);
+	size_t len = directive ? strlen(directive) : 0;
 
+	if (!directive)
+		return false;
 	line += strspn(line, " \t");
 	if (strcmp(key, numa_key) == 0 && strncmp(line, "NUMAMask=", 9) == 0) {
 		(void)snprintf(
@@ -147,9 +149,13 @@ static bool line_value(const char *line, const char *key, char out[PT_KNOB_VALUE
 		(void)snprintf(out, PT_KNOB_VALUE, "%s", numa);
 		return true;
 	}
-	if (strncmp(line, directive, len) != 0 || line[len] != '=')
+	if (strncmp(line, directive, len) != 0)
 		return false;
-	line += len + 1;
+	line += len;
+	line += strspn(line, " \t"); // systemd reads blanks on either side
+	if (*line++ != '=')
+		return false;
+	line += strspn(line, " \t");
 	if (strncmp(key, ENV, sizeof(ENV) - 1) == 0 && *line)
 		return env_value(line, key + sizeof(ENV) - 1, out);
 	(void)snprintf(out, PT_KNOB_VALUE, "%s",

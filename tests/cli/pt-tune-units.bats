@@ -81,7 +81,7 @@ verdict() { # each of our files is marked by a key that there is not
 }
 
 @test "units: somebody's drop-in with the last word is told by line, nothing is confirmed" {
-	put etc/systemd/system/$U.d/zzz.conf $'[Service]\nLimitNOFILE=2048'
+	put etc/systemd/system/$U.d/zzz.conf $'[Service]\nLimitNOFILE = 2048'
 	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
 	run pt-tune confirm "${at[@]}"
 	[ "$status" -eq 1 ]
