@@ -456,6 +456,11 @@ static int load(struct pt_watch *w, struct pt_err *err)
 	if (first && w->key)
 		pt_signing_tell(&c, &n, self);
 	code = make_plan(w, &c, &n, self, err);
+	if (code && w->plan.key == old) { // the plan stayed, and so does its key
+		struct pt_stamp_key *unused = w->key;
+		w->key = old;
+		old = unused;
+	}
 	pt_stamp_key_free(old);
 	return code ? code : pt_bfd_paths_load(w->bfd, &c, &n, self, err);
 }
