@@ -242,9 +242,11 @@ int pt_archive_run(struct pt_sql *db, const struct pt_config *config,
 			code = copy_day(db, config, &d, err);
 		for (size_t i = 0; !code && i < TABLES; i++)
 			code = delete_table(db, tables[i], d.start + DAY, d.last_id[i], out, err);
+		if (code)
+			break;
 		out->days++;
 		out->rows += d.rows;
-		if (!code && o->progress)
+		if (o->progress)
 			o->progress(o->ctx, d.name, d.rows);
 	}
 	return code;
