@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // pt-bench dataplane: what does the whole decision about a packet cost, parsing, counting and TTL
 // included, in a network of full size, and how long does a reload of that network take? The real
-// program and the real tables, run by BPF_PROG_TEST_RUN: nothing leaves. The baseline is the same run
-// ending in an empty program; the decision is the difference.
+// program and the real tables, run by BPF_PROG_TEST_RUN: nothing leaves. The baseline is the same
+// run ending in an empty program; the decision is the difference.
 #pragma once
 #include "bench/runner.h"
 

@@ -49,7 +49,8 @@ SRC=fd00:1::2 DST=fd00:2::2
 check "a transfer of the other class, IPv6, without loss" transfer 5202 1000
 unset SRC DST
 between "the same round trip, us" "$(of a-fibre default rtt_p50_us)" 19500 21000
-# The sender's own figure, which a stalled machine makes; one that it took back is counted by us alone.
+# Where the machine stalls, a packet may be overtaken before the edge: that looks like a retransmission,
+# and makes the sender send one.
 between "nothing again but what the sender says" "$(of a-fibre default retransmitted)" 0 $((2 * $(sent_again) + 1))
 is "the first class has none of it" "$(of a-fibre bulk retransmitted)" "$again"
 # What comes back to a is what leaves b: acknowledgements without data.
