@@ -208,13 +208,15 @@ static int first_row(struct pt_sql *db, const char *sql, struct pt_stmt **out, s
 {
 	pt_autostmt s = NULL;
 	int code = pt_stmt_get(db, sql, &s, NULL, err);
-	if (!code && s)
-		code = pt_stmt_step(s, err);
-	if (code == 0)
+	if (code)
+		return code;
+	code = s ? pt_stmt_step(s, err) : 0;
+	if (code < 0)
+		return code;
+	if (!code)
 		return pt_err_set(err, -ENOENT, "%s: no row: %s", db->path, sql);
-	if (code > 0)
-		*out = pt_take(&s);
-	return code < 0 ? code : 0;
+	*out = pt_take(&s);
+	return 0;
 }
 
 int pt_sql_i64(struct pt_sql *db, const char *sql, int64_t *out, struct pt_err *err)

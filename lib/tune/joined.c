@@ -76,7 +76,8 @@ int pt_joined_make(const struct pt_joined *j, const struct pt_tuning *plan, cons
 
 	for (unsigned i = 0; !first && i < plan->n; i++) {
 		const struct pt_item *it = &plan->item[i];
-		bool word = pt_joined_of(it->knob->key) == j && strcmp(it->knob->key, j->key) != 0;
+		const struct pt_joined *of = pt_joined_of(it->knob->key);
+		bool word = of && of == j && strcmp(it->knob->key, of->key) != 0;
 		if (word && same_device(it, device) && is_change(it))
 			first = it;
 	}

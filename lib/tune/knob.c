@@ -216,11 +216,13 @@ static int canonical_dscp(const char *text, char out[PT_KNOB_VALUE], struct pt_e
 {
 	uint8_t dscp;
 
-	if (strcmp(text, "keep") != 0 && pt_parse_dscp(text, &dscp) < 0)
-		return pt_err_set(err, -EINVAL, "'%.40s' is neither a DSCP nor keep", text);
-	if (strcmp(text, "keep") == 0)
+	if (strcmp(text, "keep") == 0) {
 		(void)snprintf(out, PT_KNOB_VALUE, "%s", text);
-	else if (pt_dscp_name(dscp))
+		return 0;
+	}
+	if (pt_parse_dscp(text, &dscp) < 0)
+		return pt_err_set(err, -EINVAL, "'%.40s' is neither a DSCP nor keep", text);
+	if (pt_dscp_name(dscp))
 		(void)snprintf(out, PT_KNOB_VALUE, "%s", pt_dscp_name(dscp));
 	else
 		(void)snprintf(out, PT_KNOB_VALUE, "%u", dscp);
