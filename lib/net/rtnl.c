@@ -55,6 +55,8 @@ void pt_rtnl_free(struct pt_rtnl *n)
 {
 	if (n && n->sock)
 		(void)mnl_socket_close(n->sock);
+	if (n)
+		explicit_bzero(n->in, sizeof(n->in)); // WireGuard's answers hold its private key
 	free(n);
 }
 
@@ -169,6 +171,16 @@ struct dump {
 	int ret; // its error
 };
 
+// The last message of a dump says whether it broke off in the middle: 0, or -errno.
+static int end_of(const struct nlmsghdr *nlh)
+{
+	int code = 0;
+
+	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(code))
+		memcpy(&code, mnl_nlmsg_get_payload(nlh), sizeof(code));
+	return code < 0 ? code : 0;
+}
+
 // 1 while there is more, 0 at the end, -errno. All of it is read, even if nobody wants it any more:
 // the kernel takes no other question before. An interrupted dump (changed meanwhile) is no error:
 // whoever watches looks again. mnl_cb_run would stop there and never see the end.
@@ -183,7 +195,7 @@ static int hand_over(const struct pt_rtnl *n, size_t len, struct dump *d)
 		if (nlh->nlmsg_seq != d->seq)
 			continue;
 		if (nlh->nlmsg_type == NLMSG_DONE)
-			return 0;
+			return end_of(nlh);
 		if (nlh->nlmsg_type == NLMSG_ERROR)
 			return e->error;
 		if (!d->fn)

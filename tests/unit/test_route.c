@@ -329,12 +329,34 @@ static void test_reader_fails(void)
 	put_many(false);
 }
 
+static void ask_no_table(void *ctx, struct nlmsghdr *nlh)
+{
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+
+	(void)ctx;
+	rtm->rtm_family = AF_INET;
+	mnl_attr_put_u32(nlh, RTA_TABLE, 4711);
+}
+
+// What the last message of a dump says is the dump's result.
+static void test_dump_breaks_off(void)
+{
+	struct reader all = { .enough = UINT32_MAX };
+
+	NEED_NAMESPACE();
+	T_EQ(pt_rtnl_dump(rtnl, RTM_GETROUTE, ask_no_table, count, &all), -ENOENT);
+	T_EQ(all.n, 0);
+	T_EQ(pt_rtnl_dump(rtnl, RTM_GETROUTE, ask_all, count, &all), 0); // and asks on
+	T_OK(all.n > 0);
+}
+
 static const struct t_case cases[] = {
 	{ "puts, reads and deletes routes, with and without a next hop", test_routes },
 	{ "the first error is told in the kernel's words, the rest is done", test_error },
 	{ "puts, reads and deletes rules", test_rules },
 	{ "a thousand routes follow one nexthop object", test_nexthop },
 	{ "hears of routes, rules and nexthops", test_monitor },
+	{ "a dump that breaks off is an error", test_dump_breaks_off },
 	{ "a reader that fails is told, and all of its answer is read", test_reader_fails },
 };
 
