@@ -101,6 +101,33 @@ static int parse_hex(const char *text, uint8_t out[PT_WG_KEY])
 
 // ---- the socket ----
 
+// Answers hold the private key and those shared with peers: nothing of them is left in memory that
+// is given back.
+static void wipe(struct pt_buf *b)
+{
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
+	pt_buf_done(b);
+}
+#define secret_buf __attribute__((cleanup(wipe))) struct pt_buf
+
+// As pt_buf_add, which would leave behind what it grows out of.
+static int add_secret(struct pt_buf *b, const void *bytes, size_t n)
+{
+	if (b->len + n + 1 > b->cap) {
+		struct pt_buf more = { .cap = 2 * (b->len + n) + 1, .len = b->len };
+		more.data = malloc(more.cap);
+		if (!more.data)
+			return -ENOMEM;
+		if (b->len)
+			memcpy(more.data, b->data, b->len);
+		wipe(b);
+		*b = more;
+	}
+	pt_buf_add(b, bytes, n); // fits
+	return 0;
+}
+
 // -ENOENT: no program serves the device.
 static int open_socket(const char *device)
 {
@@ -133,10 +160,10 @@ static int ask(int fd, const char *question, struct pt_buf *answer)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : -EPROTO;
-		pt_buf_add(answer, block, (size_t)n);
-		explicit_bzero(block, (size_t)n); // the private key is in it
-		if (answer->len > MAX_ANSWER)
-			return -EFBIG;
+		int rc = add_secret(answer, block, (size_t)n);
+		explicit_bzero(block, (size_t)n);
+		if (rc < 0 || answer->len > MAX_ANSWER)
+			return rc < 0 ? rc : -EFBIG;
 	}
 	return 0;
 }
@@ -204,8 +231,6 @@ static int take_answer(struct pt_buf *answer, struct pt_wg_device *out)
 		*eq = '\0';
 		rc = take_line(out, line, eq + 1, &code);
 	}
-	if (answer->data)
-		explicit_bzero(answer->data, answer->len); // the private key was in it
 	return rc < 0 ? rc : code;
 }
 
@@ -213,7 +238,7 @@ static int take_answer(struct pt_buf *answer, struct pt_wg_device *out)
 
 int pt_wg_read(const char *device, struct pt_wg_device *out, struct pt_err *err)
 {
-	pt_autobuf answer = { 0 };
+	secret_buf answer = { 0 };
 	pt_autowg d = { 0 };
 	pt_autofd fd = open_socket(device);
 	int rc;
@@ -248,7 +273,8 @@ static bool has_peer(const struct pt_wg_device *d, const uint8_t key[PT_WG_KEY])
 static int set_by_socket(int fd, const char *device, const uint8_t key[PT_WG_KEY],
 	uint16_t keepalive_s, struct pt_err *err)
 {
-	pt_autobuf question = { 0 }, answer = { 0 };
+	pt_autobuf question = { 0 };
+	secret_buf answer = { 0 };
 	pt_autowg none = { 0 };
 
 	pt_buf_puts(&question, "set=1\npublic_key=");
