@@ -58,8 +58,9 @@ static double number(const json_t *j, const char *key)
 
 static void read_ping(struct pt_ctx *ctx, const char *to, struct pt_facts *f)
 {
-	pt_autojson json_t *j = probe(
-		ctx, (const char *const[]){ "ping", "--json", "-c", "20", "-i", "50ms", to, NULL });
+	pt_autojson json_t *j = probe(ctx,
+		(const char *const[]){
+			"ping", "--json", "-c", "20", "-i", "50ms", "--", to, NULL });
 	const json_t *rtt = json_object_get(j, "rtt_us");
 
 	f->value[PT_FACT_far_loss] = number(j, "loss_ppm") * 1e-4;
@@ -71,7 +72,8 @@ static void read_ping(struct pt_ctx *ctx, const char *to, struct pt_facts *f)
 static void read_trace(struct pt_ctx *ctx, const char *to, struct pt_facts *f)
 {
 	pt_autojson json_t *j = probe(ctx,
-		(const char *const[]){ "trace", "--json", "-c", "10", "-i", "50ms", to, NULL });
+		(const char *const[]){
+			"trace", "--json", "-c", "10", "-i", "50ms", "--", to, NULL });
 	const json_t *hops = json_object_get(j, "hops");
 	double before = 0, most = 0;
 
@@ -86,7 +88,8 @@ static void read_trace(struct pt_ctx *ctx, const char *to, struct pt_facts *f)
 
 static void read_mtu(struct pt_ctx *ctx, const char *to, struct pt_facts *f)
 {
-	pt_autojson json_t *j = probe(ctx, (const char *const[]){ "mtu", "--json", to, NULL });
+	pt_autojson json_t *j = probe(
+		ctx, (const char *const[]){ "mtu", "--json", "--", to, NULL });
 
 	f->value[PT_FACT_far_mtu] = number(j, "mtu");
 	f->value[PT_FACT_far_mtu_own] = number(j, "device_mtu");
@@ -113,7 +116,7 @@ void tune_url_facts(struct pt_ctx *ctx, const struct tune_opts *o, struct pt_fac
 		{ "first_byte", PT_FACT_url_wait_ms },
 	};
 	pt_autojson json_t *j = probe(
-		ctx, (const char *const[]){ "http", "--json", "-c", "1", o->url, NULL });
+		ctx, (const char *const[]){ "http", "--json", "-c", "1", "--", o->url, NULL });
 	const json_t *at = json_object_get(j, "steps_us");
 	double before = 0;
 

@@ -74,6 +74,8 @@ diagnose net --to 10.9.0.2
 is "a good way: every answer, no queue, no loss, all fits" \
 	"$(for id in NET-PING NET-HOP NET-MTU NET-HOLE; do good $id; done | xargs)" "yes yes yes yes"
 between "... and its round trip, in us" "$(fact far_min_ms | awk '{ print int($1 * 1000) }')" 4000 9000
+on ea "$BIN/pt-tune" diagnose net --to --version >"$SCRATCH/out" 2>&1
+is "a host that looks like an option is a host, to all three" "$(grep -c 'pt-probe: --version: ' "$SCRATCH/out")" 3
 relay_set wan0:ab loss_ppm=400000
 must ip -n "$(ns isp)" link set b0 mtu 1380
 diagnose net --to 10.9.0.2
