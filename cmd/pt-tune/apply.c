@@ -108,6 +108,11 @@ void tune_tell_left(const struct pt_tx *t)
 		const struct pt_tx_item *it = &t->item[i];
 		if (!it->trouble)
 			continue;
+		if (it->gone) {
+			pt_log(PT_LOG_WARN, "%s %s: %s; nothing to put back", it->device, it->key,
+				it->trouble);
+			continue;
+		}
 		pt_log(PT_LOG_WARN, "%s%s%s: %s; to put it back:", it->device ? it->device : "",
 			it->device ? " " : "", it->key, it->trouble);
 		print_cure(it);

@@ -28,6 +28,8 @@ const char *const pt_tx_result_names[] = {
 	[PT_TX_REBOOTED] = "rebooted",
 };
 
+const char pt_tx_gone[] = "gone, and its value with it";
+
 int64_t pt_tx_boottime_ms(void)
 {
 	struct timespec t = { 0 };
@@ -264,12 +266,26 @@ int pt_tx_applied(struct pt_tx *t, int64_t deadline_ms, const char *effect, stru
 		NOW, err);
 }
 
+// Each unit of a transaction has two.
+static struct pt_tx_file *add_file(struct pt_tx *t)
+{
+	if (t->n_file == t->file_room) {
+		unsigned room = t->file_room ? 2 * t->file_room : 16;
+		struct pt_tx_file *more = pt_arena_alloc(t->a, room * sizeof(*more));
+		if (t->n_file)
+			memcpy(more, t->file, t->n_file * sizeof(*more));
+		t->file = more;
+		t->file_room = room;
+	}
+	return &t->file[t->n_file++];
+}
+
 int pt_tx_file(
 	struct pt_tx *t, const char *path, const char *before, const char *now, struct pt_err *err)
 {
-	if (t->n_file == PT_ARRAY_LEN(t->file))
+	if (t->n_file == 2 * PT_TX_MAX)
 		return pt_err_set(err, -E2BIG, "too many files");
-	t->file[t->n_file++] = (struct pt_tx_file){ .path = pt_arena_strdup(t->a, path),
+	*add_file(t) = (struct pt_tx_file){ .path = pt_arena_strdup(t->a, path),
 		.before = before ? pt_arena_strdup(t->a, before) : NULL,
 		.now = now ? pt_arena_strdup(t->a, now) : NULL };
 	return append(t,
@@ -282,6 +298,7 @@ int pt_tx_undone(struct pt_tx *t, unsigned i, const char *trouble, struct pt_err
 {
 	t->item[i].undone = !trouble;
 	t->item[i].trouble = trouble ? pt_arena_strdup(t->a, trouble) : NULL;
+	t->item[i].gone = trouble && strcmp(trouble, pt_tx_gone) == 0;
 	return append(t,
 		json_pack("{s:s,s:i,s:s?}", "rec", "undone", "i", (int)i, "trouble", trouble),
 		LATER, err);
@@ -361,6 +378,7 @@ static void on_undone(struct pt_tx *t, const json_t *r)
 		return;
 	it->trouble = text_of(t, r, "trouble");
 	it->undone = !it->trouble;
+	it->gone = it->trouble && strcmp(it->trouble, pt_tx_gone) == 0;
 }
 
 static void on_ready(struct pt_tx *t, const json_t *r)
@@ -391,8 +409,8 @@ static void on_applied(struct pt_tx *t, const json_t *r)
 
 static void on_file(struct pt_tx *t, const json_t *r)
 {
-	if (t->n_file < PT_ARRAY_LEN(t->file))
-		t->file[t->n_file++] = (struct pt_tx_file){ .path = text_of(t, r, "path"),
+	if (t->n_file < 2 * PT_TX_MAX)
+		*add_file(t) = (struct pt_tx_file){ .path = text_of(t, r, "path"),
 			.before = text_of(t, r, "before"),
 			.now = text_of(t, r, "now") };
 }

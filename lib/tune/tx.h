@@ -23,6 +23,7 @@ enum pt_tx_result {
 	PT_TX_REBOOTED,   // the machine was restarted: what was not confirmed is gone
 };
 extern const char *const pt_tx_result_names[];
+extern const char pt_tx_gone[]; // the trouble of an item whose device or peer is gone
 
 struct pt_tx_item {
 	const char *key, *device; // device NULL: none
@@ -32,6 +33,7 @@ struct pt_tx_item {
 	const char *guide, *rule; // for show; may be NULL
 	bool intent, undone;
 	const char *trouble; // why it was not restored; NULL: it was, or was not tried
+	bool gone;           // that is why: its device or peer is not there, nor is its value
 };
 
 struct pt_tx {
@@ -55,8 +57,8 @@ struct pt_tx {
 	struct pt_tx_file {
 		const char *path, *before, *now;
 		bool left; // undone but for what somebody else has changed in it
-	} file[64];
-	unsigned n_file;
+	} * file;
+	unsigned n_file, file_room;
 	const char *effect; // counters that moved (tune/effect.h); NULL: none, or not measured
 };
 
@@ -114,6 +116,7 @@ bool pt_tx_watched(const struct pt_tx *t);
 
 // Puts everything back that the transaction changed, last first, wherever the value is still the
 // one that it wrote; force: wherever. Idempotent, and goes on after a crash in its own middle.
+// What went with its device, or with its peer, is recorded as gone and is no failure.
 // Writes the result into the journal and to *out. A journal that cannot be written (a full disk)
 // keeps no value from being put back: that is done first, and then the error returned.
 int pt_tx_undo(struct pt_tx *t, const struct pt_access *a, bool force, enum pt_tx_result *out,

@@ -11,6 +11,7 @@
 #include "tune/joined.h"
 #include "tune/tx.h"
 #include "tune/unit.h"
+#include "tune/wg.h"
 
 static const char foreign[] = "changed by somebody else since";
 
@@ -59,6 +60,13 @@ struct undoing {
 	unsigned n_foreign, n_failed;
 };
 
+// Not merely unreadable: the device is not there, or the tunnel is and has no such peer.
+static bool is_gone(const struct undoing *u, const struct pt_tx_item *it, int read)
+{
+	return it->device && !pt_unit_is(it->key) && (read == -ENODEV || read == -ENOENT) &&
+		u->a->nics->host && pt_wg_peer_gone(u->a->host, it->device);
+}
+
 static void undo_item(struct undoing *u, unsigned i)
 {
 	struct pt_tx_item *it = &u->t->item[i];
@@ -73,7 +81,8 @@ static void undo_item(struct undoing *u, unsigned i)
 		return;
 	}
 	int rc = put_back(it, u->a, &why);
-	(void)pt_tx_undone(u->t, i, rc < 0 ? why.msg : NULL, NULL);
+	const char *trouble = rc == 0 ? NULL : is_gone(u, it, rc) ? pt_tx_gone : why.msg;
+	(void)pt_tx_undone(u->t, i, trouble, NULL);
 }
 
 // Derived values that somebody else set: told before the main values are put back, because that
@@ -179,9 +188,10 @@ static void undo_values(struct undoing *u)
 			undo_item(u, i);
 	}
 	for (unsigned i = 0; i < u->t->n; i++) {
-		const char *trouble = u->t->item[i].trouble;
-		u->n_foreign += trouble && strcmp(trouble, foreign) == 0;
-		u->n_failed += trouble && strcmp(trouble, foreign) != 0;
+		const struct pt_tx_item *it = &u->t->item[i];
+		bool by_others = it->trouble && strcmp(it->trouble, foreign) == 0;
+		u->n_foreign += by_others;
+		u->n_failed += it->trouble && !by_others && !it->gone;
 	}
 }
 
@@ -196,7 +206,7 @@ static void undo_booted(struct undoing *u)
 			pt_access_read(u->a, it->key, NULL, now, NULL) == 0 &&
 			strcmp(now, it->after ? it->after : it->want) == 0)
 			undo_item(u, i);
-		u->n_failed += it->trouble && strcmp(it->trouble, foreign) != 0;
+		u->n_failed += it->trouble && !it->gone && strcmp(it->trouble, foreign) != 0;
 	}
 }
 

@@ -205,6 +205,31 @@ int pt_wg_get(const struct pt_nics *nics, const char *key, const char *name,
 	return rc;
 }
 
+static bool device_gone(const struct pt_host *h, const char *device)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "sys/class/net/%.15s", device);
+	if (h->root)
+		return pt_host_has(h, "sys/class/net") && !pt_host_has(h, path);
+	return if_nametoindex(device) == 0 && errno == ENODEV;
+}
+
+bool pt_wg_peer_gone(const struct pt_host *h, const char *name)
+{
+	char device[IFNAMSIZ], base64[PT_WG_BASE64];
+	uint8_t key[PT_WG_KEY];
+	unsigned keepalive;
+
+	if (!strchr(name, '/'))
+		return device_gone(h, name);
+	if (split(name, device, base64, key, NULL) < 0)
+		return false;
+	return device_gone(h, device) ||
+		(h->root ? get_fixture(h, device, base64, &keepalive)
+			 : get_peer(device, key, &keepalive, NULL)) == -ENOENT;
+}
+
 int pt_wg_set(const struct pt_nics *nics, const char *key, const char *name, const char *value,
 	struct pt_err *err)
 {

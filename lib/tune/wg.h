@@ -24,5 +24,8 @@ void pt_wg_view_done(struct pt_wg_view *v);
 // name: the device's or the peer's. -ENODEV, -ENOENT: not there.
 int pt_wg_get(const struct pt_nics *nics, const char *key, const char *name,
 	char out[PT_KNOB_VALUE], struct pt_err *err);
+// "DEVICE" or "DEVICE/KEY": the device is not there, or it is and has no such peer. False where
+// that cannot be told.
+bool pt_wg_peer_gone(const struct pt_host *h, const char *name);
 int pt_wg_set(const struct pt_nics *nics, const char *key, const char *name, const char *value,
 	struct pt_err *err);

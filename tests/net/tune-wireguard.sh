@@ -97,7 +97,21 @@ is "reapply sets those that are there" "$? $(keepalives)" "0 A 25 C 25"
 tune rollback --state "$STATE" >/dev/null 2>&1 # of what reapply set
 is "... and its rollback takes that back" "$? $(keepalives)" "0 A 11 C 25"
 tune rollback --state "$STATE" >/dev/null 2>"$SCRATCH/err"
-is "rollback: a peer that went cannot be put back (5), a foreign value is left" "$? $(keepalives)" "5 A 11 C 25"
-like "... each with the command to paste" "$(cat "$SCRATCH/err")" "wg set $WG peer .* persistent-keepalive"
+is "rollback: a foreign value is left (8)" "$? $(keepalives)" "8 A 11 C 25"
+is "... with the command to paste" "$(grep -cxF "	wg set $WG peer $A persistent-keepalive 0" "$SCRATCH/err")" 1
+like "... a value that went with its peer is told, without one" "$(grep -F "$B" "$SCRATCH/err")" "gone, and its value with it; nothing to put back\$"
 is "... the others are back" "$(mtu)" 1420
+
+# ---- nothing left but what is gone ----
+must inside wg set "$WG" peer "$A" persistent-keepalive off
+tune apply "${OPTS[@]}" --state "$STATE" --settle 0 --confirm-timeout 60s >/dev/null 2>&1
+must inside wg set "$WG" peer "$A" remove
+tune rollback --state "$STATE" >/dev/null 2>"$SCRATCH/err"
+is "rollback where a peer has gone: the rest is back, that is the end of it" "$? $(keepalives) $(mtu)" "0 C 25 1420"
+last() { tune history --state "$STATE" --json | jq -r '.transactions[-1] | "\(.id) \(.result)"'; }
+is "... and so the journal has it" "$(last | cut -d ' ' -f 2)" restored
+tune rollback --state "$STATE" "$(last | cut -d ' ' -f 1)" 2>/dev/null
+is "... asked again, too" $? 0
+is "... with what is gone by name" "$(tune history --state "$STATE" --json "$(last | cut -d ' ' -f 1)" |
+	jq -r --arg d "$WG/$A" '.items[] | select(.device == $d) | .trouble')" "gone, and its value with it"
 done_testing
