@@ -165,10 +165,22 @@ static bool line_value(const char *line, const char *key, char out[PT_KNOB_VALUE
 	return true;
 }
 
+bool pt_unit_line(const char *line, const char *key, bool *service, char out[PT_KNOB_VALUE])
+{
+	static const char section[] = "[Service]";
+
+	line += strspn(line, " \t");
+	if (*line == '[')
+		*service = strncmp(line, section, sizeof(section) - 1) == 0;
+	return *service && line_value(line, key, out);
+}
+
 static void text_value(char *text, const char *key, char out[PT_KNOB_VALUE])
 {
+	bool service = false;
+
 	for (char *at = text, *line; at && (line = strsep(&at, "\n"));)
-		(void)line_value(line, key, out);
+		(void)pt_unit_line(line, key, &service, out);
 }
 
 static int read_ours(const struct pt_host *h, const char *unit, struct pt_buf *out)
@@ -207,7 +219,8 @@ static bool has_settings(const char *text)
 }
 
 // The old text with the key's lines in their place, or at the end; everybody else's stay.
-static void rewrite(char *old, const char *key, const char *value, struct pt_buf *out)
+// service: *out ends within [Service] already.
+static void rewrite(char *old, const char *key, const char *value, bool service, struct pt_buf *out)
 {
 	char ignored[PT_KNOB_VALUE] = "";
 	bool placed = false;
@@ -215,7 +228,7 @@ static void rewrite(char *old, const char *key, const char *value, struct pt_buf
 	for (char *at = old, *line; at && (line = strsep(&at, "\n"));) {
 		if (!at && !*line)
 			break; // behind the last newline
-		if (!line_value(line, key, ignored)) {
+		if (!pt_unit_line(line, key, &service, ignored)) {
 			pt_buf_printf(out, "%s\n", line);
 			continue;
 		}
@@ -223,6 +236,8 @@ static void rewrite(char *old, const char *key, const char *value, struct pt_buf
 			put_lines(out, key, value);
 		placed = true;
 	}
+	if (!placed && !service)
+		pt_buf_puts(out, "[Service]\n");
 	if (!placed)
 		put_lines(out, key, value);
 }
@@ -243,7 +258,7 @@ int pt_unit_write(const struct pt_host *h, const char *unit, const char *key, co
 		return pt_err_errno(err, rc, "%s", unit);
 	if (rc == -ENOENT)
 		pt_buf_puts(&text, head);
-	rewrite(old.data, key, value, &text);
+	rewrite(old.data, key, value, rc == -ENOENT, &text);
 	bool keeps = pt_host_read(h, kept, &stands) == 0;
 	bool same = keeps ? strcmp(pt_buf_str(&stands), pt_buf_str(&text)) == 0
 			  : !has_settings(pt_buf_str(&text));
@@ -275,80 +290,5 @@ int pt_unit_reload(const struct pt_host *h, struct pt_err *err)
 		return pt_err_errno(err, -rc, "systemctl");
 	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
 		return pt_err_set(err, -EIO, "systemctl daemon-reload failed");
-	return 0;
-}
-
-// ---- whose word is the last ----
-
-static const char *const dirs[] = { "etc/systemd/system.control", WAITING, KEPT,
-	"run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system",
-	"lib/systemd/system" };
-
-static int find_fragment(const struct pt_host *h, const char *unit, char path[256])
-{
-	char name[PT_UNIT_NAME], *at;
-
-	(void)snprintf(name, sizeof(name), "%s", unit);
-	for (int template = 0; template <2; template ++) {
-		for (size_t i = 0; i < PT_ARRAY_LEN(dirs); i++) {
-			(void)snprintf(path, 256, "%s/%s", dirs[i], name);
-			if (pt_host_has(h, path))
-				return 0;
-		}
-		at = strchr(name, '@');
-		if (!at)
-			break;
-		(void)snprintf(at, sizeof(name) - (size_t)(at - name), "@.service");
-	}
-	return -ENODEV;
-}
-
-bool pt_unit_is_oneshot(const struct pt_host *h, const char *unit)
-{
-	pt_autobuf text = { 0 };
-	char path[256];
-
-	return find_fragment(h, unit, path) == 0 && pt_host_read(h, path, &text) == 0 &&
-		strstr(pt_buf_str(&text), "\nType=oneshot\n");
-}
-
-static void scan(const struct pt_host *h, const char *path, const char *key, struct pt_arena *a,
-	struct pt_sysctl_origin *out)
-{
-	char value[PT_KNOB_VALUE] = "none";
-	pt_autobuf text = { 0 };
-	unsigned number = 0;
-
-	if (pt_host_read(h, path, &text) < 0)
-		return;
-	for (char *at = text.data, *line; at && (line = strsep(&at, "\n"));) {
-		number++;
-		if (line_value(line, key, value))
-			*out = (struct pt_sysctl_origin){ pt_arena_strdup(a, path),
-				pt_arena_strdup(a, value), number };
-	}
-}
-
-int pt_unit_origin(const struct pt_host *h, const char *unit, const char *key, struct pt_arena *a,
-	struct pt_sysctl_origin *out)
-{
-	char path[256], drop[PT_ARRAY_LEN(dirs)][256];
-	const char *list[PT_ARRAY_LEN(dirs)];
-	struct pt_sysctl_origin o = { 0 };
-	struct pt_conf *conf;
-
-	if (find_fragment(h, unit, path) < 0)
-		return -ENODEV;
-	scan(h, path, key, a, &o);
-	for (size_t i = 0; i < PT_ARRAY_LEN(dirs); i++) {
-		(void)snprintf(drop[i], sizeof(drop[i]), "%s/%.127s.d", dirs[i], unit);
-		list[i] = drop[i];
-	}
-	unsigned n = pt_conf_list(h, list, PT_ARRAY_LEN(dirs), a, &conf);
-	for (unsigned i = 0; i < n; i++)
-		scan(h, conf[i].path, key, a, &o);
-	if (!o.file)
-		return -ENOENT;
-	*out = o;
 	return 0;
 }

@@ -21,6 +21,10 @@ int pt_unit_read(const struct pt_host *h, const char *unit, const char *key,
 int pt_unit_write(const struct pt_host *h, const char *unit, const char *key, const char *value,
 	struct pt_err *err);
 
+// Whether the line, outside of comments, says something of the key, and what: only in [Service],
+// which *service follows from line to line.
+bool pt_unit_line(const char *line, const char *key, bool *service, char out[PT_KNOB_VALUE]);
+
 // The file that has the last word, whosever it is: the unit's own, or a drop-in. -ENOENT: none;
 // -ENODEV: there is no such unit.
 int pt_unit_origin(const struct pt_host *h, const char *unit, const char *key, struct pt_arena *a,

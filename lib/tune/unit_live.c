@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What stands for values of this host, and whether a running unit has them.
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,14 +136,79 @@ static int has_library(const struct pt_host *h, unsigned pid, const char *value)
 						: strstr(pt_buf_str(&text), value) != NULL;
 }
 
+// ---- groups ----
+
+#define MAX_SLICES 8 // one in another
+#define GROUP_LEN  512
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t len = strlen(name), n = strlen(end);
+
+	return len > n && strcmp(name + len - n, end) == 0;
+}
+
+// The unit's group in `in`, or in a slice of it. False: it does not run.
+static bool find_group(const struct pt_host *h, const char *unit, const char *in, unsigned depth,
+	char out[GROUP_LEN])
+{
+	int fd = pt_host_dir(h, in);
+	__attribute__((cleanup(close_dir))) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+	char below[GROUP_LEN];
+
+	(void)snprintf(out, GROUP_LEN, "%s/%s", in, unit);
+	if (dir && pt_host_has(h, out))
+		return true;
+	while (dir && depth && (e = readdir(dir))) {
+		if (!ends_with(e->d_name, ".slice") ||
+			snprintf(below, sizeof(below), "%s/%s", in, e->d_name) >=
+				(int)sizeof(below))
+			continue;
+		if (find_group(h, unit, below, depth - 1, out))
+			return true;
+	}
+	return false;
+}
+
+// Where there are several hierarchies, systemd's own.
+static bool group_of(const struct pt_host *h, const char *unit, char out[GROUP_LEN])
+{
+	static const char *const roots[] = { "sys/fs/cgroup", "sys/fs/cgroup/unified",
+		"sys/fs/cgroup/systemd" };
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(roots); i++) {
+		if (find_group(h, unit, roots[i], MAX_SLICES, out))
+			return true;
+	}
+	return false;
+}
+
+// ".../NAME.slice/UNIT"
+static bool is_in_slice(const char *group, const char *slice)
+{
+	const char *end = strrchr(group, '/'), *start = end;
+
+	while (start > group && start[-1] != '/')
+		start--;
+	return (size_t)(end - start) == strlen(slice) && strncmp(start, slice, strlen(slice)) == 0;
+}
+
 int pt_unit_live(const struct pt_host *h, const char *unit, const char *key, const char *value,
 	unsigned *pid)
 {
-	char group[256], path[320], line[PT_KNOB_VALUE];
+	char group[GROUP_LEN], path[GROUP_LEN + 16], line[PT_KNOB_VALUE];
 	pt_autobuf text = { 0 };
 	double first;
 
-	(void)snprintf(group, sizeof(group), "sys/fs/cgroup/system.slice/%.127s", unit);
+	if (!group_of(h, unit, group))
+		return -ENODATA;
 	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", group);
 	if (pt_host_number(h, path, &first) < 0 || !(first >= 1 && first < 1u << 31))
 		return -ENODATA;
@@ -159,6 +225,8 @@ int pt_unit_live(const struct pt_host *h, const char *unit, const char *key, con
 		return has_library(h, *pid, value);
 	if (strncmp(key, ENV, sizeof(ENV) - 1) == 0)
 		return has_env(h, *pid, key + sizeof(ENV) - 1, value);
+	if (strcmp(key, "unit.slice") == 0)
+		return is_in_slice(group, value);
 	if (strcmp(key, "unit.affinity") == 0) {
 		(void)snprintf(path, sizeof(path), "proc/%u/status", *pid);
 		return pt_host_read(h, path, &text) < 0

@@ -174,8 +174,8 @@ verdict() { # each of our files is marked by a key that there is not
 @test "units: verify sees a process that was started without it" {
 	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
 	pt-tune verify "${at[@]}" # nothing runs
-	put sys/fs/cgroup/system.slice/$U/cgroup.procs 4711
-	put sys/fs/cgroup/system.slice/$U/pids.max 512
+	put sys/fs/cgroup/patronus.slice/$U/cgroup.procs 4711
+	put sys/fs/cgroup/patronus.slice/$U/pids.max 512
 	limits() { put proc/4711/limits "$(printf '%-25s %-20s %-20s files' 'Max open files' "$1" "$1")"; }
 	printf 'HOME=/\0RUST_LOG=a="b c",d=50%%\0TOKIO_WORKER_THREADS=2\0' >"$ROOT/proc/4711-env"
 	limits 65536
@@ -222,4 +222,86 @@ verdict() { # each of our files is marked by a key that there is not
 	run pt-tune plan --root "$ROOT" --profile "$P" --scope netns
 	[ "$status" -eq 3 ]
 	[[ $output == *SCOPE-NETNS* ]]
+}
+
+@test "units: more of them in one transaction than anybody has" {
+	{
+		echo unit:
+		for i in $(seq 40); do
+			put usr/lib/systemd/system/s"$i".service $'[Service]\nExecStart=/bin/true'
+			echo "  - {name: s$i.service, limits: {nofile: 65536}}"
+		done
+	} >"$BATS_TEST_TMPDIR/units"
+	profile "$(cat "$BATS_TEST_TMPDIR/units")"
+	whole >"$BATS_TEST_TMPDIR/before"
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	pt-tune confirm "${at[@]}"
+	[ "$(cat "$ROOT"/etc/systemd/system/s*.service.d/zz-patronus.conf | grep -cx LimitNOFILE=65536)" = 40 ]
+	pt-tune verify "${at[@]}"
+	pt-tune rollback "${at[@]}"
+	whole | diff "$BATS_TEST_TMPDIR/before" -
+}
+
+@test "units: a setting outside [Service] is none, and ours is never put there" {
+	put etc/systemd/system/$U.d/50-x.conf $'LimitNOFILE=1\n[Unit]\nLimitNOFILE=2\n[Service]\nTasksMax=3\n[Install]\nTasksMax=4'
+	profile "unit: {name: $U, limits: {nofile: 65536, nproc: 512}}"
+	pt-tune plan --root "$ROOT" --profile "$P" --json >"$BATS_TEST_TMPDIR/plan" || [ $? -eq 1 ]
+	[ "$(jq -sr 'map("\(.key) \(.before)") | sort | join(", ")' "$BATS_TEST_TMPDIR/plan")" = "limits.nofile 1024, limits.nproc 3" ]
+	put etc/systemd/system/$U.d/zz-patronus.conf $'[Service]\nTasksMax=100\n[Unit]\nDescription=Mine'
+	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
+	[ "$(cat "$kept")" = $'[Service]\nTasksMax=512\n[Unit]\nDescription=Mine\n[Service]\nLimitNOFILE=65536' ]
+	pt-tune verify "${at[@]}"
+	: >"$kept" # an empty file of that name has no section either
+	rm -rf "$ROOT/etc/systemd/system/$U.d/50-x.conf"
+	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
+	[ "$(head -n 1 "$kept")" = '[Service]' ]
+}
+
+@test "units: drop-ins for a template, for a prefix and for all services, and units of generators" {
+	before() { pt-tune plan --root "$ROOT" --profile "$P" --json 2>/dev/null | jq -r .before; }
+	where() { pt-tune confirm "${at[@]}" 2>&1 | grep -oE '[a-z/@.-]+\.conf:[0-9]+'; }
+	profile "unit: {name: a-b-c@x.service, limits: {nofile: 65536}}"
+	[ "$(before)" = null ] # no such unit
+	# the least first; each has the last word over those before it
+	local n=0 dir file list=()
+	put run/systemd/generator.late/a-b-c@.service $'[Service]\nLimitNOFILE=100'
+	[ "$(before)" = 100 ]
+	put run/systemd/generator/a-b-c@.service $'[Service]\nLimitNOFILE=101'
+	[ "$(before)" = 101 ]
+	for dir in service a-@x.service a-b-@x.service a-@.service a-b-@.service a-b-c@.service a-b-c@x.service; do
+		n=$((n + 1)) # the same name: a more special directory hides it
+		put "usr/lib/systemd/system/$dir.d/50-x.conf" $'[Service]\nLimitNOFILE='$n
+		list+=("$(before)")
+	done
+	[ "${list[*]}" = "1 2 3 4 5 6 7" ]
+	put etc/systemd/system/a-.service.d/50-x.conf $'[Service]\nLimitNOFILE=8' # of no instance
+	[ "$(before)" = 7 ]
+	put etc/systemd/system/a-@.service.d/50-x.conf $'[Service]\nLimitNOFILE=9'
+	[ "$(before)" = 9 ]
+	if command -v systemd-analyze >/dev/null; then # it complains of what it reads, and of that alone
+		put usr/lib/systemd/system/a-b-c@.service $'[Service]\nExecStart=/bin/true'
+		rm -r "$ROOT"/etc/systemd/system
+		for dir in a-b-c@x a-b-c@ a-b-@x a-b-@ a-@x a-@ ''; do
+			file=$ROOT/usr/lib/systemd/system/${dir:+$dir.}service.d/50-x.conf
+			echo Bogus=1 >>"$file"
+			systemd-analyze --root="$ROOT" verify a-b-c@x.service 2>&1 | grep -F "$file:3: Unknown key"
+			rm "$file"
+		done
+	fi
+	put run/systemd/generator/a-b-c@.service $'[Service]\nLimitNOFILE=101'
+	put etc/systemd/system/a-@.service.d/zzz.conf $'[Service]\nLimitNOFILE=10'
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	[ "$(where)" = etc/systemd/system/a-@.service.d/zzz.conf:2 ]
+}
+
+@test "units: verify finds a running unit in whatever slice it is" {
+	profile "unit: {name: $U, slice: patronus-probe.slice}"
+	pt-tune apply "${at[@]}" "${quick[@]}" --no-confirm --profile "$P" >/dev/null
+	put sys/fs/cgroup/system.slice/$U/cgroup.procs 4711
+	run --separate-stderr pt-tune verify "${at[@]}" --json
+	[ "$status" -eq 1 ]
+	jq -se 'length == 1 and .[0].action == "warn"' <<<"$output"
+	mkdir -p "$ROOT/sys/fs/cgroup/patronus.slice/patronus-probe.slice"
+	mv "$ROOT/sys/fs/cgroup/system.slice/$U" "$ROOT/sys/fs/cgroup/patronus.slice/patronus-probe.slice/"
+	pt-tune verify "${at[@]}"
 }
