@@ -231,14 +231,56 @@ static bool is_others(const struct pt_item *it)
 		strncmp(it->before, "other ", 6) == 0;
 }
 
-static void plan_again(struct tune_work *w, struct standing *s, const char *device)
+static bool is_of(const struct pt_tx *t, const struct pt_item *it)
+{
+	for (unsigned i = 0; t && i < t->n; i++) {
+		const struct pt_tx_item *own = &t->item[i];
+		if (own->want && strcmp(own->key, it->knob->key) == 0 &&
+			(it->device ? own->device && strcmp(own->device, it->device) == 0
+				    : !own->device))
+			return true;
+	}
+	return false;
+}
+
+// What waits for its confirmation is set again under its own journal, which has the value before
+// it: confirmed or undone, it is as if the device had never gone.
+static int set_waiting(struct tune_work *w, struct pt_tx *t, const char *device, struct pt_err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; t->applied && rc == 0 && i < t->n; i++) {
+		const struct pt_tx_item *own = &t->item[i];
+		struct pt_item it = { .knob = pt_knob_find(own->key),
+			.device = own->device,
+			.want = own->after ? own->after : own->want };
+		char now[PT_KNOB_VALUE];
+		if (!own->want || !own->intent || !it.knob || !is_again(w, &it, device))
+			continue;
+		judge_runtime(w, &it);
+		if (it.action != PT_TUNE_SET || is_others(&it))
+			continue;
+		rc = pt_tx_intent(t, i, err);
+		if (rc == 0)
+			rc = pt_access_write(&w->access, own->key, own->device, it.want, err);
+		if (rc == 0)
+			rc = pt_access_read(&w->access, own->key, own->device, now, err);
+		if (rc == 0)
+			rc = pt_tx_done(t, i, now, err);
+	}
+	return rc;
+}
+
+// open: a transaction of this boot that is not closed; NULL: none. Its settings are its own.
+static void plan_again(
+	struct tune_work *w, struct standing *s, const struct pt_tx *open, const char *device)
 {
 	struct pt_tuning *plan = &w->job.plan;
 
 	plan->item = s->item;
 	for (unsigned i = 0; i < s->n; i++) {
 		struct pt_item *it = &s->item[i];
-		if (!s->lasting[i] || !is_again(w, it, device))
+		if (!s->lasting[i] || is_of(open, it) || !is_again(w, it, device))
 			continue;
 		judge_runtime(w, it);
 		if (is_others(it)) {
@@ -272,6 +314,25 @@ static int apply_again(struct pt_ctx *ctx, struct tune_work *w)
 	return rc < 0 ? PT_EXIT_FAIL : PT_EXIT_OK;
 }
 
+static int again(
+	struct pt_ctx *ctx, const struct tune_opts *o, struct tune_work *w, struct standing *s)
+{
+	struct pt_tx t;
+	int rc = pt_tx_find(&w->state, &w->job.arena, false, &t, &ctx->err);
+	bool open = rc == 0 && pt_tx_same_boot(&t); // before a restart: gone with it
+
+	if (rc < 0 && rc != -ENOENT)
+		return PT_EXIT_FAIL;
+	int code = open && set_waiting(w, &t, o->device, &ctx->err) < 0 ? PT_EXIT_FAIL : 0;
+	if (!code) {
+		plan_again(w, s, open ? &t : NULL, o->device);
+		code = apply_again(ctx, w);
+	}
+	if (rc == 0)
+		pt_tx_close(&t);
+	return code;
+}
+
 int tune_reapply(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 {
 	const struct tune_opts *o = opts;
@@ -284,10 +345,8 @@ int tune_reapply(struct pt_ctx *ctx, int argc, char **argv, void *opts)
 	// Devices come in crowds at a start: each waits for its turn.
 	if (!code && (pt_tx_lock(&w.state, true, &ctx->err) < 0 || collect(ctx, &w, s) < 0))
 		code = PT_EXIT_FAIL;
-	if (!code) {
-		plan_again(&w, s, o->device);
-		code = apply_again(ctx, &w);
-	}
+	if (!code)
+		code = again(ctx, o, &w, s);
 	if (!code && tune_put_items(ctx, w.job.plan.item, w.job.plan.n, ctx->verbose > 0) < 0)
 		code = PT_EXIT_FAIL;
 	if (!code && s->bad)

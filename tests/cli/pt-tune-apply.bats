@@ -413,3 +413,43 @@ guards: {probes: ["tcp:nowhere"]}'
 	run pt-tune drift --root "$ROOT" --state "$STATE" --textfile x.prom
 	[[ $output == *'--textfile x.prom: needs a whole path'* ]]
 }
+
+@test "reapply while a change waits: what it set of a device that came back is set again, confirm and rollback stand" {
+	pt-tune apply "${at[@]}" --only 'nic.rings.rx' --settle 0 --no-confirm >/dev/null
+	grep -q '^rings.rx 1024 ' "$ROOT/ethtool/eth0"
+	cp "$ROOT/ethtool/eth0" "$BATS_TEST_TMPDIR/standing"
+	profile 'nic: [{match: {name: eth0}, rings: {rx: {op: set, value: 512}}, features: {gro: off}}]'
+	for end in confirm rollback; do
+		pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+		sed -i 's/^rings.rx 512 /rings.rx 256 /; s/^features.gro off/features.gro on/' "$ROOT/ethtool/eth0" # it went and came
+		pt-tune reapply "${at[@]}" --if eth0
+		grep -q '^rings.rx 512 ' "$ROOT/ethtool/eth0" # not the 1024 that stands
+		grep -q '^features.gro off' "$ROOT/ethtool/eth0"
+		pt-tune $end "${at[@]}"
+		[ $end = rollback ] || pt-tune rollback "${at[@]}"
+		diff "$BATS_TEST_TMPDIR/standing" "$ROOT/ethtool/eth0"
+	done
+	# what does not belong to the change is set by what stands, meanwhile
+	profile 'sysctl: {net.ipv4.tcp_fin_timeout: 15}'
+	pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+	sed -i 's/^rings.rx 1024 /rings.rx 256 /' "$ROOT/ethtool/eth0"
+	pt-tune reapply "${at[@]}" --if eth0
+	grep -q '^rings.rx 1024 ' "$ROOT/ethtool/eth0"
+	pt-tune confirm "${at[@]}"
+}
+
+@test "reapply while a change waits: killed at every record, rollback leads to the value before" {
+	killer=$BATS_TEST_TMPDIR/killer.so
+	[ -z "${PT_SAN:-}" ] || skip "a sanitizer wants to be loaded first"
+	${CC:-gcc} -shared -fPIC -D_GNU_SOURCE -o "$killer" tests/tools/preload/killer.c || skip "no compiler"
+	profile 'nic: [{match: {name: eth0}, rings: {rx: 512}, features: {gro: off}}]'
+	cp "$ROOT/ethtool/eth0" "$BATS_TEST_TMPDIR/before"
+	for n in 1 2 3 4; do # intent and done of both
+		pt-tune apply "${at[@]}" "${quick[@]}" --profile "$P" >/dev/null
+		cp "$BATS_TEST_TMPDIR/before" "$ROOT/ethtool/eth0"
+		LD_PRELOAD=$killer PT_KILL_AT=$n run pt-tune reapply "${at[@]}"
+		[ "$status" -eq 137 ]
+		pt-tune rollback "${at[@]}"
+		diff "$BATS_TEST_TMPDIR/before" "$ROOT/ethtool/eth0"
+	done
+}
