@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: MIT
 # pt-tune on devices that can be set: Debian's kernel under QEMU (software emulation will do) with
 # e1000, e1000e, vmxnet3 and a virtio device of four queues: rings, coalescing, queues, LRO and what
-# forwarding does to it; a WireGuard device; the JIT's limit. Needs network for the kernel's package
+# forwarding does to it; the kernel's WireGuard with 302 peers; the JIT's limit. Needs network for the kernel's package
 # once; it stays in BUILD/lane.
 # shellcheck source=tests/lane/tune/lane.bash
 . "$(dirname "$0")/tune/lane.bash"
-need qemu-system-x86_64 busybox cpio depmod dpkg-deb apt-get ip ethtool tc jq
+need qemu-system-x86_64 wg busybox cpio depmod dpkg-deb apt-get ip ethtool tc jq
 [[ $(uname -m) = x86_64 ]] || skip_all "built for x86_64 only"
 lane=$BUILD/lane root=$BUILD/lane/root-tune
 # shellcheck source=tests/lane/guest/debian.bash
 . "$TOP/tests/lane/guest/debian.bash"
 
 programs=(bash ip tc ethtool nft jq sysctl sed grep awk sort diff xargs wc cat cut tr head tail ls mkdir rm
-	date sleep readlink dirname basename env mv cp wg)
+	date sleep readlink dirname basename env mv cp wg seq base64 uniq)
 modules=(e1000 e1000e vmxnet3 virtio_pci virtio_net wireguard veth sch_fq_codel tcp_bbr nf_conntrack nf_tables
 	af_packet crc32c_generic)
 
