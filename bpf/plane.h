@@ -531,7 +531,9 @@ PT_ASSERT_SIZE(pt_volume, 16);
 	X(BFD_REFUSED, "bfd_refused",                                                            \
 		"BFD packets that change nothing: unsound, or of no session of ours")            \
 	X(EVENT_LOST, "event_lost", "events that found the ring full")                           \
-	X(TIMER_FAILED, "timer_failed", "watchdogs that could not be armed")
+	X(TIMER_FAILED, "timer_failed", "watchdogs that could not be armed")                     \
+	X(REPLY_FULL, "reply_ring_full",                                                         \
+		"replies accepted that found pt-probe's ring full and went to its socket")
 
 enum pt_stat {
 #define X(name, key, doc) PT_STAT_##name,

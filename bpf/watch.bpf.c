@@ -2,7 +2,7 @@
 // tc egress and ingress of path devices: the watchdog. Egress records each probe that leaves,
 // ingress accepts only replies that echo one of them, and a timer judges: a path is down when
 // `threshold` probes sent after the newest answered one are overdue. No probes sent, no verdict.
-// No user's packet is ever rewritten or dropped here.
+// No user's packet is ever rewritten or dropped here; replies to our own probes may end here.
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
@@ -12,6 +12,7 @@
 #include "bpf/watchdog.h"
 #include "bpf/clock.h"
 #include "bpf/bfd.h"
+#include "bpf/reply.h"
 
 #define PT_VLAN_ID 0xfff // of the tag
 
@@ -114,36 +115,41 @@ static __always_inline void pt_count_rx(const struct __sk_buff *skb, const __u32
 }
 
 static __always_inline enum pt_stat pt_reply(
-	struct __sk_buff *skb, const __u32 l2_len, const struct pt_packet *p)
+	struct __sk_buff *skb, const struct pt_packet *p, struct pt_got *got)
 {
-	struct pt_stamp_reply reply;
-	struct pt_verdict verdict;
+	const struct pt_stamp_reply *reply = &got->stamped.reply;
+	struct pt_answer answer = {};
 	enum pt_stat outcome;
+	struct pt_trip *trip;
 	struct pt_slot s;
-	int news = 0;
-	__u64 now;
 
-	if (bpf_skb_load_bytes(
-		    skb, l2_len + p->l4_offset + sizeof(struct udphdr), &reply, sizeof(reply)))
+	if (bpf_skb_load_bytes(skb, got->offset, &got->stamped, sizeof(got->stamped)))
 		return PT_STAT_REPLY_SHORT;
-	s.path = pt_session_of(skb, p, reply.ssid);
+	s.path = pt_session_of(skb, p, reply->ssid);
 	if (!s.path || pt_slot_of(s.path, &s) || s.hop->port != p->sport)
 		return PT_STAT_REPLY_SESSION;
 	if (!pt_is_target(
 		    s.hop, p, &((struct iphdr *)p->net)->saddr, &((struct ipv6hdr *)p->net)->saddr))
 		return PT_STAT_REPLY_SOURCE;
-	now = bpf_ktime_get_ns();
+	got->path = s.path;
+	trip = bpf_map_lookup_elem(&pt_trip, &got->path);
+	got->now = bpf_ktime_get_ns();
+	answer.own = p->dport == PT_CLOCK_PORT;
+	answer.now = got->now;
 	bpf_spin_lock(&s.watch->lock);
-	outcome = pt_answer(&s, &reply, p->dport == PT_CLOCK_PORT, now, &verdict, &news);
+	outcome = pt_answer(&s, reply, &answer);
+	if (outcome == PT_STAT_REPLY_OK && trip)
+		pt_time(trip, answer.rtt_ns);
 	bpf_spin_unlock(&s.watch->lock);
-	if (news)
-		pt_announce(&verdict);
+	if (answer.news)
+		pt_announce(&answer.verdict);
 	return outcome;
 }
 
 static __always_inline int pt_watch_in(struct __sk_buff *skb, const __u32 l2_len)
 {
 	struct pt_packet p = {};
+	struct pt_got got = {};
 	enum pt_parse parsed;
 	enum pt_stat outcome;
 	int probe;
@@ -154,10 +160,13 @@ static __always_inline int pt_watch_in(struct __sk_buff *skb, const __u32 l2_len
 	probe = parsed == PT_PARSE_OK && p.l4_proto == IPPROTO_UDP && p.has_port &&
 		p.sport != p.dport;
 	if (probe && pt_port_watched(p.sport)) {
-		outcome = pt_reply(skb, l2_len, &p);
+		got.offset = l2_len + p.l4_offset;
+		outcome = pt_reply(skb, &p, &got);
 		pt_tally(outcome);
 		// Nobody waits at that port, and the kernel shall not say so to the far end.
 		if (p.dport == PT_CLOCK_PORT && outcome != PT_STAT_REPLY_SESSION)
+			return TC_ACT_SHOT;
+		if (outcome == PT_STAT_REPLY_OK && pt_consume(skb, &p, &got))
 			return TC_ACT_SHOT;
 	} else if (probe && pt_port_watched(p.dport)) {
 		if (pt_is_bfd_port(p.dport))

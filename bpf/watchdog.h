@@ -301,27 +301,37 @@ static __always_inline struct pt_probe_slot *pt_echoed(struct pt_watch *watch,
 	return 0;
 }
 
-// A reply arrives. Returns the outcome to be counted; *news when the verdict is to be announced.
-static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
-	const struct pt_stamp_reply *reply, __u32 own, __u64 now, struct pt_verdict *verdict,
-	int *news)
+// A reply arrives.
+struct pt_answer {
+	__u32 own; // to a probe of traffic's
+	__u64 now;
+	int news;     // result: `verdict` is to be announced
+	__u64 rtt_ns; // result
+	struct pt_verdict verdict;
+};
+
+// Returns the outcome to be counted. The caller holds the lock.
+static __always_inline enum pt_stat pt_answer(
+	const struct pt_slot *s, const struct pt_stamp_reply *reply, struct pt_answer *a)
 {
 	struct pt_watch *watch = s->watch;
+	const __u64 now = a->now;
 	struct pt_probe_slot *probe;
 	enum pt_stat outcome;
 	__u32 seq = 0, due;
 	int refuted;
 
-	probe = pt_echoed(watch, reply, own, &seq, &outcome);
+	probe = pt_echoed(watch, reply, a->own, &seq, &outcome);
 	if (!probe)
 		return outcome;
-	pt_smooth(watch, now > probe->sent_ns ? now - probe->sent_ns : 0);
+	a->rtt_ns = now > probe->sent_ns ? now - probe->sent_ns : 0;
+	pt_smooth(watch, a->rtt_ns);
 	probe->sent_ns |= PT_PROBE_ANSWERED;
 	probe->value = now;
 	watch->last_reply_ns = now;
 	if (!watch->replies++) {
-		pt_witness(s, now, PT_EVENT_FIRST_REPLY, verdict);
-		*news = 1;
+		pt_witness(s, now, PT_EVENT_FIRST_REPLY, &a->verdict);
+		a->news = 1;
 	}
 	refuted = pt_is_down(s) && pt_is_refuted(watch, seq);
 	watch->run = seq == watch->answered + 1 ? watch->run + 1 : 1;
@@ -333,8 +343,8 @@ static __always_inline enum pt_stat pt_answer(const struct pt_slot *s,
 			: 0;
 	}
 	if (!s->hop->bfd_port && (refuted || (pt_is_down(s) && watch->run >= s->hop->up_count))) {
-		pt_judge(s, 0, now, refuted ? PT_EVENT_LATE : PT_EVENT_UP, verdict);
-		*news = 1;
+		pt_judge(s, 0, now, refuted ? PT_EVENT_LATE : PT_EVENT_UP, &a->verdict);
+		a->news = 1;
 	}
 	return PT_STAT_REPLY_OK;
 }

@@ -15,6 +15,7 @@
 #include "plane/names.h"
 #include "plane/nexthop.h"
 #include "plane/passive.h"
+#include "plane/trip.h"
 #include "plane/state.h"
 
 static const struct pt_column path_columns[] = {
@@ -46,6 +47,16 @@ static const struct pt_column group_columns[] = {
 	{ "paths", "ORDER", false },
 	{ "uses", "USES", false },
 	{ "because", "BECAUSE", false },
+	{},
+};
+
+static const struct pt_column trip_columns[] = {
+	{ "path", "PATH", false },
+	{ "rtt_p50_us", "PROBE RTT P50", true },
+	{ "rtt_p95_us", "P95", true },
+	{ "rtt_p99_us", "P99", true },
+	{ "rtt_sum_us", "SUM", true },
+	{ "rtt_hist", "REPLIES", true },
 	{},
 };
 
@@ -180,17 +191,41 @@ static void emit_group(struct pt_emit *e, const struct pt_plane *p, const struct
 						   : "kernel-routes");
 }
 
-static void emit_quantile(struct pt_emit *e, const struct pt_hist *h, uint32_t q_ppm)
+static void emit_us(struct pt_emit *e, int64_t us)
 {
 	char text[32];
-	int64_t us = pt_hist_quantile(h, q_ppm);
 
-	if (us < 0) {
-		pt_emit_null(e);
-		return;
-	}
 	pt_duration_format(us * PT_NS_PER_US, text, sizeof(text));
 	pt_emit_i64_as(e, us, text);
+}
+
+static void emit_quantile(struct pt_emit *e, const struct pt_hist *h, uint32_t q_ppm)
+{
+	int64_t us = pt_hist_quantile(h, q_ppm);
+
+	if (us < 0)
+		pt_emit_null(e);
+	else
+		emit_us(e, us);
+}
+
+// As long as there are replies.
+static void emit_trips(struct pt_emit *e, const struct pt_plane *p, const struct pt_names *n)
+{
+	struct pt_hist h;
+
+	pt_emit_table(e, "round_trips", trip_columns);
+	for (uint32_t i = 1; i < p->meta->path_cap; i++) {
+		if (!(p->hop[i].flags & PT_HOP_USED) || pt_trip_read(p, i, &h) || !h.count)
+			continue;
+		pt_emit_row(e);
+		pt_emit_str(e, pt_names_id(n, PT_NAME_PATH, i));
+		emit_quantile(e, &h, 500000);
+		emit_quantile(e, &h, 950000);
+		emit_quantile(e, &h, 990000);
+		emit_us(e, (int64_t)h.sum_us);
+		pt_emit_hist(e, &h);
+	}
 }
 
 static int emit_passive(
@@ -259,6 +294,7 @@ static int emit_all(struct pt_emit *e, const struct pt_ctx *ctx, const struct pt
 	for (uint32_t site = 1; site < p->meta->site_cap; site++)
 		for (uint32_t policy = 0; policy < PT_MAX_POLICY; policy++)
 			emit_group(e, p, n, site, policy);
+	emit_trips(e, p, n);
 	ret = emit_passive(e, p, n, err);
 	return ret ? ret : emit_counters(e, ctx, p, err);
 }

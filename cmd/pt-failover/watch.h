@@ -149,6 +149,8 @@ int watch_passive_init(struct watch *w, struct pt_err *err);
 void watch_passive_done(struct watch *w);
 // A record for each path and policy whose flows have sent anything since the last time.
 void watch_passive_tell(struct watch *w);
+// What the kernel has timed on the path, if there was anything.
+void watch_trips_tell(struct watch *w, uint32_t path);
 
 // ---- watch_records.c ----
 

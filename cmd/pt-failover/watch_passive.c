@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What users' own TCP flows told of each path and policy, in records.
+// What users' own TCP flows told of each path and policy, and probes of each path, in records.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "plane/passive.h"
+#include "plane/trip.h"
 #include "watch.h"
 
 #define PPM 1000000
@@ -47,6 +48,20 @@ static struct pt_rtt_us summary(const struct pt_hist *h)
 		.max = PT_NULL,
 		.mean = h->count ? (int64_t)(h->sum_us / h->count) : PT_NULL,
 	};
+}
+
+void watch_trips_tell(struct watch *w, uint32_t path)
+{
+	struct pt_hist hist;
+	struct pt_trips t = { .path = pt_names_id(&w->names, PT_NAME_PATH, path) };
+
+	if (!t.path || pt_trip_read(w->plane, path, &hist) || !hist.count)
+		return;
+	t.replies = (int64_t)hist.count;
+	t.sum_us = (int64_t)hist.sum_us;
+	t.rtt_us = summary(&hist);
+	t.rtt_hist = &hist;
+	watch_tell(w, "trips", &pt_trips_schema, &t);
 }
 
 static void tell(struct watch *w, const struct pt_rtt_key *key, struct pt_passive_sum *sum)

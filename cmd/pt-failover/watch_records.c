@@ -233,8 +233,11 @@ void watch_on_tick(void *ctx, uint64_t expirations)
 
 	(void)expirations;
 	for (uint32_t i = 1; i < w->plane->meta->path_cap; i++)
-		if (w->plane->hop[i].flags & PT_HOP_USED && pt_names_id(&w->names, PT_NAME_PATH, i))
+		if (w->plane->hop[i].flags & PT_HOP_USED &&
+			pt_names_id(&w->names, PT_NAME_PATH, i)) {
 			tell_traffic(w, i);
+			watch_trips_tell(w, i);
+		}
 	watch_passive_tell(w);
 	tell_stats(w);
 	(void)pt_events_read(w->events); // what waits is no loss

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/hist.h"
 
 #define COLUMN_GAP  2
 #define REAL_DIGITS JSON_REAL_PRECISION(15) // 4.123, not its 17 binary digits
@@ -324,6 +325,14 @@ void pt_emit_strs(struct pt_emit *e, const char *const *values, unsigned n)
 		(void)json_array_append_new(list, json_text(values[i]));
 	}
 	add(e, list, pt_buf_str(&text), n ? pt_buf_str(&text) : "-");
+}
+
+void pt_emit_hist(struct pt_emit *e, const struct pt_hist *h)
+{
+	char count[24];
+
+	(void)snprintf(count, sizeof(count), "%" PRIu64, h->count);
+	add(e, pt_hist_to_json(h), count, count);
 }
 
 int pt_emit_fault(const struct pt_emit *e)

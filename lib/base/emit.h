@@ -38,6 +38,9 @@ void pt_emit_milli(struct pt_emit *e, int64_t value);
 void pt_emit_real(struct pt_emit *e, double value);
 // A list of strings: array in JSON, joined by commas in a table.
 void pt_emit_strs(struct pt_emit *e, const char *const *values, unsigned n);
+// [[index, count], ...] in JSON, how many values there are in a table.
+struct pt_hist;
+void pt_emit_hist(struct pt_emit *e, const struct pt_hist *h);
 // -errno of the stream so far, or 0: whoever has rows without an end need not go on.
 int pt_emit_fault(const struct pt_emit *e);
 int pt_emit_end(struct pt_emit *e); // prints what is left, frees e; -errno of the stream

@@ -444,3 +444,25 @@ static const struct pt_field passive_fields[] = {
 		.doc = "The same as [[bucket, count], ...]; records add up" },
 };
 const struct pt_schema pt_passive_schema = SCHEMA(passive, passive_fields);
+
+static const struct pt_field trips_fields[] = {
+	{ .key = "path",
+		.kind = PT_KIND_STR,
+		PT_FIELD_AT(struct pt_trips, path),
+		.flags = PT_FIELD_REQUIRED,
+		.doc = "Path id" },
+	COUNT(trips, replies, "Answered probes since the path was attached, traffic's own too"),
+	COUNT(trips, sum_us, "Sum of their round trips"),
+	{ .key = "rtt_us",
+		.kind = PT_KIND_OBJECT,
+		PT_FIELD_AT(struct pt_trips, rtt_us),
+		.sub = &rtt_schema,
+		.unit = "us",
+		.doc = "From this edge's device and back to it; least and greatest are null" },
+	{ .key = "rtt_hist",
+		.kind = PT_KIND_HIST,
+		PT_FIELD_AT(struct pt_trips, rtt_hist),
+		.unit = "us",
+		.doc = "The same as [[bucket, count], ...]: counts only rise" },
+};
+const struct pt_schema pt_trips_schema = SCHEMA(trips, trips_fields);

@@ -142,6 +142,14 @@ struct pt_passive {
 	struct pt_hist *rtt_hist;
 };
 
+// All round trips of a path's probes, as the kernel timed them, since its slot began.
+struct pt_trips {
+	const char *path;
+	int64_t replies, sum_us;
+	struct pt_rtt_us rtt_us; // min and max are not known
+	struct pt_hist *rtt_hist;
+};
+
 extern const struct pt_schema pt_health_schema, pt_service_schema, pt_reach_schema,
 	pt_transition_schema, pt_decision_schema, pt_switch_schema, pt_session_change_schema,
-	pt_traffic_schema, pt_passive_schema;
+	pt_traffic_schema, pt_passive_schema, pt_trips_schema;

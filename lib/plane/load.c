@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "bpf/passive_map.h"
+#include "bpf/reply_map.h"
 #include "plane/pin.h"
 
 #pragma GCC diagnostic push
@@ -25,6 +26,9 @@
 #define CHUNKS_LEAST 256u
 #define FORKS_LEAST  2048u
 #define EVENTS_LEAST (256u << 10) // bytes, a power of two
+// Bytes that replies may wait in for their reader: 60 ms at 100 probes a second on each path.
+#define HEARD_EACH 576u
+#define HEARD_MOST (8u << 20)
 
 static int on_print(enum libbpf_print_level level, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
@@ -67,6 +71,15 @@ static uint32_t event_bytes(uint32_t paths)
 	return bytes;
 }
 
+static uint32_t heard_bytes(uint32_t paths)
+{
+	uint32_t bytes = EVENTS_LEAST;
+
+	while (bytes < paths * HEARD_EACH && bytes < HEARD_MOST)
+		bytes *= 2;
+	return bytes;
+}
+
 static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 {
 	uint32_t paths = at_least(capped(HEAD_ROOM * ((uint64_t)s->paths + 1), PT_MAX_PATH), 16);
@@ -80,6 +93,8 @@ static uint32_t map_entries(const char *name, const struct pt_sizes *s)
 		{ "pt_group", 2 * sites * PT_MAX_POLICY },
 		{ "pt_first", 2 * sites * PT_MAX_POLICY / PT_FIRSTS },
 		{ "pt_event", event_bytes(paths) },
+		{ "pt_heard", heard_bytes(paths) },
+		{ "pt_trip", paths },
 		{ "pt_hop", paths },
 		{ "pt_watch", paths },
 		{ "pt_penalty", paths },

@@ -23,6 +23,7 @@ struct map_row {
 	uint32_t key, value;
 	size_t pointer;   // of the mapping in struct pt_plane
 	bool kernel_only; // never mapped for writing
+	bool later;       // came after the ABI: an earlier version's plane has none
 };
 
 static const struct map_row map_rows[PT_MAP_COUNT] = {
@@ -79,6 +80,11 @@ static const struct map_row map_rows[PT_MAP_COUNT] = {
 		sizeof(struct pt_rtt), NOT_MAPPED, true },
 	[PT_MAP_STAT] = { "pt_stat", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, NOT_MAPPED, false },
 	[PT_MAP_EVENT] = { "pt_event", BPF_MAP_TYPE_RINGBUF, 0, 0, NOT_MAPPED, false },
+	[PT_MAP_TRIP] = { "pt_trip", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_trip), NOT_MAPPED,
+		true, true },
+	[PT_MAP_HEARD] = { "pt_heard", BPF_MAP_TYPE_RINGBUF, 0, 0, NOT_MAPPED, false, true },
+	[PT_MAP_READER] = { "pt_reader", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pt_reader),
+		NOT_MAPPED, false, true },
 };
 
 static int mismatch(const char *dir, const char *what, struct pt_err *err)
@@ -113,6 +119,8 @@ static int open_map(struct pt_plane *p, enum pt_map which, bool writable, struct
 	if (pt_pin_path(p->dir, row->name, path))
 		return pt_err_set(err, -ENAMETOOLONG, "%s: name too long", p->dir);
 	p->fd[which] = bpf_obj_get(path);
+	if (p->fd[which] == -ENOENT && row->later)
+		return 0;
 	if (p->fd[which] == -ENOENT)
 		return mismatch(p->dir, row->name, err);
 	if (p->fd[which] < 0)
@@ -159,6 +167,16 @@ static int open_all(struct pt_plane *p, enum pt_plane_mode mode, struct pt_err *
 			return ret;
 	}
 	return mode == PT_PLANE_NEW ? 0 : check_meta(p, err);
+}
+
+int pt_plane_complete(struct pt_plane *p, struct pt_err *err)
+{
+	int ret = 0;
+
+	for (int i = 0; i < PT_MAP_COUNT && !ret; i++)
+		if (map_rows[i].later && p->fd[i] < 0)
+			ret = open_map(p, (enum pt_map)i, true, err);
+	return ret;
 }
 
 int pt_plane_open(

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "bpf/passive_map.h"
 #include "bpf/plane.h"
+#include "bpf/reply_map.h"
 #include "plane/pin.h"
 
 enum pt_map {
@@ -37,6 +38,9 @@ enum pt_map {
 	PT_MAP_RTT,
 	PT_MAP_STAT,
 	PT_MAP_EVENT,
+	PT_MAP_TRIP,
+	PT_MAP_HEARD,
+	PT_MAP_READER,
 	PT_MAP_COUNT
 };
 
@@ -69,9 +73,12 @@ struct pt_plane {
 };
 
 // Checks type, key and value size of every map, the ABI and the boot before anything is believed.
-// The error of a mismatch names the cure.
+// The error of a mismatch names the cure. What a plane of an earlier version lacks, though its ABI
+// is the same, has the descriptor -1.
 int pt_plane_open(
 	const char *dir, enum pt_plane_mode mode, struct pt_plane **out, struct pt_err *err);
+// Once newer programs were loaded into its directory: opens what they have brought.
+int pt_plane_complete(struct pt_plane *p, struct pt_err *err);
 void pt_plane_free(struct pt_plane *p);
 
 // Around every change of what packets use: its moment, and that the first packet after it on each

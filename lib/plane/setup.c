@@ -443,6 +443,8 @@ int pt_setup_load(
 	if (!ret)
 		ret = pt_programs_need(p->dir, programs_of(s), out, err);
 	if (!ret)
+		ret = pt_plane_complete(p, err);
+	if (!ret)
 		ret = need_xdp(p, out, err);
 	if (!ret)
 		sign_programs(p, out);

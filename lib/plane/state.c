@@ -165,8 +165,10 @@ int pt_stat_read(const struct pt_plane *p, uint64_t out[PT_STAT_COUNT])
 	if (!each)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < PT_STAT_COUNT && !ret; i++) {
-		ret = bpf_map_lookup_elem(p->fd[PT_MAP_STAT], &i, each);
 		out[i] = 0;
+		if (i >= p->entries[PT_MAP_STAT]) // of an earlier version
+			continue;
+		ret = bpf_map_lookup_elem(p->fd[PT_MAP_STAT], &i, each);
 		for (int c = 0; c < cpus && !ret; c++)
 			out[i] += each[c];
 	}

@@ -24,6 +24,7 @@
 #include "plane/shared.h"
 #include "plane/way.h"
 #include "plane/state.h"
+#include "plane/trip.h"
 #include "wire/bfd_layout.h"
 
 _Static_assert(PT_MAX_SITES <= PT_MAX_SITE && PT_MAX_UPLINKS <= PT_MAX_UPLINK &&
@@ -482,7 +483,9 @@ static int clear_path(struct pt_plane *p, uint32_t path, struct pt_err *err)
 	p->penalty[path] = (struct pt_penalty){};
 	pt_count_clear(p, path);
 	pt_passive_forget_path(p, path);
-	ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
+	ret = pt_trip_forget(p, path);
+	if (!ret)
+		ret = bpf_map_update_elem(p->fd[PT_MAP_WATCH], &path, &unwatched, BPF_ANY);
 	if (!ret)
 		ret = bpf_map_update_elem(p->fd[PT_MAP_CLOCK], &path, &unclocked, BPF_ANY);
 	if (!ret)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Planes of another version: not believed, told in clear words, and removed whole.
 #include "net/filter.h"
+#include "plane/trip.h"
 #include "tests/bpf/site.h"
 
 static int filters(const char *device)
@@ -61,11 +62,57 @@ static void test_other_directory(void)
 	detach();
 }
 
+// What came later than this ABI.
+static void make_older(void)
+{
+	static const char *const later[] = { "pt_trip", "pt_heard", "pt_reader" };
+	char path[PT_PIN_PATH];
+
+	for (size_t i = 0; i < PT_ARRAY_LEN(later); i++) {
+		T_EQ(pt_pin_path(dir, later[i], path), 0);
+		T_EQ(unlink(path), 0);
+	}
+	T_OK(other_build() > 0); // and its programs
+}
+
+// Read as it is, and brought up to date in place by attach, or by the daemon; what it knows stays.
+static void test_earlier_plane(void)
+{
+	struct pt_programs progs = PT_PROGRAMS_NONE;
+	struct pt_watch watch = { .replies = 7 };
+	uint64_t stats[PT_STAT_COUNT];
+	uint32_t path = 1;
+	struct pt_hist h;
+
+	attach_by(PT_HOOK_KIND_AUTO);
+	T_EQ(pt_trip_read(plane, path, &h), 0);
+	T_EQ(bpf_map_update_elem(plane->fd[PT_MAP_WATCH], &path, &watch, BPF_ANY), 0);
+	forget();
+	make_older();
+	T_NEED(pt_plane_open(dir, PT_PLANE_READ, &plane, &err) == 0);
+	T_EQ(pt_trip_read(plane, path, &h), -ENOENT);
+	T_EQ(pt_stat_read(plane, stats), 0);
+	T_NEED(attach_as_set());
+	T_EQ(pt_trip_read(plane, path, &h), 0);
+	T_EQ(bpf_map_lookup_elem(plane->fd[PT_MAP_WATCH], &path, &watch), 0);
+	T_EQ(watch.replies, 7);
+
+	forget();
+	make_older();
+	T_NEED(pt_plane_open(dir, PT_PLANE_WRITE, &plane, &err) == 0);
+	T_EQ(pt_trip_forget(plane, path), 0); // nothing to forget
+	T_EQ(pt_setup_load(plane, &setup, &progs, &err), 0);
+	T_EQ(pt_trip_read(plane, path, &h), 0);
+	pt_programs_done(&progs);
+	detach();
+}
+
 int main(void)
 {
 	static const struct t_case cases[] = {
 		{ "another ABI in the same directory", test_other_abi_in_place },
 		{ "another directory of another version", test_other_directory },
+		{ "an earlier plane of the same ABI is brought up to date", test_earlier_plane },
 	};
 
 	return site_run(cases, sizeof(cases) / sizeof(cases[0]));

@@ -2,112 +2,14 @@
 // The watch programs: which packets count as probes and replies, and what the watchdog makes of
 // them, in real time.
 #include "plane/event.h"
-#include "tests/bpf/rig.h"
-
-#define PATH     1
-#define PATH6    2
-#define SSID     101 // rig_hop: 100 + path
-#define SENDER   40000
-#define INTERVAL (20 * PT_NS_PER_MS)
-
-static struct rig_packet pkt;
-static uint32_t stamp_base; // so that no two tests share a timestamp
+#include "probe/replies.h"
+#include "tests/bpf/probes.h"
 
 static void wait_ns(int64_t ns)
 {
 	const struct timespec t = { ns / PT_NS_PER_S, ns % PT_NS_PER_S };
 
 	nanosleep(&t, NULL);
-}
-
-static void session(uint32_t path, uint16_t family)
-{
-	struct pt_session_key key = { RIG_DEVICE, family, (uint16_t)(100 + path) };
-
-	T_EQ(bpf_map_update_elem(rig.plane->fd[PT_MAP_SESSION], &key, &path, BPF_ANY), 0);
-}
-
-static struct pt_watch watch_of(uint32_t path)
-{
-	struct pt_watch w = {};
-
-	T_EQ(bpf_map_lookup_elem_flags(rig.plane->fd[PT_MAP_WATCH], &path, &w, BPF_F_LOCK), 0);
-	return w;
-}
-
-static void reset(void)
-{
-	stamp_base += 1u << 20;
-	for (uint32_t path = PATH; path <= PATH6; path++) {
-		rig_hop(path);
-		rig_set_down(path, 0);
-	}
-	rig.plane->hop[PATH6].family = AF_INET6;
-	(void)inet_pton(AF_INET6, "2001:db8::99", rig.plane->hop[PATH6].target);
-	rig.plane->port->bits[RIG_PORT >> 3] |= 1u << (RIG_PORT & 7);
-	session(PATH, AF_INET);
-	session(PATH6, AF_INET6);
-}
-
-static uint32_t stamp_of(uint32_t seq)
-{
-	return stamp_base + seq + 1;
-}
-
-static void put_probe(uint32_t offset, uint32_t seq, uint16_t ssid)
-{
-	struct pt_stamp_request probe = {
-		.seq = htonl(seq), .sent = { 1, stamp_of(seq) }, .ssid = htons(ssid)
-	};
-
-	memcpy(pkt.data + offset, &probe, sizeof(probe));
-}
-
-static void put_reply(uint32_t offset, uint32_t seq, uint16_t ssid, uint32_t stamp)
-{
-	struct pt_stamp_reply reply = { .seq = htonl(seq + 7),
-		.ssid = htons(ssid),
-		.sender_seq = htonl(seq),
-		.sender_sent = { 1, stamp } };
-
-	memcpy(pkt.data + offset, &reply, sizeof(reply));
-}
-
-static void make_probe(uint32_t seq)
-{
-	rig_ipv4(&pkt, "192.0.2.99", IPPROTO_UDP, SENDER, RIG_PORT, 44);
-	put_probe(ETH_HLEN + 28, seq, SSID);
-}
-
-static void make_reply(uint32_t seq)
-{
-	rig_ipv4(&pkt, "192.0.2.2", IPPROTO_UDP, RIG_PORT, SENDER, 44);
-	pkt.v4.saddr = inet_addr("192.0.2.99");
-	rig_seal(&pkt);
-	put_reply(ETH_HLEN + 28, seq, SSID, stamp_of(seq));
-}
-
-// Runs the packet, which must leave untouched, and tells by how much the counter moved.
-static uint64_t counted(enum pt_program program, enum pt_stat stat)
-{
-	struct rig_packet was = pkt;
-	uint64_t before = rig_stat(stat);
-
-	T_EQ(rig_run(program, &pkt), TC_ACT_UNSPEC);
-	T_OK(pkt.len == was.len && !memcmp(was.data, pkt.data, pkt.len));
-	return rig_stat(stat) - before;
-}
-
-static void probe(uint32_t seq)
-{
-	make_probe(seq);
-	T_EQ(counted(PT_PROGRAM_OUT, PT_STAT_PROBE_SENT), 1);
-}
-
-static void reply(uint32_t seq)
-{
-	make_reply(seq);
-	T_EQ(counted(PT_PROGRAM_IN, PT_STAT_REPLY_OK), 1);
 }
 
 static void keep_kind(void *ctx, const struct pt_event *event)
@@ -519,8 +421,12 @@ static void make_lie(uint64_t dice, uint32_t answered, uint32_t outstanding)
 static void test_a_million_lies(void)
 {
 	static struct pt_watch before, after;
+	static struct pt_trip trips[2];
 	static struct pt_live live;
+	const struct pt_heard *heard;
+	struct pt_replies *replies = NULL;
 	uint64_t state = 20261123, accepted;
+	uint32_t path = PATH;
 
 	reset();
 	rig.plane->hop[PATH].threshold = 0; // time itself is to change nothing
@@ -528,9 +434,14 @@ static void test_a_million_lies(void)
 		probe(seq);
 	for (uint32_t seq = 1000; seq < 1002; seq++)
 		reply(seq);
+	rig.plane->meta->netns = this_netns();
+	T_NEED(pt_replies_open(rig.dir, &replies, &rig.err) == 0);
+	T_OK(pt_replies_lease(replies, pt_mono_add(pt_mono_now(), 3600 * PT_NS_PER_S)));
+	pt_replies_port(replies, PATH, SENDER);
 	before = watch_of(PATH);
 	live = *rig.plane->live;
 	accepted = rig_stat(PT_STAT_REPLY_OK);
+	T_EQ(bpf_map_lookup_elem(rig.plane->fd[PT_MAP_TRIP], &path, &trips[0]), 0);
 	for (uint32_t i = 0; i < LIES; i++) {
 		make_lie(next_random(&state), 1000 + i % 2, 1002 + i % 2);
 		if (rig_run(PT_PROGRAM_IN, &pkt) == TC_ACT_SHOT)
@@ -540,7 +451,13 @@ static void test_a_million_lies(void)
 	T_OK(!memcmp(&before, &after, sizeof(before)));
 	T_OK(!memcmp(&live.down, &rig.plane->live->down, sizeof(live.down)));
 	T_EQ(rig_stat(PT_STAT_REPLY_OK), accepted);
-	reply(1002); // and the truth is believed as before
+	T_EQ(bpf_map_lookup_elem(rig.plane->fd[PT_MAP_TRIP], &path, &trips[1]), 0);
+	T_OK(!memcmp(&trips[0], &trips[1], sizeof(trips[0])));
+	T_EQ(pt_replies_peek(replies, &heard, 1), 0); // nothing was kept for the reader
+	make_reply(1002);                             // and the truth is believed as before
+	T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_SHOT);
+	T_EQ(pt_replies_peek(replies, &heard, 1), 1);
+	pt_replies_free(replies);
 	reply(1003);
 }
 

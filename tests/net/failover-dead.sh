@@ -11,6 +11,9 @@ answered() { counter "$1" probe_answered; }
 down_and_up() { # SIDE: the path states
 	status "$1" '[.paths[].status] | join(" ")'
 }
+# Replies in the kernel's histograms, of all paths; and what the fastest one's median lacks to its cable.
+trips() { status "$1" '[.round_trips[] | .rtt_hist[][1]] | add'; }
+median() { status "$1" ".round_trips[] | select(.path == \"$1-fibre\") | .rtt_p50_us"; }
 states_are() { [[ $(down_and_up "$1") = "$2" ]]; }
 
 dead() { # FAMILY FROM TO
@@ -36,6 +39,7 @@ dead() { # FAMILY FROM TO
 	hold 0.3
 	for s in a b; do
 		before[$(site_of $s)]=$(clocked $s)
+		timed[$(site_of $s)]=$(trips $s)
 		since[$(site_of $s)]=${EPOCHREALTIME/[.,]/}
 	done
 	hold 1
@@ -45,6 +49,9 @@ dead() { # FAMILY FROM TO
 		between "IPv$1: probes of edge $s, one in 10 ms at most" $n 60 \
 			$(((${EPOCHREALTIME/[.,]/} - since[$(site_of $s)]) / 10000 + 5))
 		between "IPv$1: edge $s answered the other" "$(answered $s)" 60 300
+		between "IPv$1: histograms of edge $s go on" $(($(trips $s) - timed[$(site_of $s)])) 60 \
+			$(((${EPOCHREALTIME/[.,]/} - since[$(site_of $s)]) / 10000 + 5))
+		between "IPv$1: and tell its round trip, us" "$(median $s)" 2000 20000
 	done
 	felt_nothing "IPv$1: all processes are dead"
 
@@ -83,7 +90,7 @@ dead() { # FAMILY FROM TO
 			counter $s reply_session)$(counter $s reply_source)" 0000
 	done
 }
-declare -a before since
+declare -a before since timed
 dead 4 10.1.0.2 10.2.0.2
 for s in a b; do must edge_detach $s; done
 topo_down

@@ -184,9 +184,10 @@ static void check_page(const char *path, const struct pt_schema *const *schemas,
 
 static const struct pt_schema *const records[] = { &pt_health_schema, &pt_service_schema,
 	&pt_reach_schema, &pt_transition_schema, &pt_decision_schema, &pt_switch_schema,
-	&pt_session_change_schema, &pt_traffic_schema, &pt_passive_schema, &pt_tune_schema };
+	&pt_session_change_schema, &pt_traffic_schema, &pt_passive_schema, &pt_trips_schema,
+	&pt_tune_schema };
 static const char *const record_names[] = { "health", "service", "reach", "transition", "decision",
-	"switch", "session", "traffic", "passive", "tune" };
+	"switch", "session", "traffic", "passive", "trips", "tune" };
 
 static void config_page(void)
 {

@@ -214,6 +214,23 @@ static void passive(void)
 	GOLDEN("passive", passive, &p);
 }
 
+static void trips(void)
+{
+	struct pt_hist hist = { 0 };
+	struct pt_trips t = {
+		.path = "west-east-fiber",
+		.replies = 99,
+		.sum_us = 2012177,
+		.rtt_us = { PT_NULL, 20500, 20500, 41000, PT_NULL, 20325 },
+		.rtt_hist = &hist,
+	};
+
+	for (int i = 0; i < 98; i++)
+		pt_hist_add(&hist, 20123);
+	pt_hist_add(&hist, 40123);
+	GOLDEN("trips", trips, &t);
+}
+
 #define HEALTH_REQUIRED                                                                        \
 	"\"target\":\"192.0.2.1\",\"family\":\"ipv4\",\"probe\":\"stamp\",\"window_ms\":1000," \
 	"\"sent\":1,\"received\":1"
@@ -290,5 +307,5 @@ static void common_fields_pass(void)
 T_MAIN({ "health", health }, { "health where nothing answered", health_unknown },
 	{ "transition", transition }, { "session", session }, { "decision", decision },
 	{ "switch", switch_record }, { "traffic", traffic }, { "passive", passive },
-	{ "bodies that are refused", refuses },
+	{ "trips", trips }, { "bodies that are refused", refuses },
 	{ "common and unknown fields pass", common_fields_pass })

@@ -233,7 +233,7 @@ static void tables_are_sound(void)
 {
 	static const struct pt_schema *const all[] = { &pt_config_schema, &pt_network_schema,
 		&pt_health_schema, &pt_transition_schema, &pt_decision_schema, &pt_switch_schema,
-		&pt_traffic_schema, &pt_passive_schema };
+		&pt_traffic_schema, &pt_passive_schema, &pt_trips_schema };
 	unsigned seen = 0;
 
 	for (size_t i = 0; i < PT_ARRAY_LEN(all); i++)
