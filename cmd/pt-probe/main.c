@@ -95,7 +95,7 @@ static const struct pt_verb verbs[] = {
 		.options = probe_watch_options,
 		.parse = probe_watch_parse,
 		.args = "",
-		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_NETNS,
+		.need = PT_NEED_CONFIG | PT_NEED_NETWORK | PT_NEED_NETNS | PT_NEED_PIN,
 		.doc = "Measure all paths of this edge for ever, write health records",
 	},
 	{

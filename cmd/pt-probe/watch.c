@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/record.h"
+#include "bpf/plane.h"
 #include "probe/watch.h"
 #include "verbs.h"
 
@@ -48,7 +49,10 @@ static void on_signal(void *ctx, int signo)
 static int run(struct pt_ctx *ctx, struct daemon *d, struct pt_record_writer *out)
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGINT, 0 };
-	struct pt_watch_opts o = { .config = ctx->config, .network = ctx->network, .out = out };
+	struct pt_watch_opts o = { .config = ctx->config,
+		.network = ctx->network,
+		.pin_dir = ctx->pin_dir ? ctx->pin_dir : PT_PIN_DIR,
+		.out = out };
 	int code = pt_loop_signals(d->loop, signals, on_signal, d);
 	if (code)
 		return pt_err_errno(&ctx->err, code, "signals");

@@ -9,16 +9,19 @@
 
 #include "base/cleanup.h"
 #include "probe/ahead.h"
+#include "probe/harvest.h"
 #include "probe/kstamp.h"
 #include "probe/stream.h"
 #include "wire/stamp_auth.h"
 
-#define LOOK_NS PT_NS_PER_S // for devices that were made anew
+#define LOOK_NS  PT_NS_PER_S         // for devices that were made anew
+#define DRAIN_NS (10 * PT_NS_PER_MS) // ports that hardly anything comes by any more
 
 struct pt_hub_port {
 	struct pt_hub_port *next;
 	struct pt_port *port;
 	unsigned users;
+	struct pt_mono drained;
 };
 
 // ---- who gets which answer ----
@@ -37,6 +40,11 @@ static struct pt_stream **bucket_of(const struct pt_hub *h, const struct pt_addr
 {
 	uint32_t x = hash(a, ssid);
 	return &h->bucket[(x ^ x >> 16) & (h->n_buckets - 1)];
+}
+
+struct pt_stream *pt_hub_streams(const struct pt_hub *h, const struct pt_addr *peer, uint16_t ssid)
+{
+	return h->n_buckets ? *bucket_of(h, peer, ssid) : NULL;
 }
 
 static int grow(struct pt_hub *h)
@@ -198,6 +206,8 @@ void pt_hub_leave(struct pt_hub *h, struct pt_stream *s, struct pt_port *port)
 		b = &pt_stream_place(*b)->next;
 	*b = at->next;
 	h->n_streams--;
+	if (h->harvest)
+		pt_harvest_forget(h->harvest, s);
 	pt_port_forget(port, s);
 	for (struct pt_hub_port **p = &h->ports; *p; p = &(*p)->next) {
 		struct pt_hub_port *gone = *p;
@@ -230,8 +240,42 @@ void pt_hub_begin(struct pt_hub *h)
 	pt_clock_watch_update(&h->clock, h->now);
 }
 
+// After what the kernel has kept, for that came before, and before it keeps any again.
+static void drain_ports(struct pt_hub *h)
+{
+	for (struct pt_hub_port *p = h->ports; p; p = p->next)
+		(void)pt_port_drain(p->port); // the next one reads on
+}
+
+static enum pt_harvest_state harvest(struct pt_hub *h)
+{
+	enum pt_harvest_state got = h->harvest ? pt_harvest_read(h->harvest, h) : PT_HARVEST_NONE;
+
+	if (got == PT_HARVEST_LAPSED) {
+		drain_ports(h);
+		pt_harvest_renew(h->harvest);
+	}
+	return got;
+}
+
+bool pt_hub_harvest(struct pt_hub *h)
+{
+	return harvest(h) != PT_HARVEST_MORE;
+}
+
+static bool is_drained(const struct pt_hub *h, struct pt_hub_port *p, enum pt_harvest_state got)
+{
+	if (!h->polled)
+		return false;
+	if (got != PT_HARVEST_NONE && pt_mono_diff(h->now, p->drained) < DRAIN_NS)
+		return false;
+	p->drained = h->now;
+	return true;
+}
+
 void pt_hub_flush(struct pt_hub *h)
 {
+	enum pt_harvest_state got = harvest(h);
 	bool look = pt_mono_diff(h->now, h->looked) >= LOOK_NS;
 	h->real_ns = 0;
 	if (look)
@@ -241,17 +285,19 @@ void pt_hub_flush(struct pt_hub *h)
 			pt_port_look(p->port);
 		if (!pt_port_flush(p->port))
 			continue;
-		if (h->polled)
+		if (is_drained(h, p, got))
 			(void)pt_port_drain(p->port); // the next flush reads on
 		else
 			pt_port_stamps(p->port); // most devices have stamped: saves a wake-up
 	}
+	if (look && h->harvest && pt_harvest_look(h->harvest, h))
+		drain_ports(h); // what came before what comes by there
 }
 
 void pt_hub_drain(struct pt_hub *h)
 {
-	for (struct pt_hub_port *p = h->ports; p; p = p->next)
-		(void)pt_port_drain(p->port); // the next one reads on
+	(void)harvest(h);
+	drain_ports(h);
 }
 
 void pt_hub_counters(const struct pt_hub *h, struct pt_port_counters *sum)
@@ -282,4 +328,6 @@ void pt_hub_done(struct pt_hub *h)
 	h->warm_fd = -1;
 	free(h->bucket);
 	h->bucket = NULL;
+	pt_harvest_free(h->harvest);
+	h->harvest = NULL;
 }

@@ -13,6 +13,7 @@
 
 struct pt_stream;
 struct pt_hub_port;
+struct pt_harvest;
 
 struct pt_hub {
 	struct pt_loop *loop;
@@ -28,6 +29,7 @@ struct pt_hub {
 	int64_t real_ns;    // the same moment, CLOCK_REALTIME; 0: no batch
 	struct pt_steps steps;
 	struct pt_mono looked;
+	struct pt_harvest *harvest; // owned; NULL: all answers come by the ports
 	struct pt_hub_port *ports;
 	struct pt_stream **bucket; // by peer
 	uint32_t n_buckets, n_streams;
@@ -46,6 +48,8 @@ int pt_hub_poll(struct pt_hub *h, bool polled); // may be changed at any time
 void pt_hub_flush(struct pt_hub *h);
 // Reads what all ports have.
 void pt_hub_drain(struct pt_hub *h);
+// Reads the answers that the kernel has kept (probe/harvest.h), if any. False: there are more.
+bool pt_hub_harvest(struct pt_hub *h);
 // Begins a batch, unless one is on: one look at the clocks serves all its probes.
 void pt_hub_begin(struct pt_hub *h);
 
@@ -56,3 +60,5 @@ void pt_hub_counters(const struct pt_hub *h, struct pt_port_counters *sum);
 int pt_hub_join(struct pt_hub *h, struct pt_stream *s, const struct pt_port_opts *o,
 	struct pt_port **port, struct pt_err *err);
 void pt_hub_leave(struct pt_hub *h, struct pt_stream *s, struct pt_port *port);
+// The first stream of some that may have this peer and session (pt_stream_place), or NULL.
+struct pt_stream *pt_hub_streams(const struct pt_hub *h, const struct pt_addr *peer, uint16_t ssid);

@@ -425,6 +425,18 @@ enum pt_port_kind pt_port_kind(const struct pt_port *p)
 	return p->o.kind;
 }
 
+int pt_port_local(const struct pt_port *p, unsigned *ifindex, uint16_t *port)
+{
+	struct sockaddr_storage ss;
+	struct pt_addr any;
+	socklen_t len = sizeof(ss);
+	if (p->fd < 0 || getsockname(p->fd, (struct sockaddr *)&ss, &len) ||
+		pt_addr_from_sockaddr((const struct sockaddr *)&ss, &any, port))
+		return -ENOTCONN;
+	*ifindex = p->ifindex;
+	return 0;
+}
+
 bool pt_port_stamps_sent(const struct pt_port *p)
 {
 	return p->tx_kernel;

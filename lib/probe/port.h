@@ -113,6 +113,9 @@ void pt_port_look(struct pt_port *p);
 void pt_port_forget(struct pt_port *p, const void *owner);
 
 enum pt_port_kind pt_port_kind(const struct pt_port *p);
+// Of an open port of UDP: the device that it is bound to and the port that it sends from.
+// -ENOTCONN.
+int pt_port_local(const struct pt_port *p, unsigned *ifindex, uint16_t *port);
 bool pt_port_stamps_sent(const struct pt_port *p); // the kernel stamps what leaves
 uint16_t pt_port_icmp_id(const struct pt_port *p); // of our echo requests
 const struct pt_port_counters *pt_port_counters(const struct pt_port *p);

@@ -194,8 +194,6 @@ void pt_replies_free(struct pt_replies *r)
 	if (!r)
 		return;
 	if (r->ring.at && is_ours(r)) {
-		for (uint32_t i = 0; i < r->n_hops; i++)
-			pt_replies_port(r, i, 0);
 		__atomic_store_n(&reader_of(r)->until_ns, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&reader_of(r)->owner, 0, __ATOMIC_RELEASE);
 	}
@@ -241,6 +239,16 @@ bool pt_replies_lease(struct pt_replies *r, struct pt_mono now)
 	__atomic_store_n(&reader_of(r)->until_ns, (uint64_t)(now.ns + PT_REPLIES_LEASE_NS),
 		__ATOMIC_RELEASE);
 	return true;
+}
+
+bool pt_replies_held(const struct pt_replies *r)
+{
+	return is_ours(r);
+}
+
+bool pt_replies_lapsed(const struct pt_replies *r, struct pt_mono now)
+{
+	return __atomic_load_n(&reader_of(r)->until_ns, __ATOMIC_RELAXED) <= (uint64_t)now.ns;
 }
 
 const struct pt_hop *pt_replies_hops(const struct pt_replies *r, uint32_t *n)
@@ -291,4 +299,9 @@ unsigned pt_replies_peek(struct pt_replies *r, const struct pt_heard *out[], uns
 void pt_replies_done(struct pt_replies *r)
 {
 	__atomic_store_n(position(&r->head), r->consumed, __ATOMIC_RELEASE);
+}
+
+bool pt_replies_unread(const struct pt_replies *r)
+{
+	return r->consumed < __atomic_load_n(position(&r->ring), __ATOMIC_ACQUIRE);
 }

@@ -315,7 +315,7 @@ int pt_stream_fault(const struct pt_stream *s)
 void pt_stream_expire(struct pt_stream *s, struct pt_mono now)
 {
 	uint32_t seq;
-	if (!pt_track_overdue(&s->track, now) || !pt_port_drain(s->port))
+	if (!pt_track_overdue(&s->track, now) || !pt_hub_harvest(s->hub) || !pt_port_drain(s->port))
 		return;
 	while (pt_track_expire(&s->track, now, s->stats.window, &seq)) {
 		s->stats.lost++;

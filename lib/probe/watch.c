@@ -12,6 +12,7 @@
 #include "model/network.h"
 #include "probe/ahead.h"
 #include "probe/bfd_paths.h"
+#include "probe/harvest.h"
 #include "probe/schedule.h"
 #include "probe/signing.h"
 #include "probe/stream.h"
@@ -222,13 +223,14 @@ static void export_stats(void *ctx, uint64_t expirations)
 	pt_hist_merge(&late, &w->probes.late);
 	pt_hub_counters(&w->hub, &sockets);
 	foreign = sum.foreign + w->hub.foreign;
-	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths",
+	json_t *body = json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "paths",
 		(int)w->plan.n, "period_us", (json_int_t)(w->plan.period_ns / PT_NS_PER_US),
 		"wanted_period_us", (json_int_t)(w->plan.wanted_ns / PT_NS_PER_US), "sent",
 		(json_int_t)sum.sent, "failed", (json_int_t)sum.failed, "foreign",
 		(json_int_t)foreign, "sockets_opened", (json_int_t)sockets.opened, "overflown",
-		(json_int_t)sockets.overflown, "missed", (json_int_t)missed, "cpu_us",
-		(json_int_t)pt_cpu_us(), "wakeup_late_us", pt_hist_summary(&late));
+		(json_int_t)sockets.overflown, "kept", (json_int_t)pt_harvest_count(w->hub.harvest),
+		"missed", (json_int_t)missed, "cpu_us", (json_int_t)pt_cpu_us(), "wakeup_late_us",
+		pt_hist_summary(&late));
 	if (body)
 		(void)json_object_set_new(body, "bfd", pt_bfd_paths_stats(w->bfd)); // no memory
 	if (body)
@@ -502,6 +504,8 @@ static int start(struct pt_watch *w, struct pt_err *err)
 	// Answers wait for the next probes, unless that is long, or who is next waits for them.
 	bool polled = p->parallel && p->period_ns / slots.count <= POLL_NS;
 	int code = pt_hub_poll(&w->hub, polled);
+	if (w->hub.harvest)
+		pt_harvest_allow(w->hub.harvest, p->parallel);
 	if (!code)
 		code = pt_schedule_start(
 			&w->probes, w->loop, slots, now, p->parallel ? &parallel : &in_turn, w);
@@ -528,6 +532,10 @@ int pt_watch_new(const struct pt_watch_opts *o, struct pt_loop *loop, struct pt_
 	pt_hub_init(&w->hub, loop);
 	w->hub.patient = true;
 	w->cpu = -1;
+	if (o->pin_dir && pt_harvest_new(o->pin_dir, &w->hub.harvest)) {
+		pt_watch_free(w);
+		return pt_err_set(err, -ENOMEM, "out of memory");
+	}
 	int code = pt_bfd_paths_new(loop, on_session, w, &w->bfd);
 	if (code)
 		(void)pt_err_errno(err, code, "cannot start the BFD sessions");

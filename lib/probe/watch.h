@@ -8,6 +8,7 @@
 
 struct pt_watch_opts {
 	const char *config, *network; // files
+	const char *pin_dir;          // of the plane that may keep replies; NULL: none
 	struct pt_record_writer *out; // borrowed
 };
 

@@ -457,6 +457,7 @@ static void test_a_million_lies(void)
 	make_reply(1002);                             // and the truth is believed as before
 	T_EQ(rig_run(PT_PROGRAM_IN, &pkt), TC_ACT_SHOT);
 	T_EQ(pt_replies_peek(replies, &heard, 1), 1);
+	pt_replies_port(replies, PATH, 0);
 	pt_replies_free(replies);
 	reply(1003);
 }

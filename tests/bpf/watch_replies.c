@@ -202,7 +202,7 @@ static void test_other_senders_get_theirs(void)
 		goes_on(families[i], 200, 0);
 	close_reader();
 	for (int i = 0; i < 2; i++)
-		goes_on(families[i], 201, 0); // its ports went with it
+		goes_on(families[i], 201, 0); // whoever read the ring has gone
 }
 
 static int bound_socket(int family)

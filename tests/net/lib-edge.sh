@@ -58,7 +58,7 @@ service_start() { # SIDE NAME
 	local s=$1 spool=$SCRATCH/$1/spool
 	case $2 in
 	probe)
-		spawn "probe-$s" "$BIN/pt-probe" watch --netns "$(ns "e$s")" $(files_of "$s") \
+		spawn "probe-$s" "$BIN/pt-probe" watch $(edge_opts "$s") $(files_of "$s") \
 			--spool "$spool/probe"
 		;;
 	select)
