@@ -47,6 +47,16 @@ static bool all_are_back(const struct pt_cutter *c, struct pt_mono cut)
 	return !c->rig->crowd || pt_feed_reached(c->rig->crowd, cut).ns;
 }
 
+// Until the last packet to any of them is lost. Not until each is reached again: these are reached
+// in turn, and whoever moves all at one instant would be charged the whole round.
+static int64_t crowd_us(const struct pt_feed *crowd, struct pt_mono cut, struct pt_mono now)
+{
+	struct pt_mono reached = pt_feed_reached(crowd, cut);
+	struct pt_mono last = reached.ns ? pt_feed_last_lost(crowd, cut, reached) : now;
+
+	return last.ns ? pt_mono_diff(last, cut) / PT_NS_PER_US : 0;
+}
+
 // The traffic's side of one cut, the same for subject and baseline: cuts the first WAN, waits until
 // the traffic is back (or limit_ns are over: then the outage is at least that), and looks.
 int pt_cut_look(struct pt_cutter *c, int64_t limit_ns, struct pt_mono *cut,
@@ -74,10 +84,8 @@ int pt_cut_look(struct pt_cutter *c, int64_t limit_ns, struct pt_mono *cut,
 	struct pt_feed_look l = pt_feed_look(
 		stream, pt_mono_add(*cut, -5 * PT_NS_PER_MS), pt_mono_add(now, -2 * PT_NS_PER_MS));
 	out[PT_CUT_OUTAGE_US] = (back ? l.gap_ns : pt_mono_diff(now, *cut)) / PT_NS_PER_US;
-	if (c->rig->crowd) {
-		struct pt_mono all = pt_feed_reached(c->rig->crowd, *cut);
-		out[PT_CUT_ALL_US] = pt_mono_diff(all.ns ? all : now, *cut) / PT_NS_PER_US;
-	}
+	if (c->rig->crowd)
+		out[PT_CUT_ALL_US] = crowd_us(c->rig->crowd, *cut, now);
 	out[PT_CUT_LOST] = (int64_t)l.lost;
 	out[PT_CUT_DISORDER] = (int64_t)(l.duplicated + l.reordered);
 	return 0;

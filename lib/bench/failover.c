@@ -37,7 +37,7 @@ static const struct pt_bench_metric table[PT_FAILOVER_METRICS] = {
 		.q_ppm = 500000,
 		.target = PT_BENCH_NONE,
 		.of_ratio = true,
-		.doc = "Until packets to 16 prefixes out of all arrive again" },
+		.doc = "Until the last packet to 16 prefixes out of all is lost" },
 	[PT_FAILOVER_DETECT_P50] = { .name = "detect_p50",
 		.unit = "us",
 		.series = PT_CUT_DETECT_US,

@@ -316,3 +316,19 @@ struct pt_mono pt_feed_reached(const struct pt_feed *s, struct pt_mono since)
 	}
 	return (struct pt_mono){ last };
 }
+
+struct pt_mono pt_feed_last_lost(const struct pt_feed *s, struct pt_mono from, struct pt_mono to)
+{
+	uint64_t end = atomic_load(&s->sent);
+	struct pt_mono last = { 0 };
+
+	for (uint64_t seq = first_since(s, from); seq < end; seq++) {
+		const struct packet *p = packet_at(s, seq);
+		int64_t sent_ns = atomic_load(&p->sent_ns);
+		if (sent_ns >= to.ns)
+			break;
+		if (!atomic_load(&p->got_ns))
+			last.ns = sent_ns;
+	}
+	return last;
+}

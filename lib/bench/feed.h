@@ -45,3 +45,6 @@ struct pt_feed_first pt_feed_first(const struct pt_feed *s, struct pt_mono since
 // When the packet was sent with which the last target was reached: of each, the first that was sent
 // at or after `since` and arrived. 0: not yet.
 struct pt_mono pt_feed_reached(const struct pt_feed *s, struct pt_mono since);
+// When the last of the packets was sent that were sent since `from`, before `to`, and did not
+// arrive. 0: all did.
+struct pt_mono pt_feed_last_lost(const struct pt_feed *s, struct pt_mono from, struct pt_mono to);
