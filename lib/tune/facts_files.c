@@ -144,8 +144,8 @@ static bool holds(const char *locks, const struct stat *file, unsigned long byte
 		const char *line = at;
 		while (line > locks && line[-1] != '\n')
 			line--;
-		const char *kind = strstr(line, "WRITE");
-		if (kind && kind < at && !strstr(line, "->")) // "->": waits for it
+		const char *kind = strstr(line, "WRITE"), *waits = strstr(line, "->");
+		if (kind && kind < at && !(waits && waits < at)) // later lines are others' locks
 			return true;
 	}
 	return false;

@@ -53,16 +53,20 @@ mkdir -p /var/lib/patronus # empty where nobody has it
 cat >"$SCRATCH/inside" <<END
 mount --bind "$SCRATCH/lib" /var/lib/patronus
 "$BIN/pt-tune" diagnose --json db >"$SCRATCH/free" 2>"$SCRATCH/words"
+exec 4>"$SCRATCH/other" # somebody waits for a lock that is listed behind the one looked for
+flock 4
+flock "$SCRATCH/other" true 4>&- &
+until grep -q -- '->' /proc/locks; do sleep 0.05; done
 mkfifo "$SCRATCH/sql"
-sqlite3 /var/lib/patronus/sdwan.db <"$SCRATCH/sql" >"$SCRATCH/said" &
+sqlite3 /var/lib/patronus/sdwan.db <"$SCRATCH/sql" >"$SCRATCH/said" 4>&- &
 exec 3>"$SCRATCH/sql"
 echo "BEGIN IMMEDIATE; SELECT 'held';" >&3
 until grep -q held "$SCRATCH/said" || ! kill -0 \$!; do sleep 0.05; done
 "$BIN/pt-tune" diagnose --json db >"$SCRATCH/found" 2>>"$SCRATCH/words"
-exec 3>&-
+exec 3>&- 4>&-
 wait
 END
-unshare --mount --propagation private timeout 60 bash "$SCRATCH/inside"
+unshare --mount --propagation private timeout 60 taskset -c 0 bash "$SCRATCH/inside"
 is "a lock that somebody keeps" "$(good DB-LOCK)" no
 cp "$SCRATCH/free" "$SCRATCH/found"
 is "... and nobody before" "$(good DB-LOCK)" yes
