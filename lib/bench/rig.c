@@ -184,7 +184,8 @@ int pt_rig_attach(struct pt_rig *r, struct pt_err *err)
 		"--network", r->network, "--pin-dir", r->pin_dir, "--netns",
 		r->sites.nodes.netns[PT_NODE_EA], NULL };
 	const char *const watch[] = { r->probe_tool, "watch", "--config", r->config, "--network",
-		r->probed, "--netns", r->sites.nodes.netns[PT_NODE_EA], NULL };
+		r->probed, "--pin-dir", r->pin_dir, "--netns", r->sites.nodes.netns[PT_NODE_EA],
+		NULL };
 	const struct pt_rig_wait ready = { paths_answer, r, READY_NS, "a path is not answered" };
 	int code = pt_proc_run(attach, NULL, TOOL_NS, err);
 

@@ -59,7 +59,7 @@ kept() { # FAMILY
 	hold 4
 	n=$(windows one$1) before=$(stat_of one$1 .kept)
 	signal one$1 CONT
-	check "IPv$1: goes on after 4 s" wait_until 20 more_windows one$1 $((n + 3))
+	check "IPv$1: goes on after its lease" wait_until 20 more_windows one$1 $((n + 3))
 	check "IPv$1: with the ring" wait_until 20 kept_more one$1 "$before"
 	is "IPv$1: nothing lost for that" "$(lost one$1)" 0
 	is "IPv$1: nor twice or out of order" "$(odd one$1)" 0
