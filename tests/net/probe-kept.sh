@@ -24,6 +24,7 @@ odd() { records_of "$1" health | jq -s 'map(.duplicates + .late + .reordered) | 
 windows() { records_of "$1" health | jq -s "map(select(.path == \"a-fibre\")) | length"; }
 more_windows() { (($(windows "$1") >= $2)); }
 refusals() { # "port unreachable" that edge a has sent
+	# shellcheck disable=SC2016 # awk expands
 	on ea awk '$1 == "Icmp:" && !n { for (i = 2; i <= NF; i++) if ($i == "OutDestUnreachs") n = i; next }
 		$1 == "Icmp:" { v4 = $n } $1 == "Icmp6OutDestUnreachs" { v6 = $2 } END { print v4 + v6 }' \
 		/proc/net/snmp /proc/net/snmp6
@@ -39,64 +40,64 @@ kept() { # FAMILY
 	edge_reflect b
 	edge_attach a || bail "attach: $(cat "$SCRATCH/a/attach.err")"
 
-	probe one$1
-	check "IPv$1: the ring is read" wait_until 20 by_ring one$1
-	n=$(windows one$1)
-	check "IPv$1: records go on" wait_until 20 more_windows one$1 $((n + 3))
-	is "IPv$1: nothing lost" "$(lost one$1)" 0
-	is "IPv$1: nothing twice, late or out of order" "$(odd one$1)" 0
+	probe "one$1"
+	check "IPv$1: the ring is read" wait_until 20 by_ring "one$1"
+	n=$(windows "one$1")
+	check "IPv$1: records go on" wait_until 20 more_windows "one$1" $((n + 3))
+	is "IPv$1: nothing lost" "$(lost "one$1")" 0
+	is "IPv$1: nothing twice, late or out of order" "$(odd "one$1")" 0
 	is "IPv$1: both stamps are the kernel's" \
-		"$(records_of one$1 health | jq -r .timestamps | sort -u)" kernel
+		"$(records_of "one$1" health | jq -r .timestamps | sort -u)" kernel
 	between "IPv$1: round trip of fibre, us" \
-		"$(records_of one$1 health | jq -s '[.[] | select(.path == "a-fibre") | .rtt_us.min] | min')" 2000 2400
+		"$(records_of "one$1" health | jq -s '[.[] | select(.path == "a-fibre") | .rtt_us.min] | min')" 2000 2400
 	between "IPv$1: of every hundred so many by the ring" \
-		$(($(stat_of one$1 .kept) * 100 / $(stat_of one$1 .sent))) 40 100
+		$(($(stat_of "one$1" .kept) * 100 / $(stat_of "one$1" .sent))) 40 100
 	between "IPv$1: the kernel has timed them, too" \
 		"$(status a '.round_trips[] | select(.path == "a-fibre") | .rtt_p50_us')" 1900 20000
 
 	# stopped for longer than it has said it would read
-	signal one$1 STOP
+	signal "one$1" STOP
 	hold 4
-	n=$(windows one$1) before=$(stat_of one$1 .kept)
-	signal one$1 CONT
-	check "IPv$1: goes on after its lease" wait_until 20 more_windows one$1 $((n + 3))
-	check "IPv$1: with the ring" wait_until 20 kept_more one$1 "$before"
-	is "IPv$1: nothing lost for that" "$(lost one$1)" 0
-	is "IPv$1: nor twice or out of order" "$(odd one$1)" 0
+	n=$(windows "one$1") before=$(stat_of "one$1" .kept)
+	signal "one$1" CONT
+	check "IPv$1: goes on after its lease" wait_until 20 more_windows "one$1" $((n + 3))
+	check "IPv$1: with the ring" wait_until 20 kept_more "one$1" "$before"
+	is "IPv$1: nothing lost for that" "$(lost "one$1")" 0
+	is "IPv$1: nor twice or out of order" "$(odd "one$1")" 0
 
 	# the plane goes, and another one comes
 	must edge_detach a
-	check "IPv$1: detached: by sockets" wait_until 20 has_lines one$1 "answers are read from sockets" 1
-	n=$(windows one$1)
-	check "IPv$1: which measure on" wait_until 20 more_windows one$1 $((n + 2))
+	check "IPv$1: detached: by sockets" wait_until 20 has_lines "one$1" "answers are read from sockets" 1
+	n=$(windows "one$1")
+	check "IPv$1: which measure on" wait_until 20 more_windows "one$1" $((n + 2))
 	edge_attach a || bail "attach: $(cat "$SCRATCH/a/attach.err")"
-	check "IPv$1: attached: by the ring" wait_until 20 has_lines one$1 "answers are read out of" 2
-	before=$(stat_of one$1 .kept)
-	check "IPv$1: which is read" wait_until 20 kept_more one$1 "$before"
+	check "IPv$1: attached: by the ring" wait_until 20 has_lines "one$1" "answers are read out of" 2
+	before=$(stat_of "one$1" .kept)
+	check "IPv$1: which is read" wait_until 20 kept_more "one$1" "$before"
 	edge_attach a || bail "attach: $(cat "$SCRATCH/a/attach.err")" # again, over it
-	n=$(windows one$1) before=$(stat_of one$1 .kept)
-	check "IPv$1: attached once more: still" wait_until 20 kept_more one$1 $((before + 50))
-	is "IPv$1: nothing lost by any of this" "$(lost one$1)" 0
+	n=$(windows "one$1") before=$(stat_of "one$1" .kept)
+	check "IPv$1: attached once more: still" wait_until 20 kept_more "one$1" $((before + 50))
+	is "IPv$1: nothing lost by any of this" "$(lost "one$1")" 0
 
 	# A second one gets sockets. Their sessions are one to the kernel, so the first has replies in
 	# either way, and not in order.
-	probe two$1
-	check "IPv$1: another one measures by sockets" wait_until 20 more_windows two$1 2
-	is "IPv$1: and reads no ring" "$(stat_of two$1 .kept)" 0
-	is "IPv$1: neither loses any" "$(lost one$1) $(lost two$1)" "0 0"
-	reap two$1
+	probe "two$1"
+	check "IPv$1: another one measures by sockets" wait_until 20 more_windows "two$1" 2
+	is "IPv$1: and reads no ring" "$(stat_of "two$1" .kept)" 0
+	is "IPv$1: neither loses any" "$(lost "one$1") $(lost "two$1")" "0 0"
+	reap "two$1"
 
 	# killed, with a tenth of a second of replies on their way
 	hold 0.5 # the other's last replies have found no port
 	before=$(refusals)
-	slay one$1
+	slay "one$1"
 	hold 0.5
 	is "IPv$1: killed: the far end hears of no closed port" $(($(refusals) - before)) 0
-	probe three$1
-	check "IPv$1: its successor takes the ring" wait_until 20 by_ring three$1
-	is "IPv$1: and loses nothing" "$(lost three$1)" 0
-	is "IPv$1: and takes nothing for its own that is not" "$(stat_of three$1 .foreign) $(odd three$1)" "0 0"
-	reap three$1
+	probe "three$1"
+	check "IPv$1: its successor takes the ring" wait_until 20 by_ring "three$1"
+	is "IPv$1: and loses nothing" "$(lost "three$1")" 0
+	is "IPv$1: and takes nothing for its own that is not" "$(stat_of "three$1" .foreign) $(odd "three$1")" "0 0"
+	reap "three$1"
 	must edge_detach a
 	slay reflect-b
 	topo_down
