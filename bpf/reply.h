@@ -29,7 +29,6 @@ struct pt_got {
 	__u32 offset;              // of UDP's header
 	__u32 path;
 	__u64 now;
-	__u64 rtt_ns;
 };
 
 // The caller holds the path's lock.
